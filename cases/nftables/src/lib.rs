@@ -1,0 +1,4 @@
+//! nftables
+#![allow(missing_docs)]
+pub mod facts;
+pub mod model;

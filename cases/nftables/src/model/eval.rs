@@ -1,0 +1,448 @@
+//! Rules over a packet: `nft_do_chain` and the expressions it runs (net/netfilter/nf_tables_core.c).
+
+use super::ir::{
+    ChainId, Cmp, Data, Expr, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value, Verdict,
+};
+use super::load::{Flight, Loaded};
+use super::outcome::{Effect, End};
+use super::watch::{Event, Watch};
+
+/// `NFT_JUMP_STACK_SIZE`.
+const JUMP_STACK: usize = 16;
+
+/// Rules run for one packet before the evaluation is given up: only loops the kernel refuses get there.
+const MAX_STEPS: u32 = 1 << 20;
+
+/// Most parts of a concatenation (`NFT_REG32_COUNT` slots of 4 bytes).
+const MAX_PARTS: usize = 16;
+
+/// Answers to questions the evidence does not decide, replayed in order; new questions take answer 0.
+#[derive(Debug, Default)]
+pub(super) struct Choices {
+    taken: Vec<(u32, u32)>,
+    at: usize,
+    /// What was asked, in order, in this run.
+    pub(super) asked: Vec<String>,
+}
+
+impl Choices {
+    /// Chooses among `arity` answers to the question `what`.
+    pub(super) fn choose(&mut self, arity: u32, what: impl FnOnce() -> String) -> u32 {
+        if self.at == self.taken.len() {
+            self.taken.push((0, arity.max(1)));
+        }
+        let (answer, _) = self.taken[self.at];
+        self.at += 1;
+        self.asked.push(what());
+        answer
+    }
+
+    /// Prepares the next combination of answers; false when all have been taken.
+    pub(super) fn advance(&mut self) -> bool {
+        self.at = 0;
+        self.asked.clear();
+        while let Some((answer, arity)) = self.taken.pop() {
+            if answer + 1 < arity {
+                self.taken.push((answer + 1, arity));
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.taken.clear();
+        self.asked.clear();
+        self.at = 0;
+    }
+}
+
+/// How a base chain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChainEnd {
+    /// A rule accepted, or did what accepts.
+    Accept(RuleRef),
+    /// A rule ended the packet.
+    Final(End, RuleRef),
+    /// No rule decided.
+    Policy,
+    /// Too many steps: the ruleset has a loop no kernel would load.
+    Loop,
+}
+
+/// What an operation did.
+enum Flow {
+    Next,
+    Break,
+    Verdict(Verdict),
+    Accept,
+    End(End),
+}
+
+/// A computed value.
+enum Got {
+    Break,
+    Known(u128),
+    Unknown(String),
+}
+
+/// Runs chains of one ruleset over one packet.
+pub(super) struct Machine<'r, 'p, 'c, W> {
+    pub(super) ruleset: &'r Ruleset,
+    pub(super) flight: Flight<'p>,
+    pub(super) choices: &'c mut Choices,
+    pub(super) watch: W,
+    pub(super) effects: Vec<(RuleRef, Effect)>,
+    pub(super) hits: Vec<RuleRef>,
+    /// True inside a nat chain, where the first binding ends the list of chains.
+    pub(super) bound: bool,
+    pub(super) steps: u32,
+}
+
+impl<'r, W: Watch> Machine<'r, '_, '_, W> {
+    /// Runs a base chain to its end.
+    pub(super) fn chain(&mut self, table_id: TableId, base: ChainId) -> ChainEnd {
+        let ruleset = self.ruleset;
+        let table = ruleset.table(table_id);
+        let mut stack = [(ChainId(0), 0u32); JUMP_STACK];
+        let mut depth = 0;
+        let (mut chain, mut at) = (base, 0u32);
+        loop {
+            let rules = &table.chains[chain.0 as usize].rules;
+            let mut next = None;
+            while let Some(rule) = rules.get(at as usize) {
+                let reference = RuleRef { table: table_id, chain, index: at };
+                at += 1;
+                self.steps += 1;
+                if self.steps > MAX_STEPS {
+                    return ChainEnd::Loop;
+                }
+                match self.rule(table, rule, reference) {
+                    Flow::Next | Flow::Break | Flow::Verdict(Verdict::Continue) => {}
+                    Flow::Accept | Flow::Verdict(Verdict::Accept) => return ChainEnd::Accept(reference),
+                    Flow::Verdict(Verdict::Drop) => return ChainEnd::Final(End::Drop, reference),
+                    Flow::End(end) => return ChainEnd::Final(end, reference),
+                    Flow::Verdict(Verdict::Return) => break,
+                    Flow::Verdict(Verdict::Missing) => {
+                        // nft refuses such a ruleset; nothing is known of what would run.
+                        let accept = self.choices.choose(2, || "a chain that does not exist".into()) == 0;
+                        return if accept { ChainEnd::Accept(reference) } else { ChainEnd::Final(End::Drop, reference) };
+                    }
+                    Flow::Verdict(Verdict::Jump(to)) => {
+                        if depth == JUMP_STACK {
+                            return ChainEnd::Loop;
+                        }
+                        stack[depth] = (chain, at);
+                        depth += 1;
+                        next = Some(to);
+                        break;
+                    }
+                    Flow::Verdict(Verdict::Goto(to)) => {
+                        next = Some(to);
+                        break;
+                    }
+                }
+            }
+            if let Some(to) = next {
+                self.watch.event(|| Event::Enter { table: table_id, chain: to, from: chain });
+                (chain, at) = (to, 0);
+                continue;
+            }
+            if depth == 0 {
+                return ChainEnd::Policy;
+            }
+            depth -= 1;
+            (chain, at) = stack[depth];
+            self.watch.event(|| Event::Back { table: table_id, chain });
+        }
+    }
+
+    #[inline]
+    fn rule(&mut self, table: &'r Table, rule: &'r Rule, reference: RuleRef) -> Flow {
+        for (index, op) in rule.ops.iter().enumerate() {
+            let flow = self.op(table, &op.kind, reference);
+            match flow {
+                Flow::Next => {}
+                Flow::Break => {
+                    let flight = &self.flight;
+                    let why = || super::show::why(flight, table, &op.kind);
+                    self.watch.event(|| Event::Broke { rule: reference, op: index, why: why() });
+                    return Flow::Break;
+                }
+                flow => {
+                    self.hit(reference);
+                    self.watch.event(|| Event::Verdict { rule: reference, op: index, verdict: flow.describe() });
+                    return flow;
+                }
+            }
+        }
+        self.hit(reference);
+        self.watch.event(|| Event::Done { rule: reference });
+        Flow::Next
+    }
+
+    fn hit(&mut self, rule: RuleRef) {
+        if !self.hits.contains(&rule) {
+            self.hits.push(rule);
+        }
+    }
+
+    #[inline]
+    fn op(&mut self, table: &'r Table, op: &'r OpKind, rule: RuleRef) -> Flow {
+        match op {
+            OpKind::Match(expr, test) => self.matches(table, expr, test),
+            OpKind::Vmap(key, map) => self.vmap(table, key, *map),
+            OpKind::Verdict(verdict) => Flow::Verdict(*verdict),
+            OpKind::Counter(name) => {
+                self.effects.push((rule, Effect::Counter(name.clone())));
+                Flow::Next
+            }
+            other => self.act(table, other, rule),
+        }
+    }
+
+    fn matches(&mut self, table: &'r Table, expr: &'r Expr, test: &'r Test) -> Flow {
+        let wide = matches!(expr, Expr::Concat(_)) || matches!(test, Test::Cmp(_, Value::Many(_)));
+        if wide {
+            return self.matches_wide(table, expr, test);
+        }
+        let value = match self.value(table, expr) {
+            Got::Break => return Flow::Break,
+            Got::Known(value) => value,
+            Got::Unknown(what) => return self.maybe(|| what),
+        };
+        let holds = match test {
+            Test::Cmp(cmp, Value::One(constant)) => compare(*cmp, value, *constant),
+            Test::Cmp(_, Value::Many(_)) => false,
+            Test::Range { low, high, negate } => (*low <= value && value <= *high) != *negate,
+            Test::Lookup { set, negate } => match self.member(table, *set, &[value]) {
+                Some(member) => member != *negate,
+                None => return Flow::Break,
+            },
+            Test::Unknown => return self.maybe(|| "a value the host resolves".into()),
+        };
+        if holds { Flow::Next } else { Flow::Break }
+    }
+
+    fn matches_wide(&mut self, table: &'r Table, expr: &'r Expr, test: &'r Test) -> Flow {
+        let mut key = [0; MAX_PARTS];
+        let count = match self.key(table, expr, &mut key) {
+            Ok(count) => count,
+            Err(flow) => return flow,
+        };
+        let key = &key[..count];
+        let holds = match test {
+            Test::Cmp(cmp, Value::Many(parts)) => (**parts == *key) == (*cmp == Cmp::Eq),
+            Test::Lookup { set, negate } => match self.member(table, *set, key) {
+                Some(member) => member != *negate,
+                None => return Flow::Break,
+            },
+            _ => return self.maybe(|| "a comparison of several values".into()),
+        };
+        if holds { Flow::Next } else { Flow::Break }
+    }
+
+    /// Fills `key` with the parts of an expression; `Err` when one breaks or is not known.
+    fn key(&mut self, table: &'r Table, expr: &'r Expr, key: &mut [u128; MAX_PARTS]) -> Result<usize, Flow> {
+        let parts = match expr {
+            Expr::Concat(parts) => parts.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        let mut unknown = None;
+        for (slot, part) in key.iter_mut().zip(parts) {
+            match self.value(table, part) {
+                Got::Break => return Err(Flow::Break),
+                Got::Known(value) => *slot = value,
+                Got::Unknown(what) => unknown = Some(what),
+            }
+        }
+        match unknown {
+            Some(what) => Err(self.maybe(|| what)),
+            None => Ok(parts.len().min(MAX_PARTS)),
+        }
+    }
+
+    /// An undecided condition: one answer goes on, the other breaks.
+    fn maybe(&mut self, what: impl FnOnce() -> String) -> Flow {
+        if self.choices.choose(2, what) == 0 { Flow::Next } else { Flow::Break }
+    }
+
+    /// True when `key` is in the set; `None` when an element's own statement broke the rule.
+    fn member(&mut self, table: &'r Table, id: SetId, key: &[u128]) -> Option<bool> {
+        let set = &table.sets[id.0 as usize];
+        let found = match set.find(key) {
+            Some(elem) if elem.conditional => {
+                self.choices.choose(2, || format!("an element of set {} that expires or is limited", set.name)) == 0
+            }
+            Some(_) => true,
+            None if set.catchall.is_some() => true,
+            None if set.dynamic => self.choices.choose(2, || format!("what set {} holds now", set.name)) == 0,
+            None => false,
+        };
+        if found && !set.conditions.is_empty() {
+            let broke = self.choices.choose(2, || format!("{} of set {}", set.conditions.join(", "), set.name)) == 1;
+            if broke {
+                return None;
+            }
+        }
+        Some(found)
+    }
+
+    /// What a map gives for `key`: an element's data, the catch-all's, or nothing.
+    fn mapped(&mut self, table: &'r Table, id: SetId, key: &[u128]) -> Option<&'r Data> {
+        let set = &table.sets[id.0 as usize];
+        match set.find(key) {
+            Some(elem) if elem.conditional => {
+                let there = self.choices.choose(2, || format!("an element of map {} that expires", set.name)) == 0;
+                if there { elem.data.as_ref() } else { None }
+            }
+            Some(elem) => elem.data.as_ref(),
+            None => match &set.catchall {
+                Some(data) => data.as_ref(),
+                None if set.dynamic => {
+                    self.choices.choose(2, || format!("what map {} holds now", set.name));
+                    None
+                }
+                None => None,
+            },
+        }
+    }
+
+    fn vmap(&mut self, table: &'r Table, key: &'r Expr, id: SetId) -> Flow {
+        let set = &table.sets[id.0 as usize];
+        let mut parts = [0; MAX_PARTS];
+        let data = if let Expr::Unknown { what, .. } = key {
+            // Any element's verdict, or none.
+            let count = set.elems.len().min(15) as u32;
+            let answer = self.choices.choose(count + 1, || what.clone());
+            match set.elems.get(answer as usize) {
+                Some(elem) if answer < count => elem.data.as_ref(),
+                _ => set.catchall.as_ref().and_then(Option::as_ref),
+            }
+        } else {
+            match self.key(table, key, &mut parts) {
+                Ok(count) => self.mapped(table, id, &parts[..count]),
+                Err(flow) => return flow,
+            }
+        };
+        match data {
+            Some(Data::Verdict(verdict)) => Flow::Verdict(*verdict),
+            Some(_) => self.maybe(|| "a verdict that is not known".into()),
+            None => Flow::Break,
+        }
+    }
+
+    /// Computes an expression of one value.
+    fn value(&mut self, table: &'r Table, expr: &'r Expr) -> Got {
+        match expr {
+            Expr::Load(field) => match self.flight.load(*field) {
+                Loaded::Break => Got::Break,
+                Loaded::Known(value) => Got::Known(value),
+                Loaded::Unknown => Got::Unknown(super::fields::name(*field)),
+            },
+            Expr::Const(value) => Got::Known(*value),
+            Expr::Bits { base, and, xor } => match self.value(table, base) {
+                Got::Known(value) => Got::Known((value & and) ^ xor),
+                other => other,
+            },
+            Expr::Shift { base, left, by } => match self.value(table, base) {
+                Got::Known(value) if *left => Got::Known(value.checked_shl(*by).unwrap_or(0) & 0xffff_ffff),
+                Got::Known(value) => Got::Known(value.checked_shr(*by).unwrap_or(0)),
+                other => other,
+            },
+            Expr::Map(key, set) => {
+                let mut parts = [0; MAX_PARTS];
+                match self.key(table, key, &mut parts) {
+                    Ok(count) => match self.mapped(table, *set, &parts[..count]) {
+                        Some(Data::Values(values)) if values.len() == 1 => Got::Known(values[0]),
+                        Some(_) => Got::Unknown("what a map gives".into()),
+                        None => Got::Break,
+                    },
+                    Err(Flow::Break) => Got::Break,
+                    Err(_) => Got::Unknown("what a map gives".into()),
+                }
+            }
+            Expr::Concat(_) => Got::Unknown("several values".into()),
+            Expr::Unknown { what, may_break } => {
+                if *may_break && self.choices.choose(2, || what.clone()) == 1 {
+                    Got::Break
+                } else {
+                    Got::Unknown(what.clone())
+                }
+            }
+        }
+    }
+
+    /// The value of an expression that is written: `Err` breaks, `None` is not known.
+    pub(super) fn written(&mut self, table: &'r Table, expr: &'r Expr) -> Result<Option<u128>, ()> {
+        match self.value(table, expr) {
+            Got::Break => Err(()),
+            Got::Known(value) => Ok(Some(value)),
+            Got::Unknown(_) => Ok(None),
+        }
+    }
+
+    /// The parts a map gives for nat (`addr . port`), or one value.
+    pub(super) fn written_parts(&mut self, table: &'r Table, expr: &'r Expr) -> Result<Option<Vec<u128>>, ()> {
+        if let Expr::Map(key, set) = expr {
+            let mut parts = [0; MAX_PARTS];
+            return match self.key(table, key, &mut parts) {
+                Ok(count) => match self.mapped(table, *set, &parts[..count]) {
+                    Some(Data::Values(values)) => Ok(Some(values.to_vec())),
+                    Some(_) => Ok(None),
+                    None => Err(()),
+                },
+                Err(Flow::Break) => Err(()),
+                Err(_) => Ok(None),
+            };
+        }
+        self.written(table, expr).map(|value| value.map(|value| vec![value]))
+    }
+
+    fn act(&mut self, table: &'r Table, op: &'r OpKind, rule: RuleRef) -> Flow {
+        match self.effect(table, op, rule) {
+            Acted::Next => Flow::Next,
+            Acted::Break => Flow::Break,
+            Acted::Accept => Flow::Accept,
+            Acted::End(end) => Flow::End(end),
+            Acted::Maybe(what) => self.maybe(|| what),
+        }
+    }
+}
+
+/// What an effect did to the rule.
+pub(super) enum Acted {
+    /// Goes on.
+    Next,
+    /// Breaks the rule.
+    Break,
+    /// Accepts.
+    Accept,
+    /// Ends the packet.
+    End(End),
+    /// Undecided whether it breaks.
+    Maybe(String),
+}
+
+impl Flow {
+    fn describe(&self) -> Verdict {
+        match self {
+            Flow::Verdict(verdict) => *verdict,
+            Flow::Accept => Verdict::Accept,
+            Flow::End(_) => Verdict::Drop,
+            Flow::Next | Flow::Break => Verdict::Continue,
+        }
+    }
+}
+
+/// Compares numbers.
+pub(super) fn compare(cmp: Cmp, left: u128, right: u128) -> bool {
+    match cmp {
+        Cmp::Eq => left == right,
+        Cmp::Ne => left != right,
+        Cmp::Lt => left < right,
+        Cmp::Le => left <= right,
+        Cmp::Gt => left > right,
+        Cmp::Ge => left >= right,
+    }
+}

@@ -1,0 +1,708 @@
+//! The ruleset as the kernel would run it: what all front ends lower to.
+//!
+//! Modelled on the nft virtual machine (net/netfilter/nf_tables_core.c and the `nft_*` expressions): a rule is a
+//! list of operations; each loads, masks, compares, looks up or acts, and each can break the rule. Registers are
+//! left out: an operation holds the expression it reads. Numbers are integers in their natural byte order.
+
+use casebook_core::{At, Span};
+
+pub use crate::facts::ast::{Direction, NatKind, SetOp};
+
+/// Table family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4
+    Ip,
+    /// IPv6
+    Ip6,
+    /// IPv4 and IPv6
+    Inet,
+    /// ARP
+    Arp,
+    /// Frames that cross a bridge
+    Bridge,
+    /// Frames at a device
+    Netdev,
+}
+
+impl Family {
+    /// As nft writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Ip => "ip",
+            Family::Ip6 => "ip6",
+            Family::Inet => "inet",
+            Family::Arp => "arp",
+            Family::Bridge => "bridge",
+            Family::Netdev => "netdev",
+        }
+    }
+
+    /// The family of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        use Family::{Arp, Bridge, Inet, Ip, Ip6, Netdev};
+        [Ip, Ip6, Inet, Arp, Bridge, Netdev].into_iter().find(|family| family.as_str() == name)
+    }
+}
+
+/// A netfilter hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// At the device, on the way in.
+    Ingress,
+    /// Before routing.
+    Prerouting,
+    /// To this host.
+    Input,
+    /// Through this host.
+    Forward,
+    /// From this host.
+    Output,
+    /// After routing.
+    Postrouting,
+    /// At the device, on the way out.
+    Egress,
+}
+
+impl Hook {
+    /// As nft writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Hook::Ingress => "ingress",
+            Hook::Prerouting => "prerouting",
+            Hook::Input => "input",
+            Hook::Forward => "forward",
+            Hook::Output => "output",
+            Hook::Postrouting => "postrouting",
+            Hook::Egress => "egress",
+        }
+    }
+
+    /// The hook of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        use Hook::{Egress, Forward, Ingress, Input, Output, Postrouting, Prerouting};
+        let all = [Ingress, Prerouting, Input, Forward, Output, Postrouting, Egress];
+        all.into_iter().find(|hook| hook.as_str() == name)
+    }
+}
+
+/// Type of a base chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChainKind {
+    /// `filter`
+    Filter,
+    /// `nat`: run by the nat dispatcher, for the first packet of a connection.
+    Nat,
+    /// `route`: routes again when a mark or address changed.
+    Route,
+}
+
+/// What a base chain does with a packet no rule has decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// `accept`
+    Accept,
+    /// `drop`
+    Drop,
+}
+
+/// How a base chain hangs on its hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseChain {
+    /// Type.
+    pub kind: ChainKind,
+    /// Hook.
+    pub hook: Hook,
+    /// Priority; lower runs first.
+    pub priority: i32,
+    /// Policy; accept when not written.
+    pub policy: Policy,
+    /// Devices, for ingress and egress.
+    pub devices: Vec<String>,
+    /// Where the hook was written.
+    pub span: Span,
+}
+
+/// Index of a table in [`Ruleset::tables`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u32);
+
+/// Index of a chain in its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChainId(pub u32);
+
+/// Index of a set in its table, anonymous sets included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SetId(pub u32);
+
+/// A rule of the ruleset: table, chain, index from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleRef {
+    /// Table.
+    pub table: TableId,
+    /// Chain.
+    pub chain: ChainId,
+    /// Position, from 0.
+    pub index: u32,
+}
+
+/// The whole ruleset.
+#[derive(Clone, Debug, Default)]
+pub struct Ruleset {
+    /// Tables in order of creation.
+    pub tables: Vec<Table>,
+    /// What nft or the kernel refuses.
+    pub problems: Vec<Problem>,
+    /// What the model does not cover: those operations are unknowns.
+    pub unmodelled: Vec<casebook_core::Unmodelled>,
+}
+
+/// Something that keeps the ruleset from loading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, lower case, one sentence.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// Where else, with what is there: the element it overlaps, the define it came from.
+    pub also: Option<(Span, String)>,
+    /// What it is.
+    pub kind: ProblemKind,
+}
+
+/// Kinds of problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// nft's parser or evaluator refuses it.
+    Syntax,
+    /// Elements of a set overlap.
+    Overlap,
+    /// A jump to a chain that does not exist.
+    MissingChain,
+    /// A loop of jumps, or jumps nested too deep.
+    Nesting,
+    /// A name, handle or index that does not exist.
+    MissingObject,
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Family.
+    pub family: Family,
+    /// Name.
+    pub name: String,
+    /// True when switched off.
+    pub dormant: bool,
+    /// Chains in order of creation.
+    pub chains: Vec<Chain>,
+    /// Sets, named and anonymous.
+    pub sets: Vec<Set>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Handle, when the evidence has it.
+    pub handle: Option<u64>,
+}
+
+/// A chain.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Name; anonymous chains are called `__chainN` as the kernel does.
+    pub name: String,
+    /// Hook of a base chain.
+    pub base: Option<BaseChain>,
+    /// Rules in order.
+    pub rules: Vec<Rule>,
+    /// Number of the registration, over all tables: at equal priority the last registered runs first.
+    pub registered: u32,
+    /// Where it is declared.
+    pub at: At,
+    /// Handle, when the evidence has it.
+    pub handle: Option<u64>,
+}
+
+/// How a rule came to its place, as far as the evidence tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// At the end, when it was added.
+    Appended,
+    /// By `insert`, before everything there was.
+    Front,
+    /// By `insert` or `add` at a handle or index.
+    Positioned,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Handle, when the evidence has it.
+    pub handle: Option<u64>,
+    /// Operations in order.
+    pub ops: Vec<Op>,
+    /// Where it is written.
+    pub at: At,
+    /// How it came to its place.
+    pub placement: Placement,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+/// Where an operation was written, and where the define it uses was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loc {
+    /// The statement or value, where it is used.
+    pub span: Span,
+    /// The define its value came from.
+    pub define: Option<Span>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// What it does.
+    pub kind: OpKind,
+    /// Where it comes from.
+    pub loc: Loc,
+    /// True for a dependency nft inserts (`tcp dport` brings `meta l4proto tcp`).
+    pub implicit: bool,
+}
+
+/// Kinds of operations.
+#[derive(Clone, Debug)]
+pub enum OpKind {
+    /// Loads and compares; breaks when the field is absent or the comparison fails.
+    Match(Expr, Test),
+    /// Looks a verdict up; breaks when nothing is found.
+    Vmap(Expr, SetId),
+    /// Ends the rule with a verdict.
+    Verdict(Verdict),
+    /// Writes a value.
+    Assign(Target, Expr),
+    /// Translates addresses, then accepts.
+    Nat(Box<Nat>),
+    /// Hands the packet to a local socket.
+    Tproxy(Option<Expr>, Option<Expr>),
+    /// Exempts the packet from connection tracking.
+    Notrack,
+    /// Sends a refusal, then drops.
+    Reject(Option<String>),
+    /// Asks a program.
+    Queue(String),
+    /// Sends a copy elsewhere.
+    Dup(String),
+    /// Sends the packet to another device; ends like a drop for the chains after.
+    Fwd(String),
+    /// Answers the handshake itself; ends like a drop.
+    Synproxy,
+    /// Offloads the flow.
+    Flow(String),
+    /// Counts.
+    Counter(Option<String>),
+    /// Logs.
+    Log {
+        /// Prefix of the line.
+        prefix: Option<String>,
+        /// Netlink group, if it is not the kernel's log.
+        group: Option<u32>,
+    },
+    /// Adds to or deletes from a set.
+    SetUpdate {
+        /// What.
+        op: SetOp,
+        /// The set; `None` for a meter.
+        set: Option<SetId>,
+        /// Name of the set or meter.
+        name: String,
+        /// The key.
+        key: Expr,
+        /// Conditions that run with the update and can break: each is one unknown.
+        conditions: Vec<String>,
+    },
+    /// A condition the packet does not decide: a rate limit, a quota, a count of connections.
+    Condition(Condition, String),
+    /// Attaches a helper, timeout or expectation.
+    CtObject(String),
+    /// Carried as unknown.
+    Opaque(Opaque),
+}
+
+/// A statement the model does not cover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// What it is.
+    pub what: String,
+    /// It can break the rule.
+    pub may_break: bool,
+    /// It can end the rule with accept or drop.
+    pub may_end: bool,
+}
+
+/// Conditions that depend on time or on other packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// `limit`
+    Limit,
+    /// `quota`
+    Quota,
+    /// `ct count`
+    Connections,
+}
+
+/// Address translation.
+#[derive(Clone, Debug)]
+pub struct Nat {
+    /// Which.
+    pub kind: NatKind,
+    /// Family named in an inet table: packets of the other one pass by (`nft_nat_inet_eval`).
+    pub family: Option<Family>,
+    /// Address, or a map that gives address and port.
+    pub addr: Option<Expr>,
+    /// Last address of a range.
+    pub addr_max: Option<Expr>,
+    /// Port.
+    pub port: Option<Expr>,
+    /// Last port of a range.
+    pub port_max: Option<Expr>,
+    /// As written.
+    pub text: String,
+}
+
+/// A verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Ends this base chain; the next one runs.
+    Accept,
+    /// Ends the packet.
+    Drop,
+    /// Next rule.
+    Continue,
+    /// Back to the caller; in a base chain, the policy.
+    Return,
+    /// Calls a chain.
+    Jump(ChainId),
+    /// Goes to a chain and does not come back to this one.
+    Goto(ChainId),
+    /// A chain that does not exist: nft refuses the ruleset.
+    Missing,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `meta KEY set`.
+    Meta(MetaKey),
+    /// `ct KEY set`.
+    Ct(CtKey),
+    /// A header field.
+    Payload(PayloadField),
+    /// A TCP option's field.
+    TcpOption,
+    /// Something else, unread by the model.
+    Other,
+}
+
+/// An expression: a value of the packet, a constant, or what is computed from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expr {
+    /// A field.
+    Load(Field),
+    /// A constant.
+    Const(u128),
+    /// `(base & and) ^ xor` (net/netfilter/nft_bitwise.c).
+    Bits {
+        /// What is masked.
+        base: Box<Expr>,
+        /// Mask.
+        and: u128,
+        /// Flipped after masking.
+        xor: u128,
+    },
+    /// A shift; the result keeps 32 bits.
+    Shift {
+        /// What is shifted.
+        base: Box<Expr>,
+        /// Left or right.
+        left: bool,
+        /// By how many bits.
+        by: u32,
+    },
+    /// Several values, for concatenations.
+    Concat(Vec<Expr>),
+    /// What a map gives for a key; breaks on a miss.
+    Map(Box<Expr>, SetId),
+    /// A value nothing here decides.
+    Unknown {
+        /// What it is.
+        what: String,
+        /// Loading it can break the rule.
+        may_break: bool,
+    },
+}
+
+/// A comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Against a constant, or constants for a concatenation.
+    Cmp(Cmp, Value),
+    /// `low <= x <= high`, or not.
+    Range {
+        /// Low end.
+        low: u128,
+        /// High end.
+        high: u128,
+        /// True for `!=`.
+        negate: bool,
+    },
+    /// Membership, or not.
+    Lookup {
+        /// The set.
+        set: SetId,
+        /// True for `!=`.
+        negate: bool,
+    },
+    /// A test on something the model does not cover.
+    Unknown,
+}
+
+/// Comparison operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cmp {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+/// A constant: one number, or one for each part of a concatenation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// A number.
+    One(u128),
+    /// Parts of a concatenation.
+    Many(Box<[u128]>),
+}
+
+/// A field of the packet or of what the kernel knows about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// Bytes of a header.
+    Payload(PayloadField),
+    /// `meta`
+    Meta(MetaKey),
+    /// `ct`
+    Ct(CtKey, Option<Direction>),
+    /// A TCP option: kind, bit offset, bits; no bits asks whether it is there.
+    TcpOption(u8, u16, u16),
+    /// An IPv6 extension header: type, bit offset, bits; no bits asks whether it is there.
+    Exthdr(u8, u16, u16),
+}
+
+/// Where a header begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// Link layer.
+    Link,
+    /// Network layer.
+    Network,
+    /// Transport layer.
+    Transport,
+    /// After the transport header.
+    Inner,
+}
+
+/// Bits of a header, counted from its beginning, most significant first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PayloadField {
+    /// Header.
+    pub base: Base,
+    /// First bit.
+    pub offset: u16,
+    /// Number of bits.
+    pub bits: u16,
+    /// Name as nft writes it (`tcp dport`), or empty for a raw load.
+    pub name: &'static str,
+}
+
+/// `meta` keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MetaKey {
+    /// Length of the packet.
+    Length,
+    /// EtherType.
+    Protocol,
+    /// IPv4 or IPv6.
+    Nfproto,
+    /// Transport protocol.
+    L4proto,
+    /// Packet priority.
+    Priority,
+    /// Packet mark.
+    Mark,
+    /// Index of the input device, 0 without.
+    Iif,
+    /// Name of the input device, empty without.
+    Iifname,
+    /// Type of the input device; breaks without.
+    Iiftype,
+    /// Index of the output device, 0 without.
+    Oif,
+    /// Name of the output device, empty without.
+    Oifname,
+    /// Type of the output device; breaks without.
+    Oiftype,
+    /// Group of the input device; breaks without.
+    Iifgroup,
+    /// Group of the output device; breaks without.
+    Oifgroup,
+    /// Packet type.
+    Pkttype,
+    /// Trace flag.
+    Nftrace,
+    /// User of the socket; breaks without one.
+    Skuid,
+    /// Group of the socket; breaks without one.
+    Skgid,
+}
+
+/// `ct` keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CtKey {
+    /// State, one bit.
+    State,
+    /// Direction of this packet.
+    Direction,
+    /// Status bits.
+    Status,
+    /// Mark.
+    Mark,
+    /// Zone.
+    Zone,
+    /// Labels.
+    Label,
+    /// L3 protocol of the tuple.
+    L3proto,
+    /// L4 protocol of the tuple.
+    Protocol,
+    /// Source address; true for the forms that name a family.
+    Saddr(Option<Family>),
+    /// Destination address.
+    Daddr(Option<Family>),
+    /// Source port.
+    ProtoSrc,
+    /// Destination port.
+    ProtoDst,
+}
+
+/// A set or map.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// Name; `__setN` for anonymous ones.
+    pub name: String,
+    /// True for a literal in a rule.
+    pub anonymous: bool,
+    /// True for a map.
+    pub map: bool,
+    /// Types of the key's parts.
+    pub key: Vec<crate::model::types::Type>,
+    /// Types of a map's data; `Verdict` alone for a verdict map.
+    pub data: Vec<crate::model::types::Type>,
+    /// Elements, in order.
+    pub elems: Vec<Elem>,
+    /// Data of `*`: `Some(None)` in a set.
+    pub catchall: Option<Option<Data>>,
+    /// Rules add to it or elements expire: membership is not decided by what is written.
+    pub dynamic: bool,
+    /// Elements have statements that can break.
+    pub conditions: Vec<String>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Search structure, made by [`Set::index`].
+    pub(crate) index: super::sets::Index,
+}
+
+/// An element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elem {
+    /// Low and high end of each part, both included.
+    pub key: Box<[(u128, u128)]>,
+    /// What a map gives.
+    pub data: Option<Data>,
+    /// Where.
+    pub span: Span,
+    /// It has a timeout or a statement that can break.
+    pub conditional: bool,
+}
+
+/// What a map gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// A verdict.
+    Verdict(Verdict),
+    /// Values.
+    Values(Box<[u128]>),
+    /// A range of values (nat).
+    Range(Box<[(u128, u128)]>),
+    /// Unknown.
+    Unknown,
+}
+
+impl Ruleset {
+    /// The table with this id.
+    pub fn table(&self, id: TableId) -> &Table {
+        &self.tables[id.0 as usize]
+    }
+
+    /// The chain of a rule.
+    pub fn chain(&self, table: TableId, chain: ChainId) -> &Chain {
+        &self.tables[table.0 as usize].chains[chain.0 as usize]
+    }
+
+    /// The rule of a reference.
+    pub fn rule(&self, rule: RuleRef) -> &Rule {
+        &self.chain(rule.table, rule.chain).rules[rule.index as usize]
+    }
+
+    /// Finds a chain by names: `inet filter input`.
+    pub fn find_chain(&self, family: Family, table: &str, chain: &str) -> Option<(TableId, ChainId)> {
+        let at = self.tables.iter().position(|known| known.family == family && known.name == table)?;
+        let chain = self.tables[at].chains.iter().position(|known| known.name == chain)?;
+        Some((TableId(at as u32), ChainId(chain as u32)))
+    }
+
+    /// All chains with their ids.
+    pub fn chains(&self) -> impl Iterator<Item = (TableId, ChainId, &Chain)> {
+        self.tables.iter().enumerate().flat_map(|(t, table)| {
+            table.chains.iter().enumerate().map(move |(c, chain)| (TableId(t as u32), ChainId(c as u32), chain))
+        })
+    }
+
+    /// All rules with their references.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleRef, &Rule)> {
+        self.chains().flat_map(|(table, chain, body)| {
+            body.rules.iter().enumerate().map(move |(index, rule)| {
+                (RuleRef { table, chain, index: index as u32 }, rule)
+            })
+        })
+    }
+
+    /// `inet filter input`.
+    pub fn chain_name(&self, table: TableId, chain: ChainId) -> String {
+        let owner = self.table(table);
+        format!("{} {} {}", owner.family.as_str(), owner.name, self.chain(table, chain).name)
+    }
+
+    /// The key of a rule in outcomes: `inet filter/input/3`.
+    pub fn rule_key(&self, rule: RuleRef) -> String {
+        let table = self.table(rule.table);
+        let chain = self.chain(rule.table, rule.chain);
+        format!("{} {}/{}/{}", table.family.as_str(), table.name, chain.name, rule.index)
+    }
+}

@@ -1,0 +1,76 @@
+//! The only file and command input of Casebook. It turns paths, streams, bundles and the running machine
+//! into an [`casebook_core::EvidenceSet`], and says in one line of coverage for each what it could not read.
+//!
+//! Nothing here knows a mechanism: kinds are told apart by the sniffers of the cases, and included files
+//! are found through [`casebook_core::Kind::refers`]. Reading never writes, and no limit is silent.
+
+pub mod bundle;
+pub mod glob;
+pub mod live;
+pub mod load;
+mod map;
+pub mod pack;
+mod refer;
+pub mod redact;
+mod source;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use casebook_core::{Coverage, EvidenceId, EvidenceSet, Kind};
+
+pub use live::{Entry, Reading};
+pub use load::Loader;
+
+/// Largest piece of evidence read by default: 256 MiB.
+pub const MAX_EVIDENCE_BYTES: u64 = 256 << 20;
+
+/// Bytes a sniffer may look at.
+pub const HEAD: usize = 64 << 10;
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Kinds of evidence that can be recognised, the most specific first within a case.
+    pub kinds: Vec<&'static Kind>,
+    /// Read everything named as this kind, whatever it looks like.
+    pub force_kind: Option<&'static Kind>,
+    /// Larger files get a coverage line and are not read.
+    pub max_evidence_bytes: u64,
+    /// A walk stops after this many files.
+    pub max_files: usize,
+    /// Keep what is named but of no known kind, without a kind: a verb knows what its arguments are.
+    pub keep_unknown: bool,
+    /// All evidence of one run; what would go over it gets a coverage line and is not read.
+    pub max_total_bytes: u64,
+}
+
+impl Options {
+    /// The defaults for these kinds.
+    pub fn new(kinds: Vec<&'static Kind>) -> Self {
+        Self {
+            kinds,
+            force_kind: None,
+            keep_unknown: false,
+            max_evidence_bytes: MAX_EVIDENCE_BYTES,
+            max_files: 500_000,
+            max_total_bytes: 1 << 30,
+        }
+    }
+}
+
+/// What reading gave.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The evidence.
+    pub evidence: EvidenceSet,
+    /// Lines for what is not evidence: unreadable, too large, of no known kind.
+    pub coverage: Vec<Coverage>,
+    /// Limits that were hit.
+    pub notices: Vec<String>,
+    /// The file on disk each piece came from (the bundle, for a member); absent for streams and live readings.
+    pub files: BTreeMap<EvidenceId, PathBuf>,
+    /// Ids of each input, in the order given.
+    pub inputs: Vec<Vec<EvidenceId>>,
+}

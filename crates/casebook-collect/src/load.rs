@@ -1,0 +1,591 @@
+//! Paths and streams to evidence.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Result, bail};
+use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
+
+use crate::source::{Disk, Refusal, Source, explain, folder};
+use crate::{Collected, HEAD, Options, Reading, bundle, refer, walk};
+
+/// Lines of one sort a walk or a bundle may give before the rest is counted in one.
+const MAX_LINES: usize = 50;
+
+/// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
+#[derive(Clone, Copy)]
+enum Found {
+    Named,
+    Referred(Option<&'static Kind>),
+}
+
+/// Reads evidence, input by input.
+pub struct Loader<'o> {
+    options: &'o Options,
+    out: Collected,
+    seen: HashMap<String, EvidenceId>,
+    /// Hashes of identities that a walk passed over, and whose tally counts them; a reference may still
+    /// claim one.
+    passed: HashMap<u64, usize>,
+    /// Tallies of walks and bundles, by path.
+    tallies: Vec<(String, Tally)>,
+    /// Sources of evidence whose references are still to be followed.
+    queue: VecDeque<(EvidenceId, Rc<dyn Source>, PathBuf)>,
+    walked: Vec<EvidenceId>,
+    total: u64,
+    over_total: usize,
+}
+
+/// Counts and lines of one walk or one bundle.
+#[derive(Default)]
+pub(crate) struct Tally {
+    unknown: usize,
+    unknown_bytes: u64,
+    examples: Vec<String>,
+    lines: Vec<Coverage>,
+    more: usize,
+}
+
+impl Tally {
+    pub(crate) fn line(&mut self, line: Coverage) {
+        if self.lines.len() < MAX_LINES { self.lines.push(line) } else { self.more += 1 }
+    }
+
+    /// The lines, the last of which counts what no case reads.
+    fn close(self, path: &str, coverage: &mut Vec<Coverage>) {
+        coverage.extend(self.lines);
+        if self.more > 0 {
+            let why = format!("{} more files could not be read, for reasons like those above", self.more);
+            coverage.push(Coverage::failed(path, "unknown", 0, why));
+        }
+        if self.unknown > 0 {
+            let noun = if self.unknown == 1 { "file" } else { "files" };
+            let dots = if self.unknown > self.examples.len() { ", …" } else { "" };
+            let note = format!("{} {noun} that no case reads ({}{dots})", self.unknown, self.examples.join(", "));
+            let line = Coverage::failed(path, "unknown", self.unknown_bytes, note);
+            coverage.push(Coverage { status: ReadStatus::Unrecognised, ..line });
+        }
+    }
+
+    fn unknown(&mut self, path: &str, bytes: u64) {
+        self.unknown += 1;
+        self.unknown_bytes += bytes;
+        if self.examples.len() < 3 {
+            self.examples.push(path.to_owned());
+        }
+    }
+}
+
+impl<'o> Loader<'o> {
+    /// A loader with nothing read.
+    pub fn new(options: &'o Options) -> Self {
+        Self {
+            options,
+            out: Collected::default(),
+            seen: HashMap::new(),
+            passed: HashMap::new(),
+            tallies: Vec::new(),
+            queue: VecDeque::new(),
+            walked: Vec::new(),
+            total: 0,
+            over_total: 0,
+        }
+    }
+
+    /// Reads a file, a folder, a bundle or, for `-`, `stdin`. An error means that there is no such path.
+    pub fn path(&mut self, path: &str, stdin: &mut dyn Read) -> Result<Vec<EvidenceId>> {
+        let before = self.out.evidence.len();
+        let ids = if path == "-" { self.stream("<stdin>", stdin) } else { self.named(path)? };
+        self.follow();
+        let mut ids = ids;
+        if ids.is_empty() && self.out.evidence.len() > before {
+            ids = (before..self.out.evidence.len()).map(|id| EvidenceId(id as u32)).collect();
+        }
+        self.out.inputs.push(ids.clone());
+        Ok(ids)
+    }
+
+    /// Reads evidence a report names, as the run that wrote the report found it: parts of other files are
+    /// parts again. A member of a bundle brings its whole bundle.
+    pub fn again(&mut self, path: &str) -> Result<()> {
+        if fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
+            if let Some(id) = self.file(path, Found::Named) {
+                self.walked.push(id);
+            }
+            self.follow();
+            return Ok(());
+        }
+        let mut at = parent(path);
+        while at != "." && at != "/" {
+            if fs::metadata(at).is_ok_and(|meta| meta.is_file()) {
+                if !self.tallies.iter().any(|(bundle, _)| bundle == at) {
+                    self.named(at)?;
+                    self.follow();
+                }
+                return Ok(());
+            }
+            at = parent(at);
+        }
+        bail!("{path}: no such file")
+    }
+
+    /// Takes what was read from the running machine.
+    pub fn readings(&mut self, readings: Vec<Reading>) {
+        let mut ids = Vec::new();
+        for reading in readings {
+            let path = format!("live:{}", reading.entry.name);
+            match reading.bytes {
+                Some(bytes) => ids.extend(self.offer(&path, bytes, Found::Named, None)),
+                None => {
+                    let why = reading.entry.failure();
+                    self.out.coverage.push(Coverage::failed(path, "live", 0, why));
+                }
+            }
+        }
+        self.out.inputs.push(ids);
+    }
+
+    /// Everything read.
+    pub fn finish(mut self) -> Collected {
+        if self.over_total > 0 {
+            self.out.notices.push(format!(
+                "all evidence together is limited to {} bytes; {} files beyond it were not read",
+                self.options.max_total_bytes, self.over_total
+            ));
+        }
+        for (path, tally) in std::mem::take(&mut self.tallies) {
+            tally.close(&path, &mut self.out.coverage);
+        }
+        self.mark_referred();
+        self.out
+    }
+
+    fn named(&mut self, path: &str) -> Result<Vec<EvidenceId>> {
+        let meta = match fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                self.refuse(path, Refusal::new(0, explain(&error)));
+                return Ok(Vec::new());
+            }
+            Err(error) => bail!("{path}: {}", explain(&error)),
+        };
+        if meta.is_dir() {
+            return Ok(self.folder(path));
+        }
+        if !meta.is_file() {
+            return Ok(self.special(path, &meta));
+        }
+        if let Some(form) = head_of(path).and_then(|head| bundle::form(&head)) {
+            return Ok(self.bundle(path, form));
+        }
+        Ok(self.file(path, Found::Named).into_iter().collect())
+    }
+
+    /// A pipe named on the command line (`<(nft list ruleset)`) is read like standard input.
+    fn special(&mut self, path: &str, meta: &fs::Metadata) -> Vec<EvidenceId> {
+        use std::os::unix::fs::FileTypeExt as _;
+        if !meta.file_type().is_fifo() {
+            self.refuse(path, Refusal::new(0, "a device or socket, not a file"));
+            return Vec::new();
+        }
+        match File::open(path) {
+            Ok(mut file) => self.stream(path, &mut file),
+            Err(error) => {
+                self.refuse(path, Refusal::new(0, explain(&error)));
+                Vec::new()
+            }
+        }
+    }
+
+    fn stream(&mut self, name: &str, stream: &mut dyn Read) -> Vec<EvidenceId> {
+        let limit = self.options.max_evidence_bytes;
+        let mut bytes = Vec::new();
+        if let Err(error) = stream.take(limit.saturating_add(1)).read_to_end(&mut bytes) {
+            self.refuse(name, Refusal::new(bytes.len() as u64, explain(&error)));
+            return Vec::new();
+        }
+        if bytes.len() as u64 > limit {
+            let why = format!("more than {limit} bytes; raise the limit with --max-evidence-bytes");
+            self.refuse(name, Refusal::new(limit, why));
+            return Vec::new();
+        }
+        if let Some(form) = bundle::form(&bytes) {
+            let packed = std::io::Cursor::new(bytes);
+            return self.members(name, bundle::open(name, packed, form, self.options));
+        }
+        self.offer(name, Bytes::new(bytes), Found::Named, None).into_iter().collect()
+    }
+
+    fn folder(&mut self, path: &str) -> Vec<EvidenceId> {
+        let (mut tally, mut ids) = (Tally::default(), Vec::new());
+        let root = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+        let mut head = Vec::new();
+        let limit = walk::files(path, self.options.max_files, |entry| match entry {
+            Err((path, why)) => tally.line(Coverage::failed(path, "unknown", 0, why)),
+            Ok(entry) => self.walked_file(path, &root, entry.path(), &mut head, &mut tally, &mut ids),
+        });
+        if limit {
+            let files = self.options.max_files;
+            self.out.notices.push(format!("{path}: stopped after {files} files; name its folders one by one"));
+        }
+        self.tallies.push((path.to_owned(), tally));
+        ids
+    }
+
+    fn walked_file(
+        &mut self,
+        top: &str,
+        root: &Path,
+        path: &Path,
+        head: &mut Vec<u8>,
+        tally: &mut Tally,
+        ids: &mut Vec<EvidenceId>,
+    ) {
+        let shown = path.to_string_lossy();
+        // `.` was meant as "here"; its files are named as the user would name them.
+        let shown = if top == "." { shown.strip_prefix("./").unwrap_or(&shown) } else { &shown };
+        let identity = path.strip_prefix(top).map_or_else(|_| path.to_path_buf(), |rest| root.join(rest));
+        let identity = identity.to_string_lossy().into_owned();
+        if self.seen.contains_key(&identity) {
+            return;
+        }
+        let size = match fs::metadata(path) {
+            Ok(meta) if meta.len() == 0 => {
+                self.passed.insert(hash(&identity), self.tallies.len());
+                return tally.unknown(shown, 0);
+            }
+            Ok(meta) => meta.len(),
+            Err(error) => return tally.line(Coverage::failed(shown, "unknown", 0, explain(&error))),
+        };
+        head.clear();
+        let opened = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(head));
+        if let Err(error) = opened {
+            return tally.line(Coverage::failed(shown, "unknown", size, explain(&error)));
+        }
+        if let Some(form) = bundle::form(head) {
+            return ids.extend(self.bundle(shown, form));
+        }
+        let Some(kind) = self.kind(shown, head, head.len() as u64 == size) else {
+            self.passed.insert(hash(&identity), self.tallies.len());
+            if let Some(why) = encoding(head) {
+                tally.line(Coverage::failed(shown, "unknown", size, why));
+            } else {
+                tally.unknown(shown, size);
+            }
+            return;
+        };
+        match self.read(&Disk, shown) {
+            Ok(bytes) => {
+                let id = self.add(shown, Some(kind), bytes, identity);
+                self.walked.push(id);
+                self.out.files.insert(id, path.to_path_buf());
+                self.queue.push_back((id, Rc::new(Disk), path.to_path_buf()));
+                ids.push(id);
+            }
+            Err(refusal) => tally.line(Coverage::failed(shown, kind.name, refusal.bytes, refusal.why)),
+        }
+    }
+
+    fn bundle(&mut self, path: &str, form: bundle::Form) -> Vec<EvidenceId> {
+        match File::open(path) {
+            Ok(file) => {
+                let opened = bundle::open(path, file, form, self.options);
+                self.members(path, opened)
+            }
+            Err(error) => {
+                self.refuse(path, Refusal::new(0, explain(&error)));
+                Vec::new()
+            }
+        }
+    }
+
+    fn members(&mut self, path: &str, opened: bundle::Opened) -> Vec<EvidenceId> {
+        let bundle::Opened { members, lines, notices } = opened;
+        let (mut tally, mut ids) = (Tally::default(), Vec::new());
+        lines.into_iter().for_each(|line| tally.line(line));
+        self.out.notices.extend(notices);
+        let members = Rc::new(members);
+        let names: Vec<String> = members.files.keys().cloned().collect();
+        for name in names.iter().filter(|name| *name != crate::pack::MANIFEST) {
+            let shown = format!("{path}/{name}");
+            let Ok(bytes) = self.read(&*members, &shown) else { continue };
+            let identity = members.identity(&shown);
+            let size = bytes.as_slice().len() as u64;
+            let head = &bytes.as_slice()[..bytes.as_slice().len().min(HEAD)];
+            let Some(kind) = self.kind(&shown, head, head.len() as u64 == size) else {
+                self.total -= size;
+                self.passed.insert(hash(&identity), self.tallies.len());
+                match encoding(head) {
+                    Some(why) => tally.line(Coverage::failed(shown, "unknown", size, why)),
+                    None => tally.unknown(&shown, size),
+                }
+                continue;
+            };
+            let id = self.add(&shown, Some(kind), bytes, identity);
+            self.walked.push(id);
+            self.out.files.insert(id, PathBuf::from(path));
+            self.queue.push_back((id, Rc::clone(&members) as Rc<dyn Source>, PathBuf::from(path)));
+            ids.push(id);
+        }
+        self.tallies.push((path.to_owned(), tally));
+        ids
+    }
+
+    fn file(&mut self, path: &str, found: Found) -> Option<EvidenceId> {
+        self.from(Rc::new(Disk), path, Path::new(path), found)
+    }
+
+    fn from(&mut self, source: Rc<dyn Source>, path: &str, disk: &Path, found: Found) -> Option<EvidenceId> {
+        let identity = source.identity(path);
+        if let Some(id) = self.seen.get(&identity).copied() {
+            if matches!(found, Found::Named) {
+                // Named and found by a walk or a reference: what was named counts.
+                self.walked.retain(|walked| *walked != id);
+            }
+            return Some(id);
+        }
+        match self.read(&*source, path) {
+            Ok(bytes) => {
+                let id = self.offer(path, bytes, found, Some(identity))?;
+                self.out.files.insert(id, disk.to_path_buf());
+                self.queue.push_back((id, source, disk.to_path_buf()));
+                Some(id)
+            }
+            Err(refusal) => {
+                self.refuse(path, refusal);
+                None
+            }
+        }
+    }
+
+    /// Recognises bytes and keeps them; without a kind they get a coverage line.
+    fn offer(&mut self, path: &str, bytes: Bytes, found: Found, identity: Option<String>) -> Option<EvidenceId> {
+        let slice = bytes.as_slice();
+        let head = &slice[..slice.len().min(HEAD)];
+        let inherited = if let Found::Referred(kind) = found { kind } else { None };
+        let forced = self.options.force_kind.or(inherited);
+        let kind = match (encoding(head), forced) {
+            // No reader takes UTF-16, also when told to.
+            (Some(why), Some(kind)) if !head.is_empty() && utf16(head).is_some() => {
+                self.out.coverage.push(Coverage::failed(path, kind.name, slice.len() as u64, why));
+                return None;
+            }
+            (_, Some(kind)) => Some(kind),
+            _ => self.kind(path, head, head.len() == slice.len()),
+        };
+        let keep = self.options.keep_unknown && utf16(head).is_none();
+        let Some(kind) = kind.map(Some).or(keep.then_some(None)) else {
+            let size = slice.len() as u64;
+            self.out.coverage.push(match encoding(head) {
+                Some(why) => Coverage::failed(path, "unknown", size, why),
+                None => Coverage {
+                    status: ReadStatus::Unrecognised,
+                    ..Coverage::failed(path, "unknown", size, "no case reads this; --as KIND says what it is")
+                },
+            });
+            return None;
+        };
+        Some(self.add(path, kind, bytes, identity.unwrap_or_else(|| path.to_owned())))
+    }
+
+    fn kind(&self, path: &str, head: &[u8], whole: bool) -> Option<&'static Kind> {
+        let sniff = Sniff { path, head, whole };
+        self.options.force_kind.or_else(|| self.options.kinds.iter().copied().find(|kind| (kind.sniff)(&sniff)))
+    }
+
+    fn read(&mut self, source: &dyn Source, path: &str) -> Result<Bytes, Refusal> {
+        let bytes = source.read(path, self.options.max_evidence_bytes)?;
+        let size = bytes.as_slice().len() as u64;
+        if self.total + size > self.options.max_total_bytes {
+            self.over_total += 1;
+            return Err(Refusal::new(size, "the limit on all evidence together was reached"));
+        }
+        self.total += size;
+        Ok(bytes)
+    }
+
+    fn add(&mut self, path: &str, kind: Option<&'static Kind>, bytes: Bytes, identity: String) -> EvidenceId {
+        tracing::debug!(path, kind = kind.map(|kind| kind.name), "evidence");
+        let id = self.out.evidence.add(path, kind.map(|kind| kind.name), bytes);
+        self.seen.insert(identity, id);
+        id
+    }
+
+    fn refuse(&mut self, path: &str, refusal: Refusal) {
+        self.out.coverage.push(Coverage::failed(path, "unknown", refusal.bytes, refusal.why));
+    }
+
+    /// Reads what evidence refers to, and what that refers to; each file once, so cycles end.
+    fn follow(&mut self) {
+        while let Some((id, source, disk)) = self.queue.pop_front() {
+            let Some(item) = self.out.evidence.get(id) else { continue };
+            let kind = self.options.kinds.iter().copied().find(|kind| item.kind == Some(kind.name));
+            let Some(refers) = kind.and_then(|kind| kind.refers) else { continue };
+            let (from, references) = (item.path.clone(), refers(item));
+            for reference in references {
+                if self.out.evidence.resolve(id, &reference.name).is_some() {
+                    continue;
+                }
+                match refer::resolve(&*source, &from, &reference) {
+                    refer::Target::Missing => tracing::debug!(from, name = reference.name, "refers to no file"),
+                    refer::Target::Files(files) => self.link(id, &source, &disk, kind, reference.name, files),
+                }
+            }
+        }
+    }
+
+    fn link(
+        &mut self,
+        from: EvidenceId,
+        source: &Rc<dyn Source>,
+        disk: &Path,
+        kind: Option<&'static Kind>,
+        name: String,
+        files: Vec<String>,
+    ) {
+        let wanted = files.len();
+        let mut to = Vec::new();
+        for file in files {
+            if self.out.evidence.len() >= self.options.max_files {
+                self.out.notices.push(format!("{file}: not read, {} files were", self.options.max_files));
+                break;
+            }
+            // A member of a bundle stays in it; a file on disk is its own origin.
+            let origin = if disk.to_string_lossy() == self.out.evidence.path(from) {
+                PathBuf::from(&file)
+            } else {
+                disk.to_path_buf()
+            };
+            let before = self.out.evidence.len();
+            if let Some(id) = self.from(Rc::clone(source), &file, &origin, Found::Referred(kind)) {
+                if self.out.evidence.len() > before {
+                    self.out.evidence.mark_referred(id);
+                    self.claim(&source.identity(&file), &file);
+                }
+                to.push(id);
+            }
+        }
+        // A plain name whose file could not be read stays unresolved, like a missing one; its own coverage
+        // line says why.
+        if !to.is_empty() || wanted == 0 {
+            self.out.evidence.link(from, name, to);
+        }
+    }
+
+    /// A file that a walk counted as unknown is now read: takes it out of that count.
+    fn claim(&mut self, identity: &str, path: &str) {
+        let tally = self.passed.remove(&hash(identity)).and_then(|index| self.tallies.get_mut(index));
+        if let Some((_, tally)) = tally {
+            tally.unknown -= 1;
+            tally.examples.retain(|example| example != path);
+        }
+    }
+
+    /// Of the files a walk found, those that others refer to are parts, not inputs of their own. In a cycle
+    /// that nothing outside refers to, the first file is the input.
+    fn mark_referred(&mut self) {
+        let mut links: HashMap<EvidenceId, Vec<EvidenceId>> = HashMap::new();
+        for link in self.out.evidence.links() {
+            links.entry(link.from).or_default().extend(link.to.iter().copied().filter(|id| *id != link.from));
+        }
+        let reach = |from: EvidenceId, reached: &mut HashSet<EvidenceId>| {
+            let mut stack = vec![from];
+            while let Some(at) = stack.pop() {
+                let next = links.get(&at).map_or(&[][..], Vec::as_slice);
+                stack.extend(next.iter().copied().filter(|id| *id != from && reached.insert(*id)));
+            }
+        };
+        let mut reached: HashSet<EvidenceId> = HashSet::new();
+        let walked: HashSet<EvidenceId> = self.walked.iter().copied().collect();
+        let target: HashSet<EvidenceId> = links.values().flatten().copied().collect();
+        let all: Vec<EvidenceId> = self.out.evidence.iter().map(|item| item.id).collect();
+        for id in all.iter().filter(|id| !walked.contains(id) || !target.contains(id)) {
+            if self.out.evidence.get(*id).is_some_and(|item| !item.referred) {
+                reach(*id, &mut reached);
+            }
+        }
+        for id in &all {
+            if walked.contains(id) && target.contains(id) && !reached.contains(id) {
+                reach(*id, &mut reached);
+            }
+        }
+        for id in self.walked.clone() {
+            if reached.contains(&id) {
+                self.out.evidence.mark_referred(id);
+            }
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn head_of(path: &str) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(1024).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
+/// `LE` or `BE` when the bytes are UTF-16 text: a byte order mark, or zeros in every other byte.
+fn utf16(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0xff, 0xfe, rest @ ..] if !rest.starts_with(&[0, 0]) => return Some("LE"),
+        [0xfe, 0xff, ..] => return Some("BE"),
+        _ => {}
+    }
+    let sample = &head[..head.len().min(512) & !1];
+    let zeros = |from: usize| sample.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let pairs = sample.len() / 2;
+    match (zeros(0), zeros(1)) {
+        (0, odd) if pairs >= 8 && odd * 10 >= pairs * 9 => Some("LE"),
+        (even, 0) if pairs >= 8 && even * 10 >= pairs * 9 => Some("BE"),
+        _ => None,
+    }
+}
+
+/// Why no reader takes these bytes, when their encoding says so.
+fn encoding(head: &[u8]) -> Option<String> {
+    if head.is_empty() {
+        return Some("empty".to_owned());
+    }
+    if let Some(order) = utf16(head) {
+        return Some(format!(
+            "UTF-16{order} text; convert it first: iconv -f UTF-16{} -t UTF-8",
+            if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) { "" } else { order }
+        ));
+    }
+    let compressed = [(&b"\xfd7zXZ\0"[..], "xz"), (&b"BZh"[..], "bzip2"), (&b"PK\x03\x04"[..], "zip")];
+    if let Some((_, name)) = compressed.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(format!("{name}-compressed; unpack it first and give the folder"));
+    }
+    head.contains(&0).then(|| "binary, of no kind that a case reads".to_owned())
+}
+
+/// The folder a path is in, `.` for a bare name.
+fn parent(path: &str) -> &str {
+    let parent = folder(path);
+    if parent.is_empty() { "." } else { parent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf16_is_told_from_binary() {
+        let text: Vec<u8> = "table inet filter {".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(utf16(&text), Some("LE"));
+        assert!(encoding(&text).unwrap().contains("iconv -f UTF-16LE"));
+        let with_mark: Vec<u8> = [0xff, 0xfe].into_iter().chain(text).collect();
+        assert!(encoding(&with_mark).unwrap().ends_with("iconv -f UTF-16 -t UTF-8"));
+        assert!(encoding(b"\x7fELF\0\0\0\0\x01\x02").unwrap().starts_with("binary"));
+        assert_eq!(encoding(b"table"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! The words every part of Casebook shares: evidence and spans, findings and traces, coverage, and the
+//! tables a case and its rules are declared in.
+//!
+//! It knows no file system, no clock, no format and no mechanism. The order of the data is the order of
+//! the modules: [`evidence`] is read into a case's facts, rules turn facts into [`finding`]s, and the
+//! [`report`] holds findings and [`coverage`].
+
+pub mod case;
+pub mod coverage;
+pub mod evidence;
+pub mod finding;
+pub mod lines;
+pub mod place;
+pub mod report;
+pub mod verb;
+
+pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
+pub use coverage::{Coverage, ReadStatus, Unmodelled};
+pub use evidence::{Bytes, Digest, Evidence, EvidenceId, EvidenceSet, Span};
+pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};
+pub use lines::{LineColumn, LineIndex};
+pub use place::{At, Place};
+pub use report::{Report, Summary, Suppression};
+pub use verb::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};

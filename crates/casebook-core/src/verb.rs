@@ -1,0 +1,128 @@
+//! A case's own commands (`casebook nft trace …`), declared as data so that the command line, the man page
+//! and the completions are views of one table.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::evidence::{EvidenceId, EvidenceSet};
+
+/// What an argument of a verb is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// A positional path: read as evidence before the verb runs.
+    Evidence,
+    /// A positional string.
+    Text,
+    /// `--name VALUE`.
+    Value,
+    /// `--name PATH`, read as evidence before the verb runs.
+    EvidenceOption,
+    /// `--name`.
+    Flag,
+}
+
+/// One argument of a verb.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// Name: `ruleset` for a positional, `packet` for `--packet`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: ArgKind,
+    /// Placeholder in help: `RULESET`.
+    pub value_name: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// True when it must be given.
+    pub required: bool,
+    /// True when it can be given several times.
+    pub many: bool,
+}
+
+/// How a verb prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// For machines; documented in the case's post.
+    Json,
+}
+
+/// What a verb gets.
+pub struct VerbInput<'a> {
+    /// Evidence named by its arguments, and what that refers to.
+    pub evidence: &'a EvidenceSet,
+    /// For each evidence argument, the ids in order.
+    pub files: BTreeMap<&'static str, Vec<EvidenceId>>,
+    /// For each other argument, the values in order; a flag has one empty value.
+    pub values: BTreeMap<&'static str, Vec<String>>,
+    /// How to print.
+    pub format: OutputFormat,
+}
+
+impl VerbInput<'_> {
+    /// First value of an argument.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).and_then(|values| values.first()).map(String::as_str)
+    }
+
+    /// All values of an argument.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// True when a flag was given.
+    pub fn flag(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// First evidence of an argument.
+    pub fn file(&self, name: &str) -> Option<EvidenceId> {
+        self.files.get(name).and_then(|ids| ids.first()).copied()
+    }
+}
+
+/// Why a verb could not run.
+#[derive(Debug)]
+pub enum VerbError {
+    /// The user's input is wrong: what is wrong, and what to do.
+    Usage {
+        /// One sentence.
+        message: String,
+        /// What to do, if there is something to say.
+        hint: Option<String>,
+    },
+    /// The output could not be written.
+    Write(std::io::Error),
+}
+
+impl VerbError {
+    /// A usage error.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    /// A usage error with a hint.
+    pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl From<std::io::Error> for VerbError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// One verb of a case.
+pub struct Verb {
+    /// `trace`.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// Details and examples, shown by `--help`.
+    pub long: &'static str,
+    /// Arguments, positionals in order.
+    pub args: &'static [Arg],
+    /// Runs it: facts in, text or JSON out. Returns the exit code.
+    pub run: fn(&VerbInput<'_>, &mut dyn Write) -> Result<u8, VerbError>,
+}

@@ -1,0 +1,3 @@
+//! formats
+pub mod json;
+pub mod sysctl;
