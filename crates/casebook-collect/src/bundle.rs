@@ -163,10 +163,12 @@ fn read(tar: impl Read, opened: &mut Opened, options: &Options) -> io::Result<()
             continue;
         }
         if kept + size > MAX_KEPT {
-            opened.lines.push(refuse(format!("the bundle's members are over {MAX_KEPT} bytes; unpack it and give the folder")));
+            opened
+                .lines
+                .push(refuse(format!("the bundle's members are over {MAX_KEPT} bytes; unpack it and give the folder")));
             continue;
         }
-        let mut bytes = Vec::with_capacity(size.min(1 << 20) as usize);
+        let mut bytes = Vec::with_capacity(size.min(64 << 20) as usize);
         entry.read_to_end(&mut bytes)?;
         if (bytes.len() as u64) < size {
             opened.lines.push(refuse(format!("cut off after {} of {size} bytes", bytes.len())));

@@ -5,14 +5,16 @@
 //! are found through [`casebook_core::Kind::refers`]. Reading never writes, and no limit is silent.
 
 pub mod bundle;
+mod encoding;
 pub mod glob;
 pub mod live;
 pub mod load;
 mod map;
 pub mod pack;
-mod refer;
 pub mod redact;
+mod refer;
 mod source;
+mod tally;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -71,6 +73,4 @@ pub struct Collected {
     pub notices: Vec<String>,
     /// The file on disk each piece came from (the bundle, for a member); absent for streams and live readings.
     pub files: BTreeMap<EvidenceId, PathBuf>,
-    /// Ids of each input, in the order given.
-    pub inputs: Vec<Vec<EvidenceId>>,
 }

@@ -196,12 +196,7 @@ struct Drained {
 }
 
 /// Reads a pipe to its end on a thread, so that neither pipe can fill and stop the command.
-fn drain(
-    pipe: Option<impl Read + Send + 'static>,
-    limit: u64,
-    stdout: bool,
-    sender: &mpsc::Sender<Drained>,
-) {
+fn drain(pipe: Option<impl Read + Send + 'static>, limit: u64, stdout: bool, sender: &mpsc::Sender<Drained>) {
     let Some(mut pipe) = pipe else { return };
     let sender = sender.clone();
     thread::spawn(move || {
@@ -297,10 +292,7 @@ mod tests {
     #[test]
     fn a_command_that_is_not_there_names_what_is_lost() {
         let reading = command("demo", &want(1, 10), &["no-such-command-here", "-x"]);
-        assert_eq!(
-            reading.entry.failure(),
-            "no-such-command-here -x: the command is not installed; x is unknown"
-        );
+        assert_eq!(reading.entry.failure(), "no-such-command-here -x: the command is not installed; x is unknown");
     }
 
     #[test]

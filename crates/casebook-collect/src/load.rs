@@ -10,11 +10,10 @@ use std::rc::Rc;
 use anyhow::{Result, bail};
 use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
 
+use crate::encoding::{encoding, utf16};
 use crate::source::{Disk, Refusal, Source, explain, folder};
+use crate::tally::Tally;
 use crate::{Collected, HEAD, Options, Reading, bundle, refer, walk};
-
-/// Lines of one sort a walk or a bundle may give before the rest is counted in one.
-const MAX_LINES: usize = 50;
 
 /// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
 #[derive(Clone, Copy)]
@@ -36,48 +35,9 @@ pub struct Loader<'o> {
     /// Sources of evidence whose references are still to be followed.
     queue: VecDeque<(EvidenceId, Rc<dyn Source>, PathBuf)>,
     walked: Vec<EvidenceId>,
+    by_reference: HashSet<EvidenceId>,
     total: u64,
     over_total: usize,
-}
-
-/// Counts and lines of one walk or one bundle.
-#[derive(Default)]
-pub(crate) struct Tally {
-    unknown: usize,
-    unknown_bytes: u64,
-    examples: Vec<String>,
-    lines: Vec<Coverage>,
-    more: usize,
-}
-
-impl Tally {
-    pub(crate) fn line(&mut self, line: Coverage) {
-        if self.lines.len() < MAX_LINES { self.lines.push(line) } else { self.more += 1 }
-    }
-
-    /// The lines, the last of which counts what no case reads.
-    fn close(self, path: &str, coverage: &mut Vec<Coverage>) {
-        coverage.extend(self.lines);
-        if self.more > 0 {
-            let why = format!("{} more files could not be read, for reasons like those above", self.more);
-            coverage.push(Coverage::failed(path, "unknown", 0, why));
-        }
-        if self.unknown > 0 {
-            let noun = if self.unknown == 1 { "file" } else { "files" };
-            let dots = if self.unknown > self.examples.len() { ", …" } else { "" };
-            let note = format!("{} {noun} that no case reads ({}{dots})", self.unknown, self.examples.join(", "));
-            let line = Coverage::failed(path, "unknown", self.unknown_bytes, note);
-            coverage.push(Coverage { status: ReadStatus::Unrecognised, ..line });
-        }
-    }
-
-    fn unknown(&mut self, path: &str, bytes: u64) {
-        self.unknown += 1;
-        self.unknown_bytes += bytes;
-        if self.examples.len() < 3 {
-            self.examples.push(path.to_owned());
-        }
-    }
 }
 
 impl<'o> Loader<'o> {
@@ -91,6 +51,7 @@ impl<'o> Loader<'o> {
             tallies: Vec::new(),
             queue: VecDeque::new(),
             walked: Vec::new(),
+            by_reference: HashSet::new(),
             total: 0,
             over_total: 0,
         }
@@ -98,14 +59,8 @@ impl<'o> Loader<'o> {
 
     /// Reads a file, a folder, a bundle or, for `-`, `stdin`. An error means that there is no such path.
     pub fn path(&mut self, path: &str, stdin: &mut dyn Read) -> Result<Vec<EvidenceId>> {
-        let before = self.out.evidence.len();
         let ids = if path == "-" { self.stream("<stdin>", stdin) } else { self.named(path)? };
         self.follow();
-        let mut ids = ids;
-        if ids.is_empty() && self.out.evidence.len() > before {
-            ids = (before..self.out.evidence.len()).map(|id| EvidenceId(id as u32)).collect();
-        }
-        self.out.inputs.push(ids.clone());
         Ok(ids)
     }
 
@@ -135,18 +90,18 @@ impl<'o> Loader<'o> {
 
     /// Takes what was read from the running machine.
     pub fn readings(&mut self, readings: Vec<Reading>) {
-        let mut ids = Vec::new();
         for reading in readings {
             let path = format!("live:{}", reading.entry.name);
             match reading.bytes {
-                Some(bytes) => ids.extend(self.offer(&path, bytes, Found::Named, None)),
+                Some(bytes) => {
+                    self.offer(&path, bytes, Found::Named, None);
+                }
                 None => {
                     let why = reading.entry.failure();
                     self.out.coverage.push(Coverage::failed(path, "live", 0, why));
                 }
             }
         }
-        self.out.inputs.push(ids);
     }
 
     /// Everything read.
@@ -345,6 +300,7 @@ impl<'o> Loader<'o> {
             if matches!(found, Found::Named) {
                 // Named and found by a walk or a reference: what was named counts.
                 self.walked.retain(|walked| *walked != id);
+                self.by_reference.remove(&id);
             }
             return Some(id);
         }
@@ -449,7 +405,7 @@ impl<'o> Loader<'o> {
     ) {
         let wanted = files.len();
         let mut to = Vec::new();
-        for file in files {
+        for file in files.iter().map(|file| source.shown(file)) {
             if self.out.evidence.len() >= self.options.max_files {
                 self.out.notices.push(format!("{file}: not read, {} files were", self.options.max_files));
                 break;
@@ -463,7 +419,7 @@ impl<'o> Loader<'o> {
             let before = self.out.evidence.len();
             if let Some(id) = self.from(Rc::clone(source), &file, &origin, Found::Referred(kind)) {
                 if self.out.evidence.len() > before {
-                    self.out.evidence.mark_referred(id);
+                    self.by_reference.insert(id);
                     self.claim(&source.identity(&file), &file);
                 }
                 to.push(id);
@@ -504,7 +460,7 @@ impl<'o> Loader<'o> {
         let target: HashSet<EvidenceId> = links.values().flatten().copied().collect();
         let all: Vec<EvidenceId> = self.out.evidence.iter().map(|item| item.id).collect();
         for id in all.iter().filter(|id| !walked.contains(id) || !target.contains(id)) {
-            if self.out.evidence.get(*id).is_some_and(|item| !item.referred) {
+            if !self.by_reference.contains(id) {
                 reach(*id, &mut reached);
             }
         }
@@ -513,8 +469,8 @@ impl<'o> Loader<'o> {
                 reach(*id, &mut reached);
             }
         }
-        for id in self.walked.clone() {
-            if reached.contains(&id) {
+        for id in all {
+            if self.by_reference.contains(&id) || (walked.contains(&id) && reached.contains(&id)) {
                 self.out.evidence.mark_referred(id);
             }
         }
@@ -533,59 +489,8 @@ fn head_of(path: &str) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// `LE` or `BE` when the bytes are UTF-16 text: a byte order mark, or zeros in every other byte.
-fn utf16(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0xff, 0xfe, rest @ ..] if !rest.starts_with(&[0, 0]) => return Some("LE"),
-        [0xfe, 0xff, ..] => return Some("BE"),
-        _ => {}
-    }
-    let sample = &head[..head.len().min(512) & !1];
-    let zeros = |from: usize| sample.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    let pairs = sample.len() / 2;
-    match (zeros(0), zeros(1)) {
-        (0, odd) if pairs >= 8 && odd * 10 >= pairs * 9 => Some("LE"),
-        (even, 0) if pairs >= 8 && even * 10 >= pairs * 9 => Some("BE"),
-        _ => None,
-    }
-}
-
-/// Why no reader takes these bytes, when their encoding says so.
-fn encoding(head: &[u8]) -> Option<String> {
-    if head.is_empty() {
-        return Some("empty".to_owned());
-    }
-    if let Some(order) = utf16(head) {
-        return Some(format!(
-            "UTF-16{order} text; convert it first: iconv -f UTF-16{} -t UTF-8",
-            if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) { "" } else { order }
-        ));
-    }
-    let compressed = [(&b"\xfd7zXZ\0"[..], "xz"), (&b"BZh"[..], "bzip2"), (&b"PK\x03\x04"[..], "zip")];
-    if let Some((_, name)) = compressed.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Some(format!("{name}-compressed; unpack it first and give the folder"));
-    }
-    head.contains(&0).then(|| "binary, of no kind that a case reads".to_owned())
-}
-
 /// The folder a path is in, `.` for a bare name.
 fn parent(path: &str) -> &str {
     let parent = folder(path);
     if parent.is_empty() { "." } else { parent }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn utf16_is_told_from_binary() {
-        let text: Vec<u8> = "table inet filter {".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(utf16(&text), Some("LE"));
-        assert!(encoding(&text).unwrap().contains("iconv -f UTF-16LE"));
-        let with_mark: Vec<u8> = [0xff, 0xfe].into_iter().chain(text).collect();
-        assert!(encoding(&with_mark).unwrap().ends_with("iconv -f UTF-16 -t UTF-8"));
-        assert!(encoding(b"\x7fELF\0\0\0\0\x01\x02").unwrap().starts_with("binary"));
-        assert_eq!(encoding(b"table"), None);
-    }
 }

@@ -116,7 +116,10 @@ fn looks_like_address(word: &str) -> bool {
 fn with_port(word: &str, mapping: &mut Mapping) -> Option<String> {
     let (host, port) = word.rsplit_once(':')?;
     host.parse::<Ipv4Addr>().ok()?;
-    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| mapping.address(host))?.map(|token| format!("{token}:{port}"))
+    port.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| mapping.address(host))?
+        .map(|token| format!("{token}:{port}"))
 }
 
 /// Originals that are still to be found in the redacted readings: none, or the bundle must not be written.

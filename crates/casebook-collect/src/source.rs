@@ -31,6 +31,8 @@ pub(crate) trait Source {
     fn is_file(&self, path: &str) -> bool;
     /// One name for the same file however it is written.
     fn identity(&self, path: &str) -> String;
+    /// The path as a report shows it, which also opens it.
+    fn shown(&self, path: &str) -> String;
 }
 
 /// The file system.
@@ -75,6 +77,11 @@ impl Source for Disk {
 
     fn identity(&self, path: &str) -> String {
         fs::canonicalize(path).map_or_else(|_| clean(path), |path| path.to_string_lossy().into_owned())
+    }
+
+    fn shown(&self, path: &str) -> String {
+        // `..` stays: by name alone it would be wrong behind a symbolic link.
+        path.trim_start_matches("./").replace("/./", "/")
     }
 }
 
@@ -129,6 +136,10 @@ impl Source for Members {
             Some(inner) => format!("{}/{inner}", self.bundle),
             None => path,
         }
+    }
+
+    fn shown(&self, path: &str) -> String {
+        self.identity(path)
     }
 }
 

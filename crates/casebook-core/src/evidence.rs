@@ -122,9 +122,8 @@ impl Evidence {
 
     /// The bytes as text; invalid UTF-8 is cut off at the first bad byte, whose offset is the `Err` length.
     pub fn as_text(&self) -> Result<&str, &str> {
-        std::str::from_utf8(self.as_bytes()).map_err(|error| {
-            std::str::from_utf8(&self.as_bytes()[..error.valid_up_to()]).unwrap_or("")
-        })
+        std::str::from_utf8(self.as_bytes())
+            .map_err(|error| std::str::from_utf8(&self.as_bytes()[..error.valid_up_to()]).unwrap_or(""))
     }
 
     /// Digest of the bytes. Reads all of them: callers that print many reports keep it.

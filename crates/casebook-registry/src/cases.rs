@@ -3,4 +3,4 @@
 use casebook_core::Case;
 
 /// The cases.
-pub static CASES: &[&Case] = &[];
+pub static CASES: &[&Case] = &[&case_nftables::CASE];

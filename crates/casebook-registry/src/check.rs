@@ -301,7 +301,9 @@ fn overlay(report: &mut Report, evidence: &EvidenceSet, options: &Options, ran: 
     if let Some((path, baseline)) = baseline.filter(|(_, baseline)| baseline.left() > 0) {
         let left = baseline.left();
         let noun = if left == 1 { "finding" } else { "findings" };
-        report.notices.push(format!("{path}: {left} {noun} of the baseline did not occur; write it again to drop them"));
+        report
+            .notices
+            .push(format!("{path}: {left} {noun} of the baseline did not occur; write it again to drop them"));
     }
 }
 

@@ -214,9 +214,8 @@ impl Reader<'_> {
                 };
                 let at = value.span().start;
                 let json = self.json(value)?;
-                (setting.check)(&json).map_err(|message| {
-                    self.error(at, format!("{word}: {message}"), Some(setting.help.to_owned()))
-                })?;
+                (setting.check)(&json)
+                    .map_err(|message| self.error(at, format!("{word}: {message}"), Some(setting.help.to_owned())))?;
                 settings.insert(word.to_owned(), json);
             }
             config.settings.insert(name.to_owned(), settings);

@@ -1,33 +1,53 @@
 //! Running a proof again: the rule that made a finding, on evidence read anew.
 
-use casebook_core::{At, Case, EvidenceSet, Finding, Replay};
+use std::collections::BTreeMap;
+
+use casebook_core::{At, Case, EvidenceSet, Finding, Replay, Report};
 
 use crate::check::{Options, check};
 use crate::select::{Selection, Selector};
 
-/// Runs the rule `code` over `evidence` and says whether the finding with `fingerprint` comes out.
-///
-/// `configs` and `scopes` of `options` are kept, so that thresholds are the same; its selection is not.
-pub fn replay(evidence: &EvidenceSet, code: &str, fingerprint: &str, options: &Options) -> Result<Replay, String> {
-    let Some(rule) = crate::find_rule(&options.cases, code) else {
-        return Err(format!("this version has no rule {code}"));
-    };
-    let selection = Selection { select: vec![Selector::parse(rule.code, &options.cases)?], ignore: Vec::new() };
-    let cases: Vec<&'static Case> = options.cases.iter().copied().filter(|case| case.name == rule.case).collect();
-    let options = Options { cases, selection, no_ignore: true, baseline: None, ..options.clone() };
-    let checked = check(evidence, &options)?;
-    let mut steps = Vec::new();
-    let found = checked.report.findings.iter().find(|finding| finding.fingerprint == fingerprint);
-    match found {
-        Some(finding) => describe(finding, evidence, &mut steps),
-        None => {
-            steps.extend(checked.report.notices);
-            let count = checked.report.findings.len();
-            let noun = if count == 1 { "finding" } else { "findings" };
-            steps.push(format!("{} gives {count} {noun} here, none with fingerprint {fingerprint}", rule.code));
-        }
+/// Proofs run again over the same evidence; each rule is run once, however many findings it made.
+pub struct Replayer<'a> {
+    evidence: &'a EvidenceSet,
+    options: &'a Options,
+    reports: BTreeMap<&'static str, Report>,
+}
+
+impl<'a> Replayer<'a> {
+    /// A replayer. The configurations of `options` are kept, so that thresholds are the same; its selection
+    /// and its suppressions are not.
+    pub fn new(evidence: &'a EvidenceSet, options: &'a Options) -> Self {
+        Self { evidence, options, reports: BTreeMap::new() }
     }
-    Ok(Replay { steps, holds: found.is_some() })
+
+    /// Runs the rule `code` and says whether the finding with `fingerprint` comes out.
+    pub fn replay(&mut self, code: &str, fingerprint: &str) -> Result<Replay, String> {
+        let Some(rule) = crate::find_rule(&self.options.cases, code) else {
+            return Err(format!("this version has no rule {code}"));
+        };
+        if !self.reports.contains_key(rule.code) {
+            let select = vec![Selector::parse(rule.code, &self.options.cases)?];
+            let cases = self.options.cases.iter().copied().filter(|case| case.name == rule.case);
+            let cases: Vec<&'static Case> = cases.collect();
+            let selection = Selection { select, ignore: Vec::new() };
+            let options = Options { cases, selection, no_ignore: true, baseline: None, ..self.options.clone() };
+            self.reports.insert(rule.code, check(self.evidence, &options)?.report);
+        }
+        let Some(report) = self.reports.get(rule.code) else { return Err("the rule was not run".to_owned()) };
+        let mut steps = Vec::new();
+        let found = report.findings.iter().find(|finding| finding.fingerprint == fingerprint);
+        match found {
+            Some(finding) => describe(finding, self.evidence, &mut steps),
+            None => {
+                steps.extend(report.notices.iter().cloned());
+                let count = report.findings.len();
+                let noun = if count == 1 { "finding" } else { "findings" };
+                steps.push(format!("{} gives {count} {noun} here, none with fingerprint {fingerprint}", rule.code));
+            }
+        }
+        Ok(Replay { steps, holds: found.is_some() })
+    }
 }
 
 fn describe(finding: &Finding, evidence: &EvidenceSet, steps: &mut Vec<String>) {
@@ -50,7 +70,7 @@ pub fn place(at: &At, evidence: &EvidenceSet) -> String {
         }
         At::Packet { number, .. } => format!("{path}, packet {number}"),
         At::Record { index, pointer, .. } if pointer.is_empty() => format!("{path}, record {index}"),
-        At::Record { pointer, .. } => format!("{path}{pointer}"),
+        At::Record { pointer, .. } => format!("{path}#{pointer}"),
         At::Symbol { name, .. } => format!("{path}, {name}"),
         At::Live { source, .. } => source.clone(),
     }

@@ -51,7 +51,8 @@ pub fn find(item: &Evidence, kind: &Kind, cases: &[&'static Case]) -> (Vec<Comme
         for code in codes {
             if crate::find_rule(cases, &code).is_none() {
                 let near = nearest(&code, cases).map(|near| format!(", the nearest is {near}")).unwrap_or_default();
-                notices.push(format!("{}:{number}: no rule is called \"{code}\"{near}; nothing is suppressed", item.path));
+                notices
+                    .push(format!("{}:{number}: no rule is called \"{code}\"{near}; nothing is suppressed", item.path));
                 continue;
             }
             let reason = reason.clone();

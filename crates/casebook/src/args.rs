@@ -46,11 +46,8 @@ pub(crate) struct Global {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
@@ -146,9 +143,7 @@ pub(crate) struct Limits {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Listing {
-    /// For people
     Text,
-    /// For machines
     Json,
 }
 
@@ -190,8 +185,10 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "It runs only commands that read, and lists what it read and what it could not.\n\nExamples:\n  \
-    casebook collect --list\n  sudo casebook collect -o edge.tar.zst\n  casebook check edge.tar.zst")]
+#[command(
+    after_long_help = "It runs only commands that read, and lists what it read and what it could not.\n\nExamples:\n  \
+    casebook collect --list\n  sudo casebook collect -o edge.tar.zst\n  casebook check edge.tar.zst"
+)]
 pub(crate) struct Collect {
     /// File (.tar.zst, .tar.gz, .tar) or folder to write; it must not exist
     #[arg(long, short, value_name = "FILE|DIR", required_unless_present = "list", value_hint = ValueHint::AnyPath)]
@@ -208,8 +205,10 @@ pub(crate) struct Collect {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "The laboratory works in namespaces and folders of its own; most need root.\n\nExamples:\n  \
-    sudo casebook lab nftables\n  sudo casebook lab nftables -o evidence -- --variant add")]
+#[command(
+    after_long_help = "The laboratory works in namespaces and folders of its own; most need root.\n\nExamples:\n  \
+    sudo casebook lab nftables\n  sudo casebook lab nftables -o evidence -- --variant add"
+)]
 pub(crate) struct Lab {
     /// The case
     #[arg(value_name = "CASE")]
@@ -276,19 +275,22 @@ fn verb_command(verb: &'static Verb) -> clap::Command {
             ArgKind::Evidence => built.value_name(arg.value_name).value_hint(ValueHint::AnyPath),
             ArgKind::Text => built.value_name(arg.value_name),
             ArgKind::Value => built.long(arg.name).value_name(arg.value_name).allow_hyphen_values(true),
-            ArgKind::EvidenceOption => {
-                built.long(arg.name).value_name(arg.value_name).value_hint(ValueHint::AnyPath)
-            }
+            ArgKind::EvidenceOption => built.long(arg.name).value_name(arg.value_name).value_hint(ValueHint::AnyPath),
         };
-        let several = arg.many && arg.kind != ArgKind::Flag;
-        command = command.arg(if several { built.action(ArgAction::Append) } else { built });
+        let built = match arg.kind {
+            ArgKind::Evidence | ArgKind::Text if arg.many => built.num_args(1..),
+            ArgKind::Value | ArgKind::EvidenceOption if arg.many => built.action(ArgAction::Append),
+            _ => built,
+        };
+        command = command.arg(built);
     }
     // A verb may bring its own --format; the common one is for those that print text or JSON.
     if !verb.args.iter().any(|arg| arg.name == "format") {
         let format = Arg::new("format").long("format").short('f').value_name("FORMAT").help("How to print");
         command = command.arg(format.value_parser(["text", "json"]).default_value("text"));
     }
-    <Limits as clap::Args>::augment_args(command)
+    // Augmenting sets the description of the arguments' struct; the verb's own is put back.
+    <Limits as clap::Args>::augment_args(command).about(verb.about).long_about(None)
 }
 
 /// The verb a subcommand stands for.

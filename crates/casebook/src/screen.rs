@@ -37,8 +37,10 @@ pub(crate) fn color() -> bool {
 
 /// True when standard output is a terminal that shows more than ASCII.
 pub(crate) fn unicode() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    io::stdout().is_terminal() && locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    io::stdout().is_terminal()
+        && locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
 /// Columns of the terminal; 0 when standard output is none.

@@ -1,6 +1,209 @@
-//! Bytes to facts with spans.
+//! Bytes to facts with spans: rulesets in the kernel's terms, and the routing that reads their marks.
 
 pub mod ast;
 pub mod json;
+pub mod kinds;
 pub mod routing;
 pub mod text;
+
+use std::collections::{BTreeMap, HashMap};
+
+use casebook_core::{Coverage, Evidence, EvidenceId, EvidenceSet, Input, Read, Unmodelled};
+
+use crate::model::apply::State;
+use crate::model::ir::{ProblemKind, Ruleset};
+use crate::model::lower::lower;
+use ast::Parsed;
+
+/// How a ruleset was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text a person or program wrote, to be loaded.
+    Source,
+    /// `nft -a list ruleset`, with handles.
+    Listing,
+    /// `nft -j list ruleset`.
+    Json,
+}
+
+/// One ruleset.
+#[derive(Debug)]
+pub struct RulesetFacts {
+    /// The file it begins in.
+    pub evidence: EvidenceId,
+    /// How it was written down.
+    pub form: Form,
+    /// The ruleset after all its commands.
+    pub ruleset: Ruleset,
+    /// Version of nft that wrote it, if it says so.
+    pub version: Option<String>,
+    /// Files it includes.
+    pub included: Vec<EvidenceId>,
+    /// Rules it would add to what it leaves behind, when it is loaded a second time; 0 when it flushes first.
+    pub reload_duplicates: usize,
+}
+
+/// Routing of the host a ruleset was read from.
+#[derive(Debug, Default)]
+pub struct Routing {
+    /// `ip -j rule`.
+    pub rules: Vec<routing::RoutingRule>,
+    /// `ip -j route show table all`.
+    pub routes: Vec<routing::Route>,
+    /// `ip -j addr`.
+    pub addresses: Vec<routing::Addr>,
+}
+
+/// All a run knows about nftables.
+#[derive(Debug, Default)]
+pub struct NftFacts {
+    /// Rulesets in order of evidence.
+    pub rulesets: Vec<RulesetFacts>,
+    /// Routing by folder of the evidence it was read from.
+    pub routing: BTreeMap<String, Routing>,
+}
+
+impl NftFacts {
+    /// Routing read from the same folder as `evidence`, else the first there is.
+    pub fn routing_of(&self, set: &EvidenceSet, evidence: EvidenceId) -> Option<&Routing> {
+        let folder = folder(set.path(evidence));
+        self.routing.get(folder).or_else(|| self.routing.values().next())
+    }
+}
+
+/// The folder part of a path.
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Reads all evidence of the case.
+pub fn read(input: &Input<'_>) -> Read {
+    let set = input.evidence;
+    let mut facts = NftFacts::default();
+    let mut coverage = Vec::new();
+    let mut unmodelled: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
+    let mut notes: HashMap<EvidenceId, String> = HashMap::new();
+    let targets: Vec<EvidenceId> = set.links().iter().flat_map(|link| link.to.iter().copied()).collect();
+    for item in set.iter() {
+        match item.kind {
+            // A file that another includes is read there; one that only includes itself is still a beginning.
+            Some("nft-text") if targets.contains(&item.id) && !is_own_root(set, item.id) => {}
+            Some("nft-text" | "nft-json") => {
+                let ruleset = ruleset(set, item);
+                for entry in ruleset.ruleset.unmodelled.iter() {
+                    unmodelled.entry(entry.span.evidence).or_default().push(entry.clone());
+                }
+                if let Some(problem) = ruleset.ruleset.problems.iter().find(|known| known.kind == ProblemKind::Syntax) {
+                    let rest =
+                        ruleset.ruleset.problems.iter().filter(|known| known.kind == ProblemKind::Syntax).count() - 1;
+                    let more = if rest > 0 { format!(", and {rest} more") } else { String::new() };
+                    notes.insert(problem.span.evidence, format!("{}{more}", problem.message));
+                }
+                facts.rulesets.push(ruleset);
+            }
+            Some("ip-rule-json") => {
+                let list = routing::rules(item.id, item.as_bytes());
+                unmodelled.entry(item.id).or_default().extend(list.unmodelled);
+                note_errors(&mut notes, item.id, list.errors.first());
+                facts.routing.entry(folder(&item.path).to_owned()).or_default().rules.extend(list.items);
+            }
+            Some("ip-route-json") => {
+                let list = routing::routes(item.id, item.as_bytes());
+                unmodelled.entry(item.id).or_default().extend(list.unmodelled);
+                note_errors(&mut notes, item.id, list.errors.first());
+                facts.routing.entry(folder(&item.path).to_owned()).or_default().routes.extend(list.items);
+            }
+            Some("ip-addr-json") => {
+                let list = routing::addresses(item.id, item.as_bytes());
+                unmodelled.entry(item.id).or_default().extend(list.unmodelled);
+                note_errors(&mut notes, item.id, list.errors.first());
+                facts.routing.entry(folder(&item.path).to_owned()).or_default().addresses.extend(list.items);
+            }
+            _ => {}
+        }
+    }
+    for item in
+        set.iter().filter(|item| item.kind.is_some_and(|kind| crate::KINDS.iter().any(|known| known.name == kind)))
+    {
+        let stretches = unmodelled.remove(&item.id).unwrap_or_default();
+        let mut line = Coverage::read(item, stretches);
+        if let Some(note) = notes.remove(&item.id) {
+            line = line.with_note(note);
+            line.status = casebook_core::ReadStatus::Partly;
+        }
+        coverage.push(line);
+    }
+    Read::new(facts, coverage)
+}
+
+fn note_errors(notes: &mut HashMap<EvidenceId, String>, id: EvidenceId, error: Option<&ast::SyntaxError>) {
+    if let Some(error) = error {
+        notes.insert(id, error.message.clone());
+    }
+}
+
+/// True for a file in a cycle of includes that nothing outside the cycle includes first.
+fn is_own_root(set: &EvidenceSet, id: EvidenceId) -> bool {
+    // In a cycle every file is a target. The first in order stands for all of them.
+    let mut reach = vec![id];
+    let mut at = 0;
+    while at < reach.len() {
+        let from = reach[at];
+        at += 1;
+        for link in set.links().iter().filter(|link| link.to.contains(&from)) {
+            if !reach.contains(&link.from) {
+                reach.push(link.from);
+            }
+        }
+    }
+    let targets = |id: EvidenceId| set.links().iter().any(|link| link.to.contains(&id));
+    reach.iter().all(|known| targets(*known)) && reach.iter().min() == Some(&id)
+}
+
+/// Reads one ruleset, by its kind or, where that was not decided, by its first character.
+pub fn ruleset(set: &EvidenceSet, item: &Evidence) -> RulesetFacts {
+    let json = match item.kind {
+        Some("nft-json") => true,
+        Some("nft-text") => false,
+        _ => item.as_bytes().iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'),
+    };
+    let (parsed, included) =
+        if json { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
+    let Parsed { commands, errors, unmodelled, version } = parsed;
+    let reload_duplicates = if json { 0 } else { duplicates(&commands) };
+    let state = State::after(commands);
+    let ruleset = lower(&state, &errors, unmodelled);
+    let has_handles = ruleset.rules().any(|(_, rule)| rule.handle.is_some());
+    let form = match (json, has_handles) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Listing,
+        (false, false) => Form::Source,
+    };
+    RulesetFacts { evidence: item.id, form, ruleset, version, included, reload_duplicates }
+}
+
+/// Rules a second load adds, by running the commands twice.
+fn duplicates(commands: &[ast::Command<'_>]) -> usize {
+    use ast::{CommandVerb, ObjectAst};
+    let flushes = commands.iter().any(|command| {
+        matches!(command.verb, CommandVerb::Flush | CommandVerb::Delete | CommandVerb::Destroy)
+            && !matches!(command.object, ObjectAst::Element(..))
+    });
+    let count =
+        |state: &State<'_>| state.tables.iter().flat_map(|t| &t.chains).map(|chain| chain.rules.len()).sum::<usize>();
+    // Without a flush or delete every rule is added again; only otherwise does the order of commands matter.
+    if !flushes {
+        return commands
+            .iter()
+            .map(|command| match (&command.verb, &command.object) {
+                (CommandVerb::Add | CommandVerb::Create, ObjectAst::Chain(_, _, chain)) => chain.rules.len(),
+                (CommandVerb::Add | CommandVerb::Insert, ObjectAst::Rule(_, _, _, Some(_))) => 1,
+                _ => 0,
+            })
+            .sum();
+    }
+    let mut state = State::after(commands.to_vec());
+    let once = count(&state);
+    state.run(commands.to_vec());
+    count(&state).saturating_sub(once)
+}

@@ -4,7 +4,6 @@
 //! A selector of a rule that is not modelled stays with the rule ([`RoutingRule::unmodelled`]), so that a lookup can
 //! tell that it does not know whether the rule matches.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use casebook_core::{EvidenceId, Span, Unmodelled};
@@ -49,23 +48,23 @@ impl Prefix {
 
 /// A rule of `ip -j rule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoutingRule<'a> {
+pub struct RoutingRule {
     /// Lower is looked at first.
     pub priority: u32,
     /// `fwmark`, and the bits of the mark that are compared.
     pub fwmark: Option<(u32, u32)>,
     /// Table that is looked up; `None` when the rule has an action instead.
-    pub table: Option<Cow<'a, str>>,
+    pub table: Option<String>,
     /// `unreachable`, `blackhole`, `prohibit` …, or `goto`.
-    pub action: Option<Cow<'a, str>>,
+    pub action: Option<String>,
     /// Source; `None` for all.
     pub src: Option<Prefix>,
     /// Destination; `None` for all.
     pub dst: Option<Prefix>,
     /// Incoming interface.
-    pub iif: Option<Cow<'a, str>>,
+    pub iif: Option<String>,
     /// Outgoing interface (of a socket bound to it).
-    pub oif: Option<Cow<'a, str>>,
+    pub oif: Option<String>,
     /// The selector is turned around.
     pub not: bool,
     /// Members that decide about the rule and are not modelled (`ipproto`, `uid_start`, `suppress_prefixlen` …).
@@ -78,26 +77,26 @@ pub struct RoutingRule<'a> {
 
 /// Where a route sends.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct NextHop<'a> {
+pub struct NextHop {
     /// Router; `None` when the destination is on the link.
     pub gateway: Option<IpAddr>,
     /// Interface.
-    pub dev: Option<Cow<'a, str>>,
+    pub dev: Option<String>,
     /// Share among several.
     pub weight: Option<u32>,
 }
 
 /// A route of `ip -j route show table all`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route<'a> {
+pub struct Route {
     /// `local`, `broadcast`, `blackhole` …; `unicast` is not printed.
-    pub kind: Option<Cow<'a, str>>,
+    pub kind: Option<String>,
     /// Destination; `None` for `default`, of the family of the gateway.
     pub dst: Option<Prefix>,
     /// Where it sends: one, several, or none for a route that drops.
-    pub hops: Vec<NextHop<'a>>,
+    pub hops: Vec<NextHop>,
     /// Table; `main` is not printed.
-    pub table: Cow<'a, str>,
+    pub table: String,
     /// Preferred source address.
     pub prefsrc: Option<IpAddr>,
     /// Metric; the lowest wins.
@@ -105,7 +104,7 @@ pub struct Route<'a> {
     /// MTU of the route.
     pub mtu: Option<u32>,
     /// `linkdown`, `dead`, `onlink` …
-    pub flags: Vec<Cow<'a, str>>,
+    pub flags: Vec<String>,
     /// Members that change what the route does and are not modelled (`encap`, `from`, `tos` …).
     pub unmodelled: Vec<Unmodelled>,
     /// The route.
@@ -116,9 +115,9 @@ pub struct Route<'a> {
 
 /// An address of `ip -j addr`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addr<'a> {
+pub struct Addr {
     /// Interface.
-    pub ifname: Cow<'a, str>,
+    pub ifname: String,
     /// Its index.
     pub ifindex: Option<u32>,
     /// The address.
@@ -134,7 +133,7 @@ pub struct Addr<'a> {
 }
 
 /// Reads `ip -j rule`.
-pub fn rules(evidence: EvidenceId, bytes: &[u8]) -> Listing<RoutingRule<'_>> {
+pub fn rules(evidence: EvidenceId, bytes: &[u8]) -> Listing<RoutingRule> {
     let document = Document::parse(bytes);
     Reader::new(evidence, &document).each(&document, |reader, node, record, out| {
         let priority = reader.number(node, "priority")?;
@@ -158,7 +157,7 @@ pub fn rules(evidence: EvidenceId, bytes: &[u8]) -> Listing<RoutingRule<'_>> {
             "oif_detached",
             "unresolved",
         ];
-        let action = text(node, "action").or_else(|| node.get("goto").map(|_| Cow::Borrowed("goto")));
+        let action = text(node, "action").or_else(|| node.get("goto").map(|_| "goto".to_owned()));
         out.push(RoutingRule {
             priority,
             fwmark: reader.mark(node)?,
@@ -178,7 +177,7 @@ pub fn rules(evidence: EvidenceId, bytes: &[u8]) -> Listing<RoutingRule<'_>> {
 }
 
 /// Reads `ip -j route show table all`.
-pub fn routes(evidence: EvidenceId, bytes: &[u8]) -> Listing<Route<'_>> {
+pub fn routes(evidence: EvidenceId, bytes: &[u8]) -> Listing<Route> {
     let document = Document::parse(bytes);
     Reader::new(evidence, &document).each(&document, |reader, node, record, out| {
         // A route with `encap` has a second `dst`, that of the tunnel; the first is the route's.
@@ -197,13 +196,13 @@ pub fn routes(evidence: EvidenceId, bytes: &[u8]) -> Listing<Route<'_>> {
             kind: text(node, "type"),
             dst: if dst == "default" { None } else { Some(prefix(&dst, None)?) },
             hops,
-            table: text(node, "table").unwrap_or(Cow::Borrowed("main")),
+            table: text(node, "table").unwrap_or("main".to_owned()),
             prefsrc: address(node, "prefsrc"),
             metric: node.get("metric").and_then(u32_of),
             mtu: mtu.and_then(u32_of),
             flags: node
                 .get("flags")
-                .map(|flags| flags.elements().filter_map(Node::as_str).collect())
+                .map(|flags| flags.elements().filter_map(Node::as_str).map(|flag| flag.to_string()).collect())
                 .unwrap_or_default(),
             unmodelled: reader.others(node, &known),
             span: reader.span(node),
@@ -214,7 +213,7 @@ pub fn routes(evidence: EvidenceId, bytes: &[u8]) -> Listing<Route<'_>> {
 }
 
 /// Reads `ip -j addr`.
-pub fn addresses(evidence: EvidenceId, bytes: &[u8]) -> Listing<Addr<'_>> {
+pub fn addresses(evidence: EvidenceId, bytes: &[u8]) -> Listing<Addr> {
     let document = Document::parse(bytes);
     Reader::new(evidence, &document).each(&document, |reader, node, record, out| {
         // `ip -j addr show dev X` prints empty objects for the interfaces it leaves out.
@@ -304,7 +303,7 @@ impl Reader {
         prefix(&text, len).map(Some)
     }
 
-    fn hop<'a>(&self, node: Node<'_, 'a>) -> Option<NextHop<'a>> {
+    fn hop(&self, node: Node<'_, '_>) -> Option<NextHop> {
         let gateway = match (node.get("gateway"), node.get("via")) {
             (Some(_), _) => Some(address(node, "gateway")?),
             // A gateway of the other family: `{"via": {"family": "inet6", "host": "fe80::1"}}`.
@@ -326,9 +325,9 @@ impl Reader {
 }
 
 /// A string, or the text of a number: tables are printed as either.
-fn text<'a>(node: Node<'_, 'a>, key: &str) -> Option<Cow<'a, str>> {
+fn text(node: Node<'_, '_>, key: &str) -> Option<String> {
     let value = node.get(key)?;
-    value.as_str().or_else(|| value.as_number().map(Cow::Borrowed))
+    value.as_str().map(|text| text.to_string()).or_else(|| value.as_number().map(str::to_owned))
 }
 
 fn address(node: Node<'_, '_>, key: &str) -> Option<IpAddr> {
@@ -388,7 +387,7 @@ mod tests {
     fn selectors_that_are_not_modelled_stay_with_their_rule() {
         let listing = rules(ID, RULES);
         let rule = |priority| listing.items.iter().find(|rule| rule.priority == priority).unwrap();
-        let why = |rule: &RoutingRule<'_>| rule.unmodelled.iter().map(|part| part.why.clone()).collect::<Vec<_>>();
+        let why = |rule: &RoutingRule| rule.unmodelled.iter().map(|part| part.why.clone()).collect::<Vec<_>>();
         assert!(rule(98).not);
         assert_eq!(why(rule(98)), ["\"ipproto\" is not modelled", "\"dport\" is not modelled"]);
         assert_eq!(why(rule(96)), ["\"tos\" is not modelled", "\"suppress_prefixlen\" is not modelled"]);

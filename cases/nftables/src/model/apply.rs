@@ -233,7 +233,6 @@ impl<'a> State<'a> {
         }
     }
 
-
     fn table_or_new(&mut self, name: &TableName<'a>, span: Span) -> Result<&mut TableState<'a>, String> {
         let key = Self::key(name)?;
         let at = match self.by_name.get(&key) {
@@ -357,7 +356,13 @@ impl<'a> State<'a> {
         Ok(())
     }
 
-    fn declare_set(&mut self, table: &TableName<'a>, name: &Word<'a>, ast: SetAst<'a>, span: Span) -> Result<(), String> {
+    fn declare_set(
+        &mut self,
+        table: &TableName<'a>,
+        name: &Word<'a>,
+        ast: SetAst<'a>,
+        span: Span,
+    ) -> Result<(), String> {
         let table = self.table(table)?;
         match table.set_names.get(name.text.as_ref()) {
             Some(at) => table.sets[*at].added.extend(ast.elements),

@@ -18,7 +18,11 @@ pub fn is_active(ruleset: &Ruleset, protocol: u16) -> bool {
         _ => return false,
     };
     let tables = ruleset.tables.iter().filter(|table| table.family == family || table.family == Family::Inet);
-    tables.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules).flat_map(|rule| &rule.ops).any(|op| needs(&op.kind))
+    tables
+        .flat_map(|table| &table.chains)
+        .flat_map(|chain| &chain.rules)
+        .flat_map(|rule| &rule.ops)
+        .any(|op| needs(&op.kind))
 }
 
 fn needs(op: &OpKind) -> bool {
@@ -120,4 +124,3 @@ pub fn usual_status(state: CtState) -> u32 {
         _ => 0,
     }
 }
-

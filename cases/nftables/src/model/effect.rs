@@ -115,7 +115,16 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 let name = fields::name(super::ir::Field::Payload(field));
                 self.did(rule, Effect::Write(format!("{name} {}", shown(value))));
             }
-            Target::TcpOption => self.did(rule, Effect::Write("tcp option".into())),
+            Target::TcpOption(kind, offset, bits) => {
+                let Ok(place) = self.flight.tcp_option_place(kind, offset, bits) else { return Acted::Break };
+                // An option that is not there is not added, and the rule goes on (`nft_exthdr_tcp_set_eval`).
+                if let Some((start, end)) = place {
+                    // What is written can depend on what is there (a segment size is only lowered).
+                    self.flight.unknown.push((start, end));
+                    let name = fields::name(super::ir::Field::TcpOption(kind, offset, bits));
+                    self.did(rule, Effect::Write(format!("{name} {}", shown(value))));
+                }
+            }
             Target::Other => {}
         }
         Acted::Next
@@ -145,7 +154,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         let Some(bit) = self.flight.payload_bit(field) else { return false };
         let count = usize::from(field.bits);
         let (start, end) = (bit / 8, (bit + count).div_ceil(8));
-        if end > self.flight.bytes.len() {
+        if end > self.flight.bytes.len() || !self.checksum_there(field) {
             return false;
         }
         let Some(value) = value else {
@@ -154,6 +163,18 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         };
         self.put(bit, count, value);
         true
+    }
+
+    /// A write that has to mend a checksum breaks when the packet ends before it (`nft_payload_csum_inet`).
+    fn checksum_there(&self, field: PayloadField) -> bool {
+        let headers = self.flight.headers;
+        let offset = match field.name.split(' ').next() {
+            Some("tcp") => 16,
+            Some("udp" | "udplite") => 6,
+            Some("icmp" | "icmpv6" | "igmp") => 2,
+            _ => return true,
+        };
+        headers.transport + offset + 2 <= self.flight.bytes.len()
     }
 
     fn put(&mut self, bit: usize, count: usize, value: u128) {
@@ -180,7 +201,8 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             if let Some(header) = bytes.get_mut(at..at + length).filter(|header| header.len() >= 20) {
                 header[10] = 0;
                 header[11] = 0;
-                let mut sum: u32 = header.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+                let mut sum: u32 =
+                    header.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
                 while sum > 0xffff {
                     sum = (sum & 0xffff) + (sum >> 16);
                 }

@@ -126,7 +126,11 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                     Flow::Verdict(Verdict::Missing) => {
                         // nft refuses such a ruleset; nothing is known of what would run.
                         let accept = self.choices.choose(2, || "a chain that does not exist".into()) == 0;
-                        return if accept { ChainEnd::Accept(reference) } else { ChainEnd::Final(End::Drop, reference) };
+                        return if accept {
+                            ChainEnd::Accept(reference)
+                        } else {
+                            ChainEnd::Final(End::Drop, reference)
+                        };
                     }
                     Flow::Verdict(Verdict::Jump(to)) => {
                         if depth == JUMP_STACK {

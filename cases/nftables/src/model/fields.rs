@@ -187,7 +187,8 @@ pub fn payload(protocol_name: &str, field: &str) -> Option<(Proto, PayloadField,
         ("ip", "tos") => return None,
         (_, field) => field,
     };
-    let row = rows.iter().find(|row| row.0.len() > protocol_name.len() && &row.0[protocol_name.len() + 1..] == field)?;
+    let row =
+        rows.iter().find(|row| row.0.len() > protocol_name.len() && &row.0[protocol_name.len() + 1..] == field)?;
     Some((proto, PayloadField { base, offset: row.1, bits: row.2, name: row.0 }, row.3))
 }
 

@@ -395,8 +395,8 @@ pub enum Target {
     Ct(CtKey),
     /// A header field.
     Payload(PayloadField),
-    /// A TCP option's field.
-    TcpOption,
+    /// A TCP option's field: kind, bit offset, bits. Breaks without a TCP header.
+    TcpOption(u8, u16, u16),
     /// Something else, unread by the model.
     Other,
 }
@@ -687,9 +687,10 @@ impl Ruleset {
     /// All rules with their references.
     pub fn rules(&self) -> impl Iterator<Item = (RuleRef, &Rule)> {
         self.chains().flat_map(|(table, chain, body)| {
-            body.rules.iter().enumerate().map(move |(index, rule)| {
-                (RuleRef { table, chain, index: index as u32 }, rule)
-            })
+            body.rules
+                .iter()
+                .enumerate()
+                .map(move |(index, rule)| (RuleRef { table, chain, index: index as u32 }, rule))
         })
     }
 

@@ -105,7 +105,10 @@ impl<'p> Flight<'p> {
         let headers = Headers::of(packet, validate);
         let mut bytes = Cow::Borrowed(packet.bytes.as_slice());
         // The kernel trims what the link layer padded before the first IP hook (net/ipv4/ip_input.c ip_rcv_core).
-        if !validate && let Some(end) = l3_end(&bytes, &headers) && end < bytes.len() {
+        if !validate
+            && let Some(end) = l3_end(&bytes, &headers)
+            && end < bytes.len()
+        {
             bytes = Cow::Borrowed(&packet.bytes[..end]);
         }
         Self {
@@ -261,9 +264,14 @@ impl<'p> Flight<'p> {
                     return Loaded::Break;
                 }
                 let source = matches!(key, CtKey::Saddr(_));
-                self.of_tuple(entry, direction, |tuple| if source { tuple.saddr } else { tuple.daddr }, |tuple| {
-                    if source { tuple.daddr } else { tuple.saddr }
-                })
+                self.of_tuple(
+                    entry,
+                    direction,
+                    |tuple| if source { tuple.saddr } else { tuple.daddr },
+                    |tuple| {
+                        if source { tuple.daddr } else { tuple.saddr }
+                    },
+                )
             }
             CtKey::Protocol => self.of_tuple(entry, None, |tuple| u128::from(tuple.l4proto), |_| 0),
             CtKey::ProtoSrc => {
@@ -298,32 +306,44 @@ impl<'p> Flight<'p> {
 
     /// `nft_exthdr_tcp_eval` (net/netfilter/nft_exthdr.c).
     fn tcp_option(&self, kind: u8, offset: u16, bit_count: u16) -> Loaded {
-        let present = bit_count == 0;
-        let absent = if present { Loaded::Known(0) } else { Loaded::Break };
+        match (self.tcp_option_place(kind, offset, bit_count), bit_count) {
+            (Ok(Some(_)), 0) => Loaded::Known(1),
+            (_, 0) => Loaded::Known(0),
+            (Ok(Some((start, end))), _) => {
+                if self.unknown.iter().any(|(low, high)| start < *high && *low < end) {
+                    return Loaded::Unknown;
+                }
+                let first = start * 8 + usize::from(offset % 8);
+                bits(&self.bytes, first, usize::from(bit_count)).map_or(Loaded::Break, Loaded::Known)
+            }
+            _ => Loaded::Break,
+        }
+    }
+
+    /// Bytes of a field of a TCP option: `Ok(None)` when the option is not there, `Err` when there is no whole TCP
+    /// header, or the option is shorter than the field.
+    pub fn tcp_option_place(&self, kind: u8, offset: u16, bit_count: u16) -> Result<Option<(usize, usize)>, ()> {
         if self.headers.l4proto != Some(6) || self.headers.fragment != 0 {
-            return absent;
+            return Err(());
         }
         let at = self.headers.transport;
-        let Some(length) = self.bytes.get(at + 12).map(|byte| usize::from(byte >> 4) * 4) else { return absent };
-        let Some(header) = self.bytes.get(at..at + length).filter(|_| length >= 20) else { return absent };
+        let length = self.bytes.get(at + 12).map(|byte| usize::from(byte >> 4) * 4).ok_or(())?;
+        let header = self.bytes.get(at..at + length).filter(|_| length >= 20).ok_or(())?;
         let mut i = 20;
         while i + 1 < length {
             let option = header[i];
             let size = if option <= 1 || header[i + 1] == 0 { 1 } else { usize::from(header[i + 1]) };
             if option == kind {
-                if present {
-                    return if i + size > length { absent } else { Loaded::Known(1) };
-                }
+                let first = usize::from(offset / 8);
                 let end = usize::from(offset + bit_count).div_ceil(8);
                 if i + size > length || end > size {
-                    return Loaded::Break;
+                    return Err(());
                 }
-                let first = (at + i) * 8 + usize::from(offset);
-                return bits(&self.bytes, first, usize::from(bit_count)).map_or(Loaded::Break, Loaded::Known);
+                return Ok(Some((at + i + first, at + i + end)));
             }
             i += size;
         }
-        absent
+        Ok(None)
     }
 
     /// `nft_exthdr_ipv6_eval`.

@@ -5,7 +5,7 @@
 
 pub mod apply;
 pub mod conntrack;
-// pub mod craft;
+pub mod craft;
 mod effect;
 mod eval;
 pub mod fields;
@@ -16,9 +16,9 @@ pub mod names;
 pub mod nesting;
 pub mod outcome;
 pub mod packet;
-// pub mod packet_json;
-// pub mod packet_pcap;
-// pub mod packet_text;
+pub mod packet_json;
+pub mod packet_pcap;
+pub mod packet_text;
 pub mod plan;
 pub mod services;
 pub mod sets;
@@ -26,3 +26,4 @@ pub mod show;
 pub mod types;
 pub mod walk;
 pub mod watch;
+pub mod witness;

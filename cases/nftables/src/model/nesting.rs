@@ -51,7 +51,10 @@ pub(super) fn check(ruleset: &mut Ruleset) {
                 && let Some(span) = chain.at.span()
             {
                 problems.push(Problem {
-                    message: format!("jumps from chain `{}` nest {jumps} deep; the kernel allows {MAX_JUMPS}", chain.name),
+                    message: format!(
+                        "jumps from chain `{}` nest {jumps} deep; the kernel allows {MAX_JUMPS}",
+                        chain.name
+                    ),
                     span,
                     also: None,
                     kind: ProblemKind::Nesting,

@@ -1,7 +1,7 @@
 //! What became of a packet.
 
-use super::ir::{NatKind, RuleRef, TableId};
 use super::ir::{ChainId, SetOp};
+use super::ir::{NatKind, RuleRef, TableId};
 use super::packet::CtState;
 
 /// The end of a packet's way through the hooks.

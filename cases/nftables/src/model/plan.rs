@@ -53,7 +53,8 @@ pub fn entries(ruleset: &Ruleset, hook: Hook, family: Family, device: Option<&st
             Family::Inet => matches!(family, Family::Ip | Family::Ip6),
             own => own == family,
         };
-        let on_device = !at_device || base.devices.iter().any(|name| device.is_some_and(|device| name_matches(name, device)));
+        let on_device =
+            !at_device || base.devices.iter().any(|name| device.is_some_and(|device| name_matches(name, device)));
         if !applies || !on_device {
             continue;
         }
@@ -97,9 +98,8 @@ pub fn of_packet(ruleset: &Ruleset, packet: &Packet, family: Family, conntrack: 
         Path::ArpInput | Path::ArpOutput => Family::Arp,
         _ => family,
     };
-    let has_device_chains = |hook| {
-        ruleset.chains().any(|(_, _, chain)| chain.base.as_ref().is_some_and(|base| base.hook == hook))
-    };
+    let has_device_chains =
+        |hook| ruleset.chains().any(|(_, _, chain)| chain.base.as_ref().is_some_and(|base| base.hook == hook));
     if let Some(device) = &packet.iif
         && packet.path != Path::Egress
         && has_device_chains(Hook::Ingress)

@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::eval::compare;
 use super::fields;
-use super::ir::{Cmp, Data, Elem, Expr, Field, MetaKey, OpKind, Rule, Ruleset, Set, SetId, Table, TableId, Target, Test, Value, Verdict};
+use super::ir::{
+    Cmp, Data, Elem, Expr, Field, MetaKey, OpKind, Rule, Ruleset, Set, SetId, Table, TableId, Target, Test, Value,
+    Verdict,
+};
 use super::load::{Flight, Loaded};
 use super::names;
 use super::outcome::Effect;
@@ -25,8 +28,22 @@ pub fn value(value: u128, ty: Type) -> String {
         Type::IfName if value == 0 => "\"\"".into(),
         Type::IfName => format!("\"{}\"", value_name(value)),
         Type::Mark | Type::CtLabel => format!("{value:#x}"),
-        Type::Proto => names::name_of(&[("icmp", 1), ("igmp", 2), ("tcp", 6), ("udp", 17), ("dccp", 33), ("esp", 50), ("ah", 51), ("icmpv6", 58), ("sctp", 132), ("udplite", 136)], value)
-            .map_or_else(|| value.to_string(), str::to_owned),
+        Type::Proto => names::name_of(
+            &[
+                ("icmp", 1),
+                ("igmp", 2),
+                ("tcp", 6),
+                ("udp", 17),
+                ("dccp", 33),
+                ("esp", 50),
+                ("ah", 51),
+                ("icmpv6", 58),
+                ("sctp", 132),
+                ("udplite", 136),
+            ],
+            value,
+        )
+        .map_or_else(|| value.to_string(), str::to_owned),
         Type::CtDir => (if value == 0 { "original" } else { "reply" }).into(),
         Type::Boolean => (if value == 1 { "exists" } else { "missing" }).into(),
         _ if ty.is_bitmask() => flags(value, ty),
@@ -127,7 +144,13 @@ pub fn set(table: &Table, id: SetId) -> String {
 pub fn expr(table: &Table, expression: &Expr) -> String {
     match expression {
         Expr::Load(field) => fields::name(*field),
-        Expr::Const(constant) => if *constant > 9 { format!("{constant:#x}") } else { constant.to_string() },
+        Expr::Const(constant) => {
+            if *constant > 9 {
+                format!("{constant:#x}")
+            } else {
+                constant.to_string()
+            }
+        }
         Expr::Bits { base, and, xor } => bits(table, base, *and, *xor),
         Expr::Shift { base, left, by } => format!("{} {} {by}", expr(table, base), if *left { "<<" } else { ">>" }),
         Expr::Concat(parts) => parts.iter().map(|part| expr(table, part)).collect::<Vec<_>>().join(" . "),
@@ -178,7 +201,7 @@ pub fn op(table: &Table, kind: &OpKind) -> String {
                 Target::Meta(key) => format!("meta {}", fields::meta_name(*key)),
                 Target::Ct(key) => format!("ct {}", fields::ct_name(*key)),
                 Target::Payload(field) => fields::name(Field::Payload(*field)),
-                Target::TcpOption => "tcp option".into(),
+                Target::TcpOption(kind, offset, bits) => fields::name(Field::TcpOption(*kind, *offset, *bits)),
                 Target::Other => "(a key the model does not read)".into(),
             };
             let shown = match (written, target) {
@@ -284,9 +307,15 @@ pub(super) fn why(flight: &Flight<'_>, table: &Table, kind: &OpKind) -> String {
                 let ty = fields::type_of(field);
                 let name = fields::name(field);
                 match test {
-                    Test::Lookup { set: id, negate: false } => format!("{name} is {}, not in {}", value(found, ty), set(table, *id)),
-                    Test::Lookup { set: id, negate: true } => format!("{name} is {}, which is in {}", value(found, ty), set(table, *id)),
-                    Test::Cmp(operator, Value::One(constant)) if !compare(*operator, found, *constant) && !matches!(left, Expr::Bits { .. }) => {
+                    Test::Lookup { set: id, negate: false } => {
+                        format!("{name} is {}, not in {}", value(found, ty), set(table, *id))
+                    }
+                    Test::Lookup { set: id, negate: true } => {
+                        format!("{name} is {}, which is in {}", value(found, ty), set(table, *id))
+                    }
+                    Test::Cmp(operator, Value::One(constant))
+                        if !compare(*operator, found, *constant) && !matches!(left, Expr::Bits { .. }) =>
+                    {
                         format!("{name} is {}", value(found, ty))
                     }
                     _ => format!("{name} is {}", value(found, ty)),
@@ -297,7 +326,12 @@ pub(super) fn why(flight: &Flight<'_>, table: &Table, kind: &OpKind) -> String {
         OpKind::Vmap(key, map) => match loaded(flight, key) {
             Some((field, Loaded::Break)) => absent(flight, field),
             Some((field, Loaded::Known(found))) => {
-                format!("{} is {}, not in {}", fields::name(field), value(found, fields::type_of(field)), set(table, *map))
+                format!(
+                    "{} is {}, not in {}",
+                    fields::name(field),
+                    value(found, fields::type_of(field)),
+                    set(table, *map)
+                )
             }
             _ => format!("nothing in {}", set(table, *map)),
         },
@@ -310,7 +344,9 @@ fn loaded(flight: &Flight<'_>, expression: &Expr) -> Option<(Field, Loaded)> {
     match expression {
         Expr::Load(field) => Some((*field, flight.load(*field))),
         Expr::Bits { base, .. } | Expr::Shift { base, .. } => loaded(flight, base),
-        Expr::Concat(parts) => parts.iter().filter_map(|part| loaded(flight, part)).find(|(_, got)| *got == Loaded::Break),
+        Expr::Concat(parts) => {
+            parts.iter().filter_map(|part| loaded(flight, part)).find(|(_, got)| *got == Loaded::Break)
+        }
         _ => None,
     }
 }

@@ -205,14 +205,10 @@ impl Type {
             return Err(Some(format!("`{text}` is not a value of this type")));
         }
         match self {
-            Type::Proto => names::protocol(text).map_or_else(
-                || Err(Some(format!("`{text}` is not a protocol"))),
-                |value| one(u128::from(value)),
-            ),
-            Type::Service => services::service(text).map_or_else(
-                || Err(Some(format!("`{text}` is not a service"))),
-                |value| one(u128::from(value)),
-            ),
+            Type::Proto => names::protocol(text)
+                .map_or_else(|| Err(Some(format!("`{text}` is not a protocol"))), |value| one(u128::from(value))),
+            Type::Service => services::service(text)
+                .map_or_else(|| Err(Some(format!("`{text}` is not a service"))), |value| one(u128::from(value))),
             Type::Boolean => match text {
                 "exists" | "true" => one(1),
                 "missing" | "false" => one(0),
@@ -227,7 +223,13 @@ impl Type {
             Type::Uid | Type::Gid if text == "root" => one(0),
             Type::DevGroup if text == "default" => one(0),
             // Names only the host resolves.
-            Type::Uid | Type::Gid | Type::IfIndex | Type::DevGroup | Type::Mark | Type::CtLabel | Type::Any
+            Type::Uid
+            | Type::Gid
+            | Type::IfIndex
+            | Type::DevGroup
+            | Type::Mark
+            | Type::CtLabel
+            | Type::Any
             | Type::Priority => Err(None),
             Type::Ipv4 | Type::Ipv6 if text.contains(|c: char| c.is_ascii_alphabetic()) => Err(None),
             _ => Err(Some(format!("`{text}` is not a value of this type"))),

@@ -69,7 +69,8 @@ impl<'r> Evaluator<'r> {
         let device = |device: &Option<super::packet::Device>| device.as_ref().map(|device| device.name.clone());
         let key = (packet.path, family, tracked, device(&packet.iif), device(&packet.oif));
         let ruleset = self.ruleset;
-        let plan = self.plans.entry(key.clone()).or_insert_with(|| Rc::new(of_packet(ruleset, packet, family, tracked)));
+        let plan =
+            self.plans.entry(key.clone()).or_insert_with(|| Rc::new(of_packet(ruleset, packet, family, tracked)));
         let plan = plan.clone();
         self.last = Some((key, plan.clone()));
         plan
@@ -121,7 +122,6 @@ impl<'r> Evaluator<'r> {
         let flight = Flight::new(packet);
         let protocol = flight.headers.protocol;
         let plans = self.plan(packet, protocol);
-        let tracked = self.tracks(protocol);
         let mut machine = Machine {
             ruleset: self.ruleset,
             flight,
@@ -132,7 +132,7 @@ impl<'r> Evaluator<'r> {
             bound: false,
             steps: 0,
         };
-        let (end, decided) = machine.path(&plans, tracked);
+        let (end, decided) = machine.path(&plans);
         let Machine { flight, effects, hits, watch, .. } = machine;
         let (ct_state, ct_mark, ct_zone, ct_label) = match flight.ct {
             Ct::None => (Some(CtState::Invalid), Some(0), 0, Some(0)),
@@ -153,13 +153,11 @@ enum Step {
 }
 
 impl<W: Watch> Machine<'_, '_, '_, W> {
-    fn path(&mut self, plans: &[HookPlan], tracked: bool) -> (End, Option<Decider>) {
+    fn path(&mut self, plans: &[HookPlan]) -> (End, Option<Decider>) {
         let path = self.flight.packet.path;
         let mut decided = None;
         let mut main = None;
         let mut forwarded = false;
-        // A packet nothing looks up still has a state where conntrack is off: invalid.
-        let _ = tracked;
         for plan in plans {
             if path == Path::Forward && !forwarded && matches!(plan.hook, Hook::Forward | Hook::Postrouting) {
                 forwarded = true;
@@ -271,7 +269,8 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
         match state {
             Some(CtState::New | CtState::Related) => {}
             Some(_) => {
-                self.watch.event(|| Event::Note("not the first packet of its connection: nat chains are passed by".into()));
+                self.watch
+                    .event(|| Event::Note("not the first packet of its connection: nat chains are passed by".into()));
                 return Step::Go(None);
             }
             None => {
@@ -279,6 +278,13 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
                     return Step::Go(None);
                 }
             }
+        }
+        // ICMP errors about a connection are translated with it and meet no nat chain (nf_nat_proto.c
+        // `nf_nat_ipv4_fn`, `nf_nat_ipv6_fn`).
+        let icmp = matches!(self.flight.headers.l4proto, Some(1 | 58));
+        if state == Some(CtState::Related) && icmp {
+            self.watch.event(|| Event::Note("an ICMP error about a connection: nat chains are passed by".into()));
+            return Step::Go(None);
         }
         self.bound = false;
         let mut last = None;

@@ -199,18 +199,17 @@ class Kernel:
             return subprocess.run(["nft", *arguments], input=text, text=True, capture_output=True, check=False)
 
     def load(self, text, drop=True):
-        """Replaces the ruleset by `text` (from line 2 on) and the capture chains, in one transaction."""
-        parts = ["flush ruleset", text]
-        parts += [keep_table(family) for family in sorted(self.conntrack)]
-        parts += [capture_table(family, family in self.conntrack, drop) for family in ("ip", "ip6")]
+        """Replaces the ruleset by `text` (from line 2 on) and the capture chains.
+
+        The old ruleset goes in a transaction of its own: in one transaction its nat dispatcher would stay where it
+        is, and at equal priority the order of registration decides who runs first.
+        """
+        keep = [keep_table(family) for family in sorted(self.conntrack)]
+        self._nft("-f", "-", text="\n".join(["flush ruleset", *keep]))
+        parts = ["", text] + [capture_table(family, family in self.conntrack, drop) for family in ("ip", "ip6")]
         done = self._nft("-f", "-", text="\n".join(parts))
         if done.returncode != 0:
             raise Rejected(done.stderr.strip())
-
-    def check(self, text):
-        """What nft says of `text` alone, loaded into an empty ruleset: None, or the error."""
-        done = self._nft("-c", "-f", "-", text="flush ruleset\n" + text)
-        return None if done.returncode == 0 else done.stderr.strip()
 
     def inject(self, packets):
         """Sends packets (objects with `raw` and `path`) one after the other."""

@@ -58,7 +58,6 @@ class Lab:
                     if 0 <= place < len(owners) and owners[place] is not None:
                         bad[owners[place]] = message
                 if not bad:
-                    refused.append((None, str(error)))
                     return False
                 refused += [(ruleset.rules[number].plain(), message) for number, message in bad.items()]
                 ruleset.removed |= set(bad)
@@ -131,8 +130,9 @@ def evaluate(casebook, text, lines):
             outcomes[outcome["id"]] = outcome
         except (ValueError, KeyError, TypeError):
             return {}, f"not an outcome line: {line[:200]}"
-    if len(outcomes) != len(lines):
-        return outcomes, f"{len(outcomes)} outcomes for {len(lines)} packets, exit {done.returncode}: {done.stderr[-2000:]}"
+    if len(outcomes) != len(lines) or done.returncode != 0:
+        said = done.stderr.strip()[-600:]
+        return outcomes, f"refused: {len(outcomes)} outcomes for {len(lines)} packets, exit {done.returncode}: {said}"
     return outcomes, None
 
 
@@ -151,13 +151,19 @@ def differences(packet, outcome, measured):
         found.append(f"hits: only kernel {sorted(real - model)}, only casebook {sorted(model - real)}")
     if passed and not found:
         if measured.passed[key] != outcome.get("mark", 0):
-            found.append(f"meta mark: kernel {measured.passed[key]:#x}, casebook {outcome.get('mark', 0):#x}")
+            found.append(f"meta mark: kernel {measured.passed[key]}, casebook {outcome.get('mark')}")
         ct = outcome.get("ct") or {}
-        if key in measured.ct_state and measured.ct_state[key] != ct.get("state"):
+        # null: the model says that it does not know the state of such a packet, and no rule asked
+        if key in measured.ct_state and ct.get("state") and measured.ct_state[key] != ct["state"]:
             found.append(f"ct state: kernel {measured.ct_state[key]}, casebook {ct.get('state')}")
-        if key in measured.ct_mark and measured.ct_mark[key] != ct.get("mark", 0):
-            found.append(f"ct mark: kernel {measured.ct_mark[key]:#x}, casebook {ct.get('mark', 0):#x}")
+        if key in measured.ct_mark and ct.get("mark") is not None and measured.ct_mark[key] != ct["mark"]:
+            found.append(f"ct mark: kernel {measured.ct_mark[key]}, casebook {ct.get('mark')}")
     return found
+
+
+def kind(found):
+    """What sort of difference it is, for comparing while rules are taken out."""
+    return found[0].split(":")[0]
 
 
 class Oracle:
@@ -208,7 +214,8 @@ class Oracle:
         """Compares one ruleset; minimises and keeps what differs."""
         if error:
             self.disagreed += 1
-            self._keep(seed, f"refused: {error}", ruleset, sent[:1], error)
+            if len(self.signatures) < self.options.show:
+                self._minimise(seed, ruleset, sent[0], [error])
             return
         self.rulesets += 1
         for packet in sent:
@@ -235,11 +242,11 @@ class Oracle:
             return None, None, copy
         outcomes, error = evaluate(self.options.casebook, ruleset.plain(), [packet_line(copy, judge.index)])
         if error:
-            return None, None, copy
+            return [error], None, copy
         return differences(copy, outcomes[copy.tag], measured), outcomes[copy.tag], copy
 
     def _minimise(self, seed, ruleset, packet, found):
-        before = set(ruleset.removed)
+        before, chains = set(ruleset.removed), [list(table.chains) for table in ruleset.tables]
         outcome, last = None, packet
         again, first, copy = self.trial(ruleset, packet)
         if again:
@@ -247,18 +254,31 @@ class Oracle:
             for rule in list(ruleset.alive()):
                 ruleset.removed.add(rule.number)
                 smaller, result, copy = self.trial(ruleset, packet)
-                if smaller:
+                if smaller and kind(smaller) == kind(found):
                     found, outcome, last = smaller, result, copy
                 else:
                     ruleset.removed.discard(rule.number)
+            for table in ruleset.tables:
+                for chain in list(table.chains):
+                    kept = list(table.chains)
+                    if any(rule.chain is chain for rule in ruleset.alive()):
+                        continue
+                    table.chains.remove(chain)
+                    smaller, result, copy = self.trial(ruleset, packet)
+                    if smaller and kind(smaller) == kind(found):
+                        found, outcome, last = smaller, result, copy
+                    else:
+                        table.chains = kept
         else:
             found = found + ["(only among the other packets of the batch: alone they agree)"]
         text = " / ".join(sorted(rule.plain() for rule in ruleset.alive()))
-        signature = re.sub(r"\d[\w.:/-]*|\$\w+|@\w+", "N", text) + found[0].split(":")[0]
+        signature = kind(found) + ": " + re.sub(r"\d[\w.:/-]*|\$\w+|@\w+", "N", text)
         self.signatures[signature] += 1
         if self.signatures[signature] == 1:
             self._keep(seed, "; ".join(found), ruleset, [last], json.dumps(outcome))
         ruleset.removed = before
+        for table, kept in zip(ruleset.tables, chains):
+            table.chains = kept
 
     def _keep(self, seed, reason, ruleset, sent, outcome):
         families = ruleset.tracked()
@@ -303,20 +323,14 @@ class Oracle:
         """Informative: how many of the rules that nft refused casebook refuses too."""
         flagged = 0
         for rule, error in self.refused:
-            family = "inet" if rule else None
-            if not family:
-                continue
-            text = f"table {family} t {{\n chain c1 {{ }}\n chain c {{\n  {rule}\n }}\n}}\n"
-            _, said = evaluate(self.options.casebook, text, [])
+            text = f"table inet t {{\n chain c1 {{ }}\n chain c {{\n  {rule}\n }}\n}}\n"
             with tempfile.NamedTemporaryFile("w", suffix=".nft", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
-                empty = os.devnull
-                done = subprocess.run([self.options.casebook, "nft", "eval", file.name, "--packets", empty],
-                                      capture_output=True, check=False)
-            flags = bool(said) or done.returncode != 0
-            flagged += flags
-            print(f"validity: nft refuses, casebook {'too' if flags else 'does not'}: {rule}   [{error}]")
+                command = [self.options.casebook, "nft", "eval", file.name, "--packets", os.devnull]
+                done = subprocess.run(command, capture_output=True, check=False)
+            flagged += done.returncode != 0
+            print(f"validity: nft refuses, casebook {'too' if done.returncode else 'does not'}: {rule}   [{error}]")
         print(f"validity: nft refused {len(self.refused)} rules, casebook flags {flagged} of them")
 
 

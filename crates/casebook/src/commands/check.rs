@@ -145,7 +145,8 @@ fn report(
 ) -> Result<u8, Failure> {
     if let Some(path) = write_baseline {
         let text = baseline::write(&checked.report, &collected.evidence);
-        fs::write(path, text).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display()), None))?;
+        fs::write(path, text)
+            .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display()), None))?;
     }
     output::write(sinks, &checked.report, &collected.evidence, &checked.ran)?;
     if code == 3 {

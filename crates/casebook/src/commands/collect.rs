@@ -33,7 +33,10 @@ pub(crate) fn run(args: &Collect) -> Result<u8, Failure> {
         let mapping = redact::redact(&mut readings, &names);
         let leaks = redact::leaks(&readings, &mapping);
         if !leaks.is_empty() {
-            return Err(Failure::usage(format!("{} originals are left after redaction; nothing was written", leaks.len()), None));
+            return Err(Failure::usage(
+                format!("{} originals are left after redaction; nothing was written", leaks.len()),
+                None,
+            ));
         }
         manifest = live::manifest(&readings, env!("CARGO_PKG_VERSION"));
         if let Some(host) = manifest.get_mut("host") {

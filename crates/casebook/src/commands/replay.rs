@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 
 use casebook_collect::{Collected, Loader};
-use casebook_registry::{CASES, Options, replay::replay};
+use casebook_registry::replay::Replayer;
+use casebook_registry::{CASES, Options};
 use serde_json::{Value, json};
 
 use crate::args::{Listing, Replay};
@@ -62,11 +63,11 @@ pub(crate) fn run(args: &Replay) -> Result<u8, Failure> {
         today: today(),
         ..Options::default()
     };
+    let mut replayer = Replayer::new(&collected.evidence, &options);
     let mut outcomes = Vec::new();
     for finding in findings {
         let claim = claim(finding, &args.file)?;
-        let replayed = replay(&collected.evidence, &claim.code, &claim.fingerprint, &options)
-            .map_err(|why| Failure::usage(why, None))?;
+        let replayed = replayer.replay(&claim.code, &claim.fingerprint).map_err(|why| Failure::usage(why, None))?;
         outcomes.push(Outcome { claim, steps: replayed.steps, holds: replayed.holds });
     }
     let lost: Vec<String> =
@@ -92,9 +93,10 @@ fn parse(file: &str, text: &str) -> Result<Vec<Value>, Failure> {
         Err(error) => error,
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(serde_json::from_str).collect::<Result<_, _>>().map_err(|_| {
-        Failure::usage(format!("{file}:{}: no JSON: {whole}", whole.line()), None)
-    })
+    lines
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|_| Failure::usage(format!("{file}:{}: no JSON: {whole}", whole.line()), None))
 }
 
 fn claim(finding: &Value, file: &str) -> Result<Claim, Failure> {

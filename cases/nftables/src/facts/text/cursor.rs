@@ -278,7 +278,10 @@ impl<'a> Cursor<'a> {
             return Err(Fail { message, span });
         }
         if self.seen_tokens > MAX_TOKENS {
-            return Err(Fail { message: format!("includes add up to over {MAX_TOKENS} tokens; not read further"), span });
+            return Err(Fail {
+                message: format!("includes add up to over {MAX_TOKENS} tokens; not read further"),
+                span,
+            });
         }
         // The frames are read last to first, so the first file goes on top.
         for file in files.iter().rev() {

@@ -9,15 +9,36 @@ use crate::facts::ast::{Direction, Expr, Selector, SelectorKind};
 
 /// Keys of `meta` that need no `meta` before them (parser_bison.y `meta_key_unqualified`).
 const UNQUALIFIED: &[&str] = &[
-    "mark", "iif", "iifname", "iiftype", "oif", "oifname", "oiftype", "skuid", "skgid", "nftrace", "rtclassid",
-    "ibriport", "ibrname", "obriport", "obrname", "pkttype", "cpu", "iifgroup", "oifgroup", "cgroup", "ipsec", "time",
-    "day", "hour",
+    "mark",
+    "iif",
+    "iifname",
+    "iiftype",
+    "oif",
+    "oifname",
+    "oiftype",
+    "skuid",
+    "skgid",
+    "nftrace",
+    "rtclassid",
+    "ibriport",
+    "ibrname",
+    "obriport",
+    "obrname",
+    "pkttype",
+    "cpu",
+    "iifgroup",
+    "oifgroup",
+    "cgroup",
+    "ipsec",
+    "time",
+    "day",
+    "hour",
 ];
 
 /// Protocols with payload fields.
 const PROTOCOLS: &[&str] = &[
-    "ether", "vlan", "arp", "ip", "icmp", "igmp", "ip6", "icmpv6", "ah", "esp", "comp", "udp", "udplite", "tcp", "dccp",
-    "sctp", "th", "vxlan", "gre", "gretap", "geneve",
+    "ether", "vlan", "arp", "ip", "icmp", "igmp", "ip6", "icmpv6", "ah", "esp", "comp", "udp", "udplite", "tcp",
+    "dccp", "sctp", "th", "vxlan", "gre", "gretap", "geneve",
 ];
 
 /// IPv6 extension headers.
@@ -25,16 +46,34 @@ const EXTHDRS: &[&str] = &["rt", "rt0", "rt2", "rt4", "srh", "hbh", "dst", "mh",
 
 /// Names of TCP options (parser_bison.y `tcp_hdr_option_type`).
 const TCP_OPTIONS: &[&str] = &[
-    "echo", "eol", "fastopen", "maxseg", "md5sig", "mptcp", "mss", "nop", "noop", "sack-permitted", "sack-perm", "sack",
-    "sack0", "sack1", "sack2", "sack3", "timestamp", "window",
+    "echo",
+    "eol",
+    "fastopen",
+    "maxseg",
+    "md5sig",
+    "mptcp",
+    "mss",
+    "nop",
+    "noop",
+    "sack-permitted",
+    "sack-perm",
+    "sack",
+    "sack0",
+    "sack1",
+    "sack2",
+    "sack3",
+    "timestamp",
+    "window",
 ];
 
 impl<'a> Parser<'a> {
     /// True when a selector begins at the next token.
     pub(super) fn at_selector(&self) -> bool {
         match self.cur.tok() {
-            Tok::At => matches!(self.cur.text_at(1).split('.').next(), Some("nh" | "th" | "ll" | "ih"))
-                && self.cur.peek_at(2).tok == Tok::Comma,
+            Tok::At => {
+                matches!(self.cur.text_at(1).split('.').next(), Some("nh" | "th" | "ll" | "ih"))
+                    && self.cur.peek_at(2).tok == Tok::Comma
+            }
             Tok::Word => self.word_begins_selector(self.cur.text()),
             _ => false,
         }

@@ -6,7 +6,7 @@ use super::command::Parser;
 use super::cursor::Parse;
 use super::expr::Mode;
 use super::lexer::Tok;
-use crate::facts::ast::{BinaryOp, Expr, NatKind, RelOp, RuleAst, SetOp, Stmt, StmtKind};
+use crate::facts::ast::{BinaryOp, Expr, NatKind, RelOp, RuleAst, Selector, SelectorKind, SetOp, Stmt, StmtKind, Word};
 
 impl<'a> Parser<'a> {
     /// A rule: statements up to the separator.
@@ -119,6 +119,11 @@ impl<'a> Parser<'a> {
                 return self.cur.fail("only a field can be set");
             };
             self.cur.bump();
+            if is_priority(&selector)
+                && let Some(handle) = self.tc_handle()
+            {
+                return Ok(StmtKind::Assign(selector, handle));
+            }
             let value = self.concat(Mode::Value)?;
             let value = self.list_rest(value, Mode::Value)?;
             return Ok(StmtKind::Assign(selector, value));
@@ -145,6 +150,11 @@ impl<'a> Parser<'a> {
         if op != RelOp::Implicit {
             self.cur.bump();
         }
+        if matches!(&left, Expr::Field(selector) if is_priority(selector))
+            && let Some(handle) = self.tc_handle()
+        {
+            return Ok(StmtKind::Match(left, op, handle));
+        }
         let (right, mask) = self.right_side()?;
         let Some(mask) = mask else {
             return Ok(StmtKind::Match(left, op, right));
@@ -153,6 +163,23 @@ impl<'a> Parser<'a> {
         let masked = Expr::Binary(BinaryOp::And, Box::new(left), Box::new(mask), span);
         let op = if op == RelOp::Implicit { RelOp::Eq } else { op };
         Ok(StmtKind::Match(masked, op, right))
+    }
+
+    /// `1:2`, the class of `meta priority` (`tchandle` in src/scanner.l): one token there, three here.
+    fn tc_handle(&mut self) -> Option<Expr<'a>> {
+        let number = |tok| matches!(tok, Tok::Number | Tok::Word);
+        let (first, colon, second) = (self.cur.peek(), self.cur.peek_at(1), self.cur.peek_at(2));
+        if !number(first.tok) || colon.tok != Tok::Colon || colon.start != first.end {
+            return None;
+        }
+        let start = self.cur.span();
+        self.cur.bump();
+        self.cur.bump();
+        if number(second.tok) && second.start == colon.end {
+            self.cur.bump();
+        }
+        let span = start.to(self.cur.last());
+        Some(Expr::Word(Word { text: self.cur.slice(span).into(), span, quoted: false }))
     }
 
     fn counter(&mut self) -> Parse<StmtKind<'a>> {
@@ -351,4 +378,8 @@ impl<'a> Parser<'a> {
             may_end: ends && name.text != "LOG",
         })
     }
+}
+
+fn is_priority(selector: &Selector<'_>) -> bool {
+    matches!(&selector.kind, SelectorKind::Meta(key) if key == "priority")
 }

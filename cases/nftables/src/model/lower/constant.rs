@@ -60,7 +60,11 @@ pub(super) fn single(expr: &Ast<'_>, ty: Type) -> Lowered<u128> {
         }
         Ast::Word(_) => {
             let (low, high) = range(expr, ty)?;
-            if low == high { label_bit(low, ty) } else { Err(Fail::Unknown("a wildcard where one value is needed".into())) }
+            if low == high {
+                label_bit(low, ty)
+            } else {
+                Err(Fail::Unknown("a wildcard where one value is needed".into()))
+            }
         }
         Ast::Prefix(..) | Ast::Range(..) => {
             Err(Fail::Refused("a range stands where one value is needed".into(), expr.span()))
@@ -78,4 +82,3 @@ fn label_bit(value: u128, ty: Type) -> Lowered<u128> {
         _ => Ok(value),
     }
 }
-

@@ -14,6 +14,7 @@ pub(in crate::model) struct Context {
     vlan: bool,
     network: Option<Proto>,
     transport: Option<u8>,
+    icmp_type: Option<u128>,
 }
 
 /// Transport protocols nft has a description of; only these settle the context.
@@ -107,6 +108,40 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
+    /// Fields that only some ICMP messages have bring a check of the type (src/payload.c
+    /// `payload_gen_icmp_dependency`).
+    pub(super) fn require_icmp(&mut self, name: &str, span: Span) -> Lowered<()> {
+        let types: &[u128] = match name {
+            "icmp id" | "icmp sequence" => &[8, 0],
+            "icmp mtu" => &[3],
+            "icmp gateway" => &[5],
+            "icmpv6 id" | "icmpv6 sequence" => &[128, 129],
+            "icmpv6 mtu" | "icmpv6 packet-too-big" => &[2],
+            "icmpv6 parameter-problem" => &[4],
+            "icmpv6 max-delay" => &[130],
+            _ => return Ok(()),
+        };
+        if let Some(settled) = self.context.icmp_type {
+            if types.contains(&settled) {
+                return Ok(());
+            }
+            let message = format!("the rule already asks for ICMP type {settled}, and this field needs {}", types[0]);
+            return Err(Fail::Refused(message, span));
+        }
+        let protocol = name.split(' ').next().unwrap_or("icmp");
+        let Some((_, field, ty)) = fields::payload(protocol, "type") else { return Ok(()) };
+        match types {
+            [one] => self.implicit(Field::Payload(field), *one, span),
+            many => {
+                let set = self.literal(ty, many, span);
+                let kind = OpKind::Match(Expr::Load(Field::Payload(field)), Test::Lookup { set, negate: false });
+                self.ops.push(Op { kind, loc: Loc { span, define: None }, implicit: true });
+            }
+        }
+        self.context.icmp_type = Some(types[0]);
+        Ok(())
+    }
+
     fn implicit(&mut self, field: Field, value: u128, span: Span) {
         let kind = OpKind::Match(Expr::Load(field), Test::Cmp(Cmp::Eq, Value::One(value)));
         self.ops.push(Op { kind, loc: Loc { span, define: None }, implicit: true });
@@ -134,6 +169,7 @@ impl Lower<'_, '_> {
             Field::Meta(MetaKey::Iiftype) if value == 1 => self.context.link = true,
             Field::Payload(payload) => match payload.name {
                 "ip protocol" | "ip6 nexthdr" => self.context.transport = transport.or(self.context.transport),
+                "icmp type" | "icmpv6 type" => self.context.icmp_type = Some(value),
                 "ether type" if value == 0x8100 => self.context.vlan = true,
                 "ether type" | "vlan type" => self.context.network = network(value).or(self.context.network),
                 _ => {}

@@ -128,6 +128,7 @@ impl<'a> Lower<'_, 'a> {
         match fields::payload(protocol, field) {
             Some((proto, payload, ty)) => {
                 self.require(proto, span)?;
+                self.require_icmp(payload.name, span)?;
                 Ok((Expr::Load(Field::Payload(payload)), ty))
             }
             None => match fields::protocol_of(protocol) {

@@ -172,7 +172,9 @@ impl<'s, 'a> Lower<'s, 'a> {
         let ops = std::mem::replace(&mut self.ops, outer_ops);
         self.context = outer_context;
         let at = match ast.record {
-            Some(index) => At::Record { index: u64::from(index), pointer: format!("/nftables/{index}"), span: ast.span },
+            Some(index) => {
+                At::Record { index: u64::from(index), pointer: format!("/nftables/{index}"), span: ast.span }
+            }
             None => At::Text(ast.span),
         };
         Rule { handle: ast.handle, ops, at, placement, comment: ast.comment.as_ref().map(|word| word.text.to_string()) }

@@ -123,9 +123,7 @@ impl<'s, 'a> Lower<'s, 'a> {
                 parts.into_iter().zip(types).map(|(item, ty)| part(item, *ty)).collect()
             }
             single if types.len() == 1 => Ok(Box::new([part(single, types[0])?])),
-            other => {
-                Err(Fail::Refused(format!("one value where the key has {} parts", types.len()), other.span()))
-            }
+            other => Err(Fail::Refused(format!("one value where the key has {} parts", types.len()), other.span())),
         }
     }
 
@@ -185,6 +183,26 @@ impl<'s, 'a> Lower<'s, 'a> {
             }
             other => Err(Fail::Refused("expected a set".into(), other.span())),
         }
+    }
+
+    /// An anonymous set of single values, for a check nft adds.
+    pub(super) fn literal(&mut self, ty: Type, values: &[u128], span: Span) -> SetId {
+        let id = SetId(self.sets.len() as u32);
+        let elem = |value: &u128| Elem { key: Box::new([(*value, *value)]), data: None, span, conditional: false };
+        self.sets.push(Set {
+            name: format!("__set{}", id.0),
+            anonymous: true,
+            map: false,
+            key: vec![ty],
+            data: Vec::new(),
+            elems: values.iter().map(elem).collect(),
+            catchall: None,
+            dynamic: false,
+            conditions: Vec::new(),
+            span,
+            index: Index::default(),
+        });
+        id
     }
 
     /// A map that gives values of these types.

@@ -5,9 +5,7 @@ use casebook_core::Span;
 use super::{Fail, Lower, Lowered, constant, set};
 use crate::facts::ast::{Expr as Ast, RelOp, Selector, SelectorKind, Stmt, StmtKind, VerdictKind};
 use crate::model::fields::{self, Proto};
-use crate::model::ir::{
-    Cmp, Condition, Expr, Family, Field, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value,
-};
+use crate::model::ir::{Cmp, Condition, Expr, Family, Field, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value};
 use crate::model::types::Type;
 
 /// Statements after which nothing of the rule runs (`STMT_F_TERMINAL`, src/evaluate.c).
@@ -38,7 +36,10 @@ impl<'a> Lower<'_, 'a> {
             StmtKind::Quota(text) => OpKind::Condition(Condition::Quota, text.clone()),
             StmtKind::CtCount(over, count) => {
                 let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-                OpKind::Condition(Condition::Connections, format!("ct count {}{count}", if *over { "over " } else { "" }))
+                OpKind::Condition(
+                    Condition::Connections,
+                    format!("ct count {}{count}", if *over { "over " } else { "" }),
+                )
             }
             StmtKind::Reject(with) => {
                 self.reject_dependency(with.as_deref(), span)?;
@@ -103,7 +104,21 @@ impl<'a> Lower<'_, 'a> {
             self.push(OpKind::Match(expr, Test::Unknown), span, None);
             return Ok(());
         }
-        let (value, define) = right.resolve();
+        let (mut value, mut define) = right.resolve();
+        // A literal set of one element is that element: `ct state { new }` tests a bit, as `ct state new` does
+        // (src/evaluate.c `expr_evaluate_set`). Concatenations stay sets.
+        if let Ast::Set(elems, _) = value
+            && let [only] = elems.as_slice()
+            && only.data.is_none()
+            && !only.timeout
+            && only.stmts.is_empty()
+            && types.len() == 1
+            && !matches!(only.key.resolve().0, Ast::Set(..) | Ast::SetRef(_))
+            && !matches!(&only.key, Ast::Word(word) if word.text == "*")
+        {
+            let (inner, inner_define) = only.key.resolve();
+            (value, define) = (inner, inner_define.or(define));
+        }
         let negate = op == RelOp::Ne;
         let test = match value {
             Ast::Set(..) | Ast::SetRef(_) => {
@@ -226,7 +241,13 @@ impl<'a> Lower<'_, 'a> {
                 Some((key, ty)) => (Target::Ct(key), ty),
                 None => (Target::Other, Type::Any),
             },
-            SelectorKind::TcpOption(..) => (Target::TcpOption, Type::Any),
+            SelectorKind::TcpOption(option, field) => {
+                let place = field.as_deref().and_then(|field| fields::tcp_option_field(option, field));
+                match (fields::tcp_option(option), place) {
+                    (Some(kind), Some((offset, bits))) => (Target::TcpOption(kind, offset, bits), Type::Integer(bits)),
+                    _ => (Target::Other, Type::Any),
+                }
+            }
             _ => match self.selector(selector)? {
                 (Expr::Load(Field::Payload(field)), ty) => (Target::Payload(field), ty),
                 _ => (Target::Other, Type::Any),
@@ -239,7 +260,7 @@ impl<'a> Lower<'_, 'a> {
                 self.fail(Fail::Unknown(what.clone()), span);
                 Expr::Unknown { what, may_break: false }
             }
-            (Err(_), Target::Other | Target::TcpOption) => {
+            (Err(_), Target::Other | Target::TcpOption(..)) => {
                 Expr::Unknown { what: "a value the model does not read".into(), may_break: false }
             }
             (Err(fail), _) => return Err(fail),

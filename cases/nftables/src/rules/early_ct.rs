@@ -1,0 +1,74 @@
+//! NFT105 ct-before-conntrack: a state is asked for before there is one.
+
+use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use serde_json::json;
+
+use super::common::{about_op, families, run, with_witness};
+use super::hooks::bases;
+use crate::facts::NftFacts;
+use crate::model::conntrack::CONNTRACK;
+use crate::model::ir::{CtKey, Expr, Field, Hook, Op, OpKind};
+use crate::model::show;
+use crate::model::witness::draft_for;
+
+rule! {
+    /// `ct state` in a chain that runs before connection tracking.
+    ///
+    /// Connection tracking looks packets up at priority -200 of prerouting and output. Before that every packet is
+    /// `invalid`, unless `notrack` came first: `ct state established accept` never matches, and
+    /// `ct state invalid drop` drops everything.
+    ///
+    /// Mechanism: without an entry `nft_ct_get_eval` gives `NF_CT_STATE_INVALID_BIT` (net/netfilter/nft_ct.c);
+    /// `NF_IP_PRI_CONNTRACK` is -200 (include/uapi/linux/netfilter_ipv4.h).
+    pub EARLY_CT = "NFT105" "ct-before-conntrack" of "nftables", Error, since "0.1.0",
+    "`ct state` is read before connection tracking has run: every packet is invalid there",
+    check(NftFacts)
+}
+
+fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for known in &facts.rulesets {
+        let ruleset = &known.ruleset;
+        for (at, body) in ruleset.rules() {
+            let bases = bases(ruleset, at.table, at.chain);
+            let early = |hook, priority| matches!(hook, Hook::Prerouting | Hook::Output) && priority < CONNTRACK;
+            if bases.is_empty() || !bases.iter().all(|(_, base)| early(base.hook, base.priority)) {
+                continue;
+            }
+            for op in body.ops.iter().filter(|op| reads_state(op)) {
+                let text = show::op(ruleset.table(at.table), &op.kind);
+                let (_, base) = bases[0];
+                let packet = draft_for(ruleset, at).and_then(|(mut draft, _)| {
+                    draft = without_state(&draft);
+                    families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, base.hook))
+                });
+                let Some(packet) = packet else { continue };
+                let hit = run(ruleset, &packet).hits.contains(&at);
+                let what = if hit { "matches packets of every state" } else { "never matches" };
+                let title = format!("`{text}` {what}: at priority {} no packet has a connection yet", base.priority);
+                let label = format!("every packet is `invalid` here, so this {what}");
+                let builder = about_op(rule, title, known, at, op, &label)
+                    .place(super::common::span_place(base.span, "runs before connection tracking at -200"))
+                    .because("Connection tracking runs at priority -200; only `notrack` changes the state before it, to `untracked`.");
+                findings.push(with_witness(builder, set, known, &packet, json!({})).build(set));
+            }
+        }
+    }
+    findings
+}
+
+fn reads_state(op: &Op) -> bool {
+    let state = Field::Ct(CtKey::State, None);
+    match &op.kind {
+        OpKind::Match(expr, _) | OpKind::Vmap(expr, _) => match expr {
+            // `ct state untracked` after `notrack` is what such a chain is for.
+            Expr::Bits { base, and, .. } => **base == Expr::Load(state) && *and != 64,
+            other => *other == Expr::Load(state),
+        },
+        _ => false,
+    }
+}
+
+fn without_state(draft: &crate::model::witness::Draft) -> crate::model::witness::Draft {
+    draft.without(Field::Ct(CtKey::State, None))
+}

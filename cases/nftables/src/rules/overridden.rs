@@ -1,0 +1,113 @@
+//! NFT102 accept-overridden: accepted by one chain, dropped by the next.
+
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use serde_json::json;
+
+use super::common::{families, rule_place, run, span_place, unconditional, with_witness};
+use crate::facts::{NftFacts, RulesetFacts};
+use crate::model::ir::{ChainId, OpKind, RuleRef, Ruleset, TableId, Verdict};
+use crate::model::outcome::{Decider, End, Outcome};
+use crate::model::packet::Packet;
+use crate::model::show;
+use crate::model::witness::{draft_for, way_to};
+
+rule! {
+    /// A packet one base chain accepts is dropped by another base chain of the same hook.
+    ///
+    /// `accept` ends its own base chain. The next base chain of the hook, of any table, still runs, and its drop is
+    /// final. The same holds the other way round: once a chain has dropped a packet, no later accept brings it back.
+    ///
+    /// The rule speaks once for each pair of chains, with a packet drawn from an accepting rule.
+    ///
+    /// Mechanism: `nf_hook_slow` goes on to the next entry after `NF_ACCEPT` and stops at `NF_DROP`
+    /// (net/netfilter/core.c).
+    pub OVERRIDDEN = "NFT102" "accept-overridden" of "nftables", Warning, since "0.1.0",
+    "a packet accepted by one base chain is dropped by another",
+    check(NftFacts)
+}
+
+/// Rules tried for each chain: the answer is about the pair of chains, and the first rule shows it.
+const MOST_RULES: usize = 64;
+
+fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for known in &facts.rulesets {
+        let ruleset = &known.ruleset;
+        let several = ruleset.chains().filter(|(_, _, chain)| chain.base.is_some()).count() > 1;
+        if !several {
+            continue;
+        }
+        let mut seen: Vec<((TableId, ChainId), (TableId, ChainId))> = Vec::new();
+        for (at, body) in ruleset.rules() {
+            let accepts = body.ops.iter().any(|op| matches!(op.kind, OpKind::Verdict(Verdict::Accept)));
+            if !accepts || unconditional(&body.ops) || at.index as usize >= MOST_RULES {
+                continue;
+            }
+            let Some((packet, own)) = witness(ruleset, at) else { continue };
+            let outcome = run(ruleset, &packet);
+            let Some(other) = dropper(&outcome).filter(|other| outcome.hits.contains(&at) && *other != (at.table, own))
+            else {
+                continue;
+            };
+            let pair = ((at.table, own), other);
+            if !seen.contains(&pair) {
+                seen.push(pair);
+                findings.push(finding(rule, known, set, at, other, &packet, &outcome));
+            }
+        }
+    }
+    findings
+}
+
+fn witness(ruleset: &Ruleset, at: RuleRef) -> Option<(Packet, ChainId)> {
+    let own = way_to(ruleset, at)?.base;
+    let (draft, _) = draft_for(ruleset, at)?;
+    let hook = ruleset.chain(at.table, own).base.as_ref()?.hook;
+    let packet = families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, hook))?;
+    Some((packet, own))
+}
+
+/// The base chain that dropped the packet.
+fn dropper(outcome: &Outcome) -> Option<(TableId, ChainId)> {
+    if !matches!(outcome.end, End::Drop | End::Reject) {
+        return None;
+    }
+    match outcome.decided? {
+        Decider::Policy(table, chain) => Some((table, chain)),
+        // A rule of a chain that is jumped to stands for its base chain; the table tells most of it.
+        Decider::Rule(rule) => Some((rule.table, rule.chain)),
+    }
+}
+
+fn finding(
+    rule: &'static Rule,
+    facts: &RulesetFacts,
+    set: &EvidenceSet,
+    at: RuleRef,
+    other: (TableId, ChainId),
+    packet: &Packet,
+    outcome: &Outcome,
+) -> Finding {
+    let ruleset = &facts.ruleset;
+    let text = show::rule(ruleset, at.table, ruleset.rule(at));
+    let title = format!("`{text}` accepts, and chain {} drops the same packet", ruleset.chain_name(other.0, other.1));
+    let mut builder =
+        FindingBuilder::new(rule, title, rule_place(ruleset, at, "accepts the packet, for this chain only"));
+    builder = match outcome.decided {
+        Some(Decider::Rule(by)) => builder.place(rule_place(ruleset, by, "drops it")),
+        _ => match ruleset.chain(other.0, other.1).base.as_ref() {
+            Some(base) => builder.place(span_place(base.span, "this chain's policy drops it")),
+            None => builder,
+        },
+    };
+    builder = builder
+        .because(
+            "`accept` ends one base chain; every other base chain of the hook still runs, and a drop there is final.",
+        )
+        .because(format!(
+            "To let these packets through, chain {} has to accept them too.",
+            ruleset.chain_name(other.0, other.1)
+        ))
+        .key(ruleset.chain_name(other.0, other.1));
+    with_witness(builder, set, facts, packet, json!({})).build(set)
+}

@@ -1,0 +1,50 @@
+//! What is generated from the arguments and committed must be what the arguments are now.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Failed;
+
+use crate::Test;
+use crate::tool::{ends_with, root, run};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[("man_pages_are_current", man), ("completions_are_current", completions)];
+
+fn man() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    ends_with(&run(folder.path(), &["man", "man"]), &[0])?;
+    let names = |at: &Path| {
+        let mut names: Vec<_> =
+            fs::read_dir(at).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    let (new, committed) = (folder.path().join("man"), root().join("docs/man"));
+    if names(&new) != names(&committed) {
+        return Err("docs/man has other pages; run `cargo xtask generate`".into());
+    }
+    for name in names(&new) {
+        same(&fs::read_to_string(new.join(&name))?, &committed.join(&name))?;
+    }
+    Ok(())
+}
+
+fn completions() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    for (shell, file) in [("bash", "casebook.bash"), ("zsh", "_casebook"), ("fish", "casebook.fish")] {
+        let ran = run(folder.path(), &["completions", shell]);
+        ends_with(&ran, &[0])?;
+        same(&ran.stdout, &root().join("docs/completions").join(file))?;
+    }
+    Ok(())
+}
+
+fn same(new: &str, path: &Path) -> Result<(), Failed> {
+    let old =
+        fs::read_to_string(path).map_err(|error| format!("{}: {error}; run `cargo xtask generate`", path.display()))?;
+    if old == new {
+        Ok(())
+    } else {
+        Err(format!("{} is out of date; run `cargo xtask generate`", path.display()).into())
+    }
+}

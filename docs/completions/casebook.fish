@@ -1,0 +1,180 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_casebook_global_optspecs
+    string join \n color= v/verbose h/help V/version
+end
+
+function __fish_casebook_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_casebook_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_casebook_using_subcommand
+    set -l cmd (__fish_casebook_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c casebook -n "__fish_casebook_needs_command" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_needs_command" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_needs_command" -s V -l version -d 'Print version'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "cases" -d 'List the cases and what evidence each reads'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "replay" -d 'Run the proofs of a report again, step by step'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "rules" -d 'List every rule'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "config" -d 'Show the configuration that holds for a path'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "man" -d 'Write the man pages into a folder'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand check" -s f -l format -d 'Format of the report, and the file it goes to; can be given several times' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -s o -l output -d 'File for the --format it stands beside' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l select -d 'Run these rules only: a code, a prefix, a name or a case' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l ignore -d 'Do not run these rules' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l fail-on -d 'Exit with 1 from this severity on: error, warning, note, never [default: error]' -r -f -a "error\t''
+warning\t''
+note\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l as -d 'Read every input as this kind, whatever it looks like (see `casebook cases`)' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l baseline -d 'Findings in this file are known and not counted' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l write-baseline -d 'Write the findings of this run as a baseline' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -s j -l jobs -d 'Threads; 0 for one per processor' -r
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l live -d 'Check this machine: read what the cases ask for, write nothing'
+complete -c casebook -n "__fish_casebook_using_subcommand check" -l no-ignore -d 'Report suppressed findings too'
+complete -c casebook -n "__fish_casebook_using_subcommand check" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand cases" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand cases" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand cases" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand cases" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand explain" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand explain" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -l code -d 'Only findings of this rule' -r
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -l dir -d 'Folder the paths in the report start from [default: the current one]' -r -f -a "(__fish_complete_directories)"
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -s o -l output -d 'File (.tar.zst, .tar.gz, .tar) or folder to write; it must not exist' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -l case -d 'Collect for these cases only' -r
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -l redact -d 'Replace addresses, host and user names by tokens; the mapping is written beside the bundle'
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -l list -d 'List what would be read, and read nothing'
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand collect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand lab" -s o -l output -d 'Folder for the evidence [default: casebook-lab-CASE]' -r -f -a "(__fish_complete_directories)"
+complete -c casebook -n "__fish_casebook_using_subcommand lab" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand lab" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rules" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rules" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rules" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rules" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand config" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand config" -l show -d 'Print the values and the file each comes from'
+complete -c casebook -n "__fish_casebook_using_subcommand config" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand completions" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand completions" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand man" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand man" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand man" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -f -a "eval" -d 'evaluate many packets: one outcome per line'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l packet -d 'the packet, in words or as a JSON object' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l pcap -d 'take the packet from a capture' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l number -d 'number of the packet in the capture, from 1 [default: 1]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l packets -d 'packets, one JSON object per line' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "eval" -d 'evaluate many packets: one outcome per line'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "cases" -d 'List the cases and what evidence each reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "rules" -d 'List every rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "config" -d 'Show the configuration that holds for a path'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "man" -d 'Write the man pages into a folder'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "eval" -d 'evaluate many packets: one outcome per line'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
