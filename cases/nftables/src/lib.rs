@@ -22,6 +22,8 @@ pub static KINDS: &[&Kind] = &[
     &facts::kinds::IP_RULE,
     &facts::kinds::IP_ADDR,
     &facts::kinds::IP_ROUTE,
+    &facts::kinds::NFT_HOOKS,
+    &facts::kinds::SYSCTL,
     &facts::kinds::NFT_TEXT,
 ];
 

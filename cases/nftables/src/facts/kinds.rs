@@ -47,6 +47,32 @@ pub static IP_ADDR: Kind = Kind {
     comment: None,
 };
 
+/// `sysctl` settings.
+pub static SYSCTL: Kind = Kind {
+    name: "sysctl",
+    what: "output of `sysctl -a`, or of `sysctl KEY…`",
+    sniff: is_sysctl,
+    refers: None,
+    comment: None,
+};
+
+/// `nft list hooks`.
+pub static NFT_HOOKS: Kind = Kind {
+    name: "nft-hooks",
+    what: "output of `nft list hooks` (kept; not read yet)",
+    sniff: |sniff| head(sniff).starts_with("family ") && head(sniff).contains("hook "),
+    refers: None,
+    comment: None,
+};
+
+/// Every line is `key = value`, and the first key is a kernel parameter.
+fn is_sysctl(sniff: &Sniff<'_>) -> bool {
+    let mut lines = head(sniff).lines().filter(|line| !line.is_empty()).take(8).peekable();
+    let known = ["abi.", "debug.", "dev.", "fs.", "kernel.", "net.", "user.", "vm."];
+    let first_is_known = lines.peek().is_some_and(|line| known.iter().any(|prefix| line.starts_with(prefix)));
+    first_is_known && lines.all(|line| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+}
+
 fn head<'a>(sniff: &Sniff<'a>) -> &'a str {
     match std::str::from_utf8(sniff.head) {
         Ok(text) => text,

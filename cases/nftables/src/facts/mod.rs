@@ -6,7 +6,7 @@ pub mod kinds;
 pub mod routing;
 pub mod text;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use casebook_core::{Coverage, Evidence, EvidenceId, EvidenceSet, Input, Read, Unmodelled};
 
@@ -52,6 +52,8 @@ pub struct Routing {
     pub routes: Vec<routing::Route>,
     /// `ip -j addr`.
     pub addresses: Vec<routing::Addr>,
+    /// `sysctl`: key and value.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// All a run knows about nftables.
@@ -83,11 +85,15 @@ pub fn read(input: &Input<'_>) -> Read {
     let mut coverage = Vec::new();
     let mut unmodelled: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
     let mut notes: HashMap<EvidenceId, String> = HashMap::new();
-    let targets: Vec<EvidenceId> = set.links().iter().flat_map(|link| link.to.iter().copied()).collect();
+    // Who includes a file.
+    let mut includers: HashMap<EvidenceId, Vec<EvidenceId>> = HashMap::new();
+    for link in set.links() {
+        link.to.iter().for_each(|to| includers.entry(*to).or_default().push(link.from));
+    }
     for item in set.iter() {
         match item.kind {
             // A file that another includes is read there; one that only includes itself is still a beginning.
-            Some("nft-text") if targets.contains(&item.id) && !is_own_root(set, item.id) => {}
+            Some("nft-text") if includers.contains_key(&item.id) && !is_own_root(&includers, item.id) => {}
             Some("nft-text" | "nft-json") => {
                 let ruleset = ruleset(set, item);
                 for entry in ruleset.ruleset.unmodelled.iter() {
@@ -119,6 +125,18 @@ pub fn read(input: &Input<'_>) -> Read {
                 note_errors(&mut notes, item.id, list.errors.first());
                 facts.routing.entry(folder(&item.path).to_owned()).or_default().addresses.extend(list.items);
             }
+            Some("sysctl") => {
+                let list = casebook_formats::sysctl::read(item.as_bytes());
+                let settings = &mut facts.routing.entry(folder(&item.path).to_owned()).or_default().settings;
+                settings.extend(list.items.iter().map(|known| (known.key.to_string(), known.value.to_owned())));
+                let spans = list.unread.iter().map(|(start, end)| casebook_core::Span::new(item.id, *start, *end));
+                let stretches = spans.map(|span| Unmodelled::new(span, "not a `key = value` line"));
+                unmodelled.entry(item.id).or_default().extend(stretches);
+            }
+            Some("nft-hooks") => {
+                let why = "the order at equal priority is not taken from it yet";
+                unmodelled.entry(item.id).or_default().push(Unmodelled::new(item.span(), why));
+            }
             _ => {}
         }
     }
@@ -143,21 +161,17 @@ fn note_errors(notes: &mut HashMap<EvidenceId, String>, id: EvidenceId, error: O
 }
 
 /// True for a file in a cycle of includes that nothing outside the cycle includes first.
-fn is_own_root(set: &EvidenceSet, id: EvidenceId) -> bool {
+fn is_own_root(includers: &HashMap<EvidenceId, Vec<EvidenceId>>, id: EvidenceId) -> bool {
     // In a cycle every file is a target. The first in order stands for all of them.
     let mut reach = vec![id];
-    let mut at = 0;
-    while at < reach.len() {
-        let from = reach[at];
-        at += 1;
-        for link in set.links().iter().filter(|link| link.to.contains(&from)) {
-            if !reach.contains(&link.from) {
-                reach.push(link.from);
-            }
+    let mut known = HashSet::from([id]);
+    while let Some(at) = reach.pop() {
+        let from = includers.get(&at).into_iter().flatten();
+        for from in from.filter(|from| known.insert(**from)) {
+            reach.push(*from);
         }
     }
-    let targets = |id: EvidenceId| set.links().iter().any(|link| link.to.contains(&id));
-    reach.iter().all(|known| targets(*known)) && reach.iter().min() == Some(&id)
+    known.iter().all(|known| includers.contains_key(known)) && known.iter().min() == Some(&id)
 }
 
 /// Reads one ruleset, by its kind or, where that was not decided, by its first character.
@@ -201,6 +215,10 @@ fn duplicates(commands: &[ast::Command<'_>]) -> usize {
                 _ => 0,
             })
             .sum();
+    }
+    // A file that begins with `flush ruleset` leaves the same every time.
+    if let Some(ast::Command { verb: CommandVerb::Flush, object: ObjectAst::Ruleset(None), .. }) = commands.first() {
+        return 0;
     }
     let mut state = State::after(commands.to_vec());
     let once = count(&state);

@@ -4,7 +4,7 @@
 //! handle or index, `insert` at the front or before it. A block appends, so a file loaded twice holds every
 //! rule twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use casebook_core::Span;
 
@@ -22,6 +22,9 @@ pub struct State<'a> {
     pub problems: Vec<Problem>,
     by_name: HashMap<(Family, String), usize>,
     registered: u32,
+    /// Something was deleted: it keeps its slot until the commands are through, so that a long list of deletions
+    /// does not number everything anew each time.
+    deleted: bool,
 }
 
 /// A table.
@@ -37,12 +40,13 @@ pub struct TableState<'a> {
     pub span: Span,
     /// Handle.
     pub handle: Option<u64>,
+    deleted: bool,
     /// Chains in order.
     pub chains: Vec<ChainState<'a>>,
     /// Sets in order: name, declarations, elements added to it.
     pub sets: Vec<SetState<'a>>,
     /// Named objects and flowtables: kind and name.
-    pub objects: Vec<(String, String)>,
+    pub objects: HashSet<(String, String)>,
     chain_names: HashMap<String, usize>,
     set_names: HashMap<String, usize>,
 }
@@ -56,8 +60,8 @@ pub struct ChainState<'a> {
     pub hook: Option<HookSpec<'a>>,
     /// Policy as last given.
     pub policy: Option<Expr<'a>>,
-    /// Rules in order.
-    pub rules: Vec<RuleState<'a>>,
+    /// Rules in order; `insert` puts them in front.
+    pub rules: VecDeque<RuleState<'a>>,
     /// Order of registration over all tables.
     pub registered: u32,
     /// Where.
@@ -66,6 +70,7 @@ pub struct ChainState<'a> {
     pub handle: Option<u64>,
     /// Number in a JSON array.
     pub record: Option<u32>,
+    deleted: bool,
 }
 
 /// A rule.
@@ -87,9 +92,10 @@ pub struct SetState<'a> {
     /// Elements of later `add element` commands.
     pub added: Vec<Expr<'a>>,
     /// Elements that were deleted.
-    pub deleted: Vec<Expr<'a>>,
+    pub removed: Vec<Expr<'a>>,
     /// Where.
     pub span: Span,
+    deleted: bool,
 }
 
 impl<'a> State<'a> {
@@ -108,6 +114,21 @@ impl<'a> State<'a> {
                 self.problems.push(Problem { message, span, also: None, kind: ProblemKind::MissingObject });
             }
         }
+        if std::mem::take(&mut self.deleted) {
+            self.compact();
+        }
+    }
+
+    /// Takes out what was deleted.
+    fn compact(&mut self) {
+        self.tables.retain(|table| !table.deleted);
+        for table in &mut self.tables {
+            table.chains.retain(|chain| !chain.deleted);
+            table.sets.retain(|set| !set.deleted);
+            table.reindex();
+        }
+        let entries = self.tables.iter().enumerate().map(|(at, table)| ((table.family, table.name.clone()), at));
+        self.by_name = entries.collect();
     }
 
     fn apply(&mut self, command: Command<'a>) -> Result<(), String> {
@@ -177,8 +198,8 @@ impl<'a> State<'a> {
                     let table = self.table(&table)?;
                     match table.set_names.remove(name.text.as_ref()) {
                         Some(at) => {
-                            table.sets.remove(at);
-                            table.reindex();
+                            table.sets[at].deleted = true;
+                            self.deleted = true;
                             Ok(())
                         }
                         None if verb == Destroy => Ok(()),
@@ -196,7 +217,7 @@ impl<'a> State<'a> {
             ObjectAst::Element(table, name, elements) => {
                 let set = self.set(&table, &name)?;
                 match verb {
-                    Delete | Destroy => set.deleted.push(elements),
+                    Delete | Destroy => set.removed.push(elements),
                     _ => set.added.push(elements),
                 }
                 Ok(())
@@ -205,9 +226,9 @@ impl<'a> State<'a> {
                 let table = self.table(&table)?;
                 let entry = (kind.text.to_string(), name.text.to_string());
                 match verb {
-                    Delete | Destroy => table.objects.retain(|known| *known != entry),
-                    _ => table.objects.push(entry),
-                }
+                    Delete | Destroy => table.objects.remove(&entry),
+                    _ => table.objects.insert(entry),
+                };
                 Ok(())
             }
         }
@@ -244,9 +265,10 @@ impl<'a> State<'a> {
                     dormant: false,
                     span,
                     handle: None,
+                    deleted: false,
                     chains: Vec::new(),
                     sets: Vec::new(),
-                    objects: Vec::new(),
+                    objects: HashSet::new(),
                     chain_names: HashMap::new(),
                     set_names: HashMap::new(),
                 });
@@ -276,20 +298,20 @@ impl<'a> State<'a> {
 
     fn flush_ruleset(&mut self, family: Option<&Word<'a>>) {
         let family = family.and_then(|word| Family::parse(&word.text));
-        self.tables.retain(|table| family.is_some_and(|family| family != table.family));
-        self.reindex();
-    }
-
-    fn reindex(&mut self) {
-        let entries = self.tables.iter().enumerate().map(|(at, table)| ((table.family, table.name.clone()), at));
-        self.by_name = entries.collect();
+        let tables = &mut self.tables;
+        self.by_name.retain(|(of, _), at| {
+            let goes = family.is_none_or(|family| family == *of);
+            tables[*at].deleted |= goes;
+            !goes
+        });
+        self.deleted = true;
     }
 
     fn delete_table(&mut self, name: &TableName<'a>, quiet: bool) -> Result<(), String> {
-        match self.index(name)? {
+        match self.by_name.remove(&Self::key(name)?) {
             Some(at) => {
-                self.tables.remove(at);
-                self.reindex();
+                self.tables[at].deleted = true;
+                self.deleted = true;
                 Ok(())
             }
             None if quiet => Ok(()),
@@ -299,10 +321,10 @@ impl<'a> State<'a> {
 
     fn delete_chain(&mut self, table: &TableName<'a>, name: &Word<'a>, quiet: bool) -> Result<(), String> {
         let table = self.table(table)?;
-        match table.chain_names.get(name.text.as_ref()).copied() {
+        match table.chain_names.remove(name.text.as_ref()) {
             Some(at) => {
-                table.chains.remove(at);
-                table.reindex();
+                table.chains[at].deleted = true;
+                self.deleted = true;
                 Ok(())
             }
             None if quiet => Ok(()),
@@ -332,11 +354,12 @@ impl<'a> State<'a> {
                 name: name.text.to_string(),
                 hook: None,
                 policy: None,
-                rules: Vec::new(),
+                rules: VecDeque::new(),
                 registered: next,
                 span,
                 handle: None,
                 record,
+                deleted: false,
             });
             table.chain_names.insert(name.text.to_string(), table.chains.len() - 1);
             table.chains.len() - 1
@@ -369,7 +392,7 @@ impl<'a> State<'a> {
             None => {
                 let name = name.text.to_string();
                 table.set_names.insert(name.clone(), table.sets.len());
-                table.sets.push(SetState { name, ast, added: Vec::new(), deleted: Vec::new(), span });
+                table.sets.push(SetState { name, ast, added: Vec::new(), removed: Vec::new(), span, deleted: false });
             }
         }
         Ok(())
@@ -409,6 +432,11 @@ impl<'a> State<'a> {
 }
 
 impl TableState<'_> {
+    /// True when the table has this counter, quota, limit or flowtable.
+    pub fn has_object(&self, kind: &str, name: &str) -> bool {
+        self.objects.contains(&(kind.to_owned(), name.to_owned()))
+    }
+
     fn reindex(&mut self) {
         self.chain_names = self.chains.iter().enumerate().map(|(at, chain)| (chain.name.clone(), at)).collect();
         self.set_names = self.sets.iter().enumerate().map(|(at, set)| (set.name.clone(), at)).collect();

@@ -78,7 +78,11 @@ pub fn first_packet(bytes: &[u8], headers: &Headers) -> Option<CtState> {
             Some(130..=137 | 143) => CtState::Untracked,
             _ => CtState::Invalid,
         },
-        33 | 132 | 136 => return None,
+        136 => udplite(bytes, at),
+        // SCTP's tracker looks at every chunk; only the plain beginning of an association is modelled.
+        132 if is_sctp_init(bytes, at) => CtState::New,
+        // DCCP had a tracker until Linux 6.16 and is like any other protocol since.
+        33 | 132 => return None,
         // The generic tracker takes anything.
         _ => CtState::New,
     })
@@ -112,6 +116,23 @@ fn udp(bytes: &[u8], at: usize) -> CtState {
     let Some(length) = be16(bytes, at + 4) else { return CtState::Invalid };
     let length = usize::from(length);
     if bytes.len() < at + 8 || length < 8 || length > bytes.len() - at { CtState::Invalid } else { CtState::New }
+}
+
+/// `udplite_error`: the coverage must hold the header and end inside the packet, and the checksum is not optional.
+fn udplite(bytes: &[u8], at: usize) -> CtState {
+    let (Some(coverage), Some(checksum)) = (be16(bytes, at + 4), be16(bytes, at + 6)) else { return CtState::Invalid };
+    let coverage = usize::from(coverage);
+    let wrong = coverage != 0 && (coverage < 8 || coverage > bytes.len() - at);
+    if wrong || checksum == 0 { CtState::Invalid } else { CtState::New }
+}
+
+/// One INIT chunk with verification tag 0 (net/netfilter/nf_conntrack_proto_sctp.c `sctp_new`).
+fn is_sctp_init(bytes: &[u8], at: usize) -> bool {
+    let tag_is_zero = bytes.get(at + 4..at + 8) == Some(&[0; 4]);
+    let length = be16(bytes, at + 14).map(usize::from);
+    tag_is_zero
+        && bytes.get(at + 12) == Some(&1)
+        && length.is_some_and(|length| length >= 20 && at + 12 + length == bytes.len())
 }
 
 /// Status bits of a connection in this state, when nobody says otherwise: set by `nf_conntrack_in`.

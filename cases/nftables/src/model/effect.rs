@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::eval::{Acted, Machine};
 use super::fields;
-use super::ir::{CtKey, Expr, Family, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, Table, Target};
+use super::ir::{Base, CtKey, Expr, Family, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, Table, Target};
 use super::load::Ct;
 use super::outcome::{Effect, End};
 use super::packet::{ETH_IP, ETH_IP6};
@@ -152,6 +152,10 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     /// Writes bits of a header; false when the header is absent (`nft_payload_set_eval`).
     fn write(&mut self, field: PayloadField, value: Option<u128>) -> bool {
         let Some(bit) = self.flight.payload_bit(field) else { return false };
+        // A load of a port can read a later fragment's bytes; a write looks at the fragment offset.
+        if field.base == Base::Transport && self.flight.headers.fragment != 0 {
+            return false;
+        }
         let count = usize::from(field.bits);
         let (start, end) = (bit / 8, (bit + count).div_ceil(8));
         if end > self.flight.bytes.len() || !self.checksum_there(field) {
@@ -224,9 +228,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     /// translation; a later chain cannot bind it again.
     fn nat(&mut self, table: &'r Table, nat: &'r Nat, rule: RuleRef) -> Acted {
         let ip6 = self.flight.headers.protocol == ETH_IP6;
-        if nat.family.is_some_and(|family| (family == Family::Ip6) != ip6) {
-            return Acted::Next;
-        }
+        // Maps are looked up before the translation looks at the family, so a miss breaks the rule for both.
         let mut parts = match &nat.addr {
             Some(addr) => match self.written_parts(table, addr) {
                 Ok(parts) => parts.map(|parts| parts.into_iter().map(Some).collect::<Vec<_>>()),
@@ -241,6 +243,9 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             },
             None => None,
         };
+        if nat.family.is_some_and(|family| (family == Family::Ip6) != ip6) {
+            return Acted::Next;
+        }
         // One address of a range is chosen by a hash over the connection: not known here.
         let ranged = |low: &Option<Expr>, high: &Option<Expr>| high.is_some() && low != high;
         if ranged(&nat.addr, &nat.addr_max) {
@@ -282,9 +287,18 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         let effect = Effect::Nat(nat.kind, text);
         self.did(rule, effect);
         self.bound = true;
+        let changes = self.changes(source, addr, port);
         if let Ct::Entry(entry) = &mut self.flight.ct {
-            let bit = if source { IPS_SRC_NAT } else { IPS_DST_NAT };
+            let bit = match (changes, source) {
+                (false, _) => 0,
+                (true, true) => IPS_SRC_NAT,
+                (true, false) => IPS_DST_NAT,
+            };
             entry.status = entry.status.map(|status| status | bit);
+        }
+        if changes && !self.can_be_translated(source) {
+            self.watch.event(|| Event::Note("the transport header cannot be translated: the packet is dropped".into()));
+            return Acted::End(End::Drop);
         }
         if let Some(addr) = addr {
             let (offset, bits) = match (ip6, source) {
@@ -304,6 +318,26 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             self.rewrite(headers.transport + offset, 16, port);
         }
         Acted::Accept
+    }
+
+    /// False when the packet has the new address and port already: then nothing is rewritten.
+    fn changes(&self, source: bool, addr: Option<Option<u128>>, port: Option<Option<u128>>) -> bool {
+        let Some(tuple) = self.flight.take_tuple() else { return true };
+        let (own_addr, own_port) = if source { (tuple.saddr, tuple.sport) } else { (tuple.daddr, tuple.dport) };
+        let same_addr = addr.is_none_or(|addr| addr == Some(own_addr));
+        let same_port = port.is_none_or(|port| port == Some(u128::from(own_port)));
+        !(same_addr && same_port)
+    }
+
+    /// `l4proto_manip_pkt` drops what it cannot rewrite (net/netfilter/nf_nat_proto.c): GRE shorter than 8 bytes, and
+    /// for a new destination, of a version other than 0 and 1.
+    fn can_be_translated(&self, source: bool) -> bool {
+        let headers = self.flight.headers;
+        if headers.l4proto != Some(47) {
+            return true;
+        }
+        let version = self.flight.bytes.get(headers.transport + 1).map(|byte| byte & 7);
+        self.flight.bytes.len() >= headers.transport + 8 && (source || matches!(version, Some(0 | 1)))
     }
 
     fn rewrite(&mut self, at: usize, bits: usize, value: Option<u128>) {

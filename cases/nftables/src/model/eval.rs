@@ -1,5 +1,7 @@
 //! Rules over a packet: `nft_do_chain` and the expressions it runs (net/netfilter/nf_tables_core.c).
 
+use std::collections::HashSet;
+
 use super::ir::{
     ChainId, Cmp, Data, Expr, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value, Verdict,
 };
@@ -94,6 +96,8 @@ pub(super) struct Machine<'r, 'p, 'c, W> {
     pub(super) watch: W,
     pub(super) effects: Vec<(RuleRef, Effect)>,
     pub(super) hits: Vec<RuleRef>,
+    /// The same as `hits` once they are many.
+    pub(super) hit_before: HashSet<RuleRef>,
     /// True inside a nat chain, where the first binding ends the list of chains.
     pub(super) bound: bool,
     pub(super) steps: u32,
@@ -185,8 +189,19 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         Flow::Next
     }
 
+    /// Remembers a finished rule, once. Few rules are compared one by one, many are looked up.
     fn hit(&mut self, rule: RuleRef) {
-        if !self.hits.contains(&rule) {
+        const FEW: usize = 32;
+        if self.hits.len() < FEW {
+            if !self.hits.contains(&rule) {
+                self.hits.push(rule);
+            }
+            return;
+        }
+        if self.hit_before.is_empty() {
+            self.hit_before.extend(&self.hits);
+        }
+        if self.hit_before.insert(rule) {
             self.hits.push(rule);
         }
     }

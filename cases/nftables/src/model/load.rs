@@ -273,7 +273,8 @@ impl<'p> Flight<'p> {
                     },
                 )
             }
-            CtKey::Protocol => self.of_tuple(entry, None, |tuple| u128::from(tuple.l4proto), |_| 0),
+            // The same both ways.
+            CtKey::Protocol => Loaded::of(self.tuple.map(|tuple| u128::from(tuple.l4proto))),
             CtKey::ProtoSrc => {
                 self.of_tuple(entry, direction, |tuple| u128::from(tuple.sport), |tuple| u128::from(tuple.dport))
             }
@@ -322,7 +323,7 @@ impl<'p> Flight<'p> {
 
     /// Bytes of a field of a TCP option: `Ok(None)` when the option is not there, `Err` when there is no whole TCP
     /// header, or the option is shorter than the field.
-    pub fn tcp_option_place(&self, kind: u8, offset: u16, bit_count: u16) -> Result<Option<(usize, usize)>, ()> {
+    pub(super) fn tcp_option_place(&self, kind: u8, offset: u16, bit_count: u16) -> Result<Option<(usize, usize)>, ()> {
         if self.headers.l4proto != Some(6) || self.headers.fragment != 0 {
             return Err(());
         }

@@ -4,6 +4,7 @@
 //! through it: [`plan`] orders the chains, [`eval`] runs their rules, [`load`] reads fields, [`effect`] writes.
 
 pub mod apply;
+mod attach;
 pub mod conntrack;
 pub mod craft;
 mod effect;

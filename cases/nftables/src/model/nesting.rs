@@ -1,5 +1,7 @@
 //! Loops and depth of jumps, which the kernel checks when a ruleset is loaded.
 
+use std::collections::HashSet;
+
 use super::ir::{ChainId, Data, OpKind, Problem, ProblemKind, Ruleset, Table, Verdict};
 
 /// `NFT_JUMP_STACK_SIZE` is 16; the load-time check refuses the sixteenth nested jump
@@ -9,9 +11,10 @@ pub const MAX_JUMPS: usize = 15;
 /// Chains a chain can go to, in order, without repeats; verdict maps count.
 pub fn targets(table: &Table, chain: ChainId) -> Vec<(ChainId, casebook_core::Span)> {
     let mut out: Vec<(ChainId, casebook_core::Span)> = Vec::new();
+    let mut seen: HashSet<ChainId> = HashSet::new();
     let mut add = |verdict: Verdict, span| {
         if let Verdict::Jump(to) | Verdict::Goto(to) = verdict
-            && out.iter().all(|(known, _)| *known != to)
+            && seen.insert(to)
         {
             out.push((to, span));
         }

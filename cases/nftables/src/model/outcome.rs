@@ -1,5 +1,8 @@
 //! What became of a packet.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use super::ir::{ChainId, SetOp};
 use super::ir::{NatKind, RuleRef, TableId};
 use super::packet::CtState;
@@ -147,7 +150,17 @@ impl Outcome {
         if self.ct_label != other.ct_label {
             self.ct_label = None;
         }
-        self.effects.retain(|effect| other.effects.contains(effect));
-        self.hits.retain(|rule| other.hits.contains(rule));
+        keep_common(&mut self.effects, &other.effects);
+        keep_common(&mut self.hits, &other.hits);
     }
+}
+
+/// Keeps what `other` has too.
+fn keep_common<T: Eq + Hash>(list: &mut Vec<T>, other: &[T]) {
+    // Nearly always the two are short or the same.
+    if list.as_slice() == other {
+        return;
+    }
+    let known: HashSet<&T> = other.iter().collect();
+    list.retain(|item| known.contains(item));
 }

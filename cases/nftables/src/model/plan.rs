@@ -73,7 +73,13 @@ pub fn entries(ruleset: &Ruleset, hook: Hook, family: Family, device: Option<&st
         .map(|(priority, registered, table, chain)| (priority, registered, Entry::Chain(table, chain)))
         .collect();
     if !nat.is_empty() && tracked {
-        let first = nat.iter().map(|(_, registered, ..)| *registered).min().unwrap_or(0);
+        // The first nat chain of a family, at whatever hook, brings the dispatchers of all hooks.
+        let of_family = |owner: Family| owner == Family::Inet || owner == family;
+        let nat_chains = ruleset.chains().filter(|(table, _, chain)| {
+            chain.base.as_ref().is_some_and(|base| base.kind == ChainKind::Nat)
+                && of_family(ruleset.table(*table).family)
+        });
+        let first = nat_chains.map(|(_, _, chain)| chain.registered).min().unwrap_or(0);
         let list = nat.into_iter().map(|(_, _, table, chain)| (table, chain)).collect();
         entries.push((nat_priority(hook), first, Entry::Nat(list)));
     }

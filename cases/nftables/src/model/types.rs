@@ -189,14 +189,14 @@ impl Type {
         if self == Type::IfName {
             return ifname(text);
         }
-        if !quoted || !matches!(self, Type::IfIndex) {
-            if let Some(value) = self.literal(text) {
-                return if value <= self.max() || self == Type::Any {
-                    one(value)
-                } else {
-                    Err(Some(format!("value {text} is over the type's {} bits", self.bits())))
-                };
-            }
+        if (!quoted || !matches!(self, Type::IfIndex))
+            && let Some(value) = self.literal(text)
+        {
+            return if value <= self.max() || self == Type::Any {
+                one(value)
+            } else {
+                Err(Some(format!("value {text} is over the type's {} bits", self.bits())))
+            };
         }
         if let Some(table) = self.names() {
             if let Some(value) = names::lookup(table, text) {

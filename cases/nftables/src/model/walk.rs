@@ -1,6 +1,6 @@
 //! A packet's way through all hooks of its path.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::conntrack::{first_packet, is_active};
@@ -15,6 +15,9 @@ use super::watch::{Blind, Event, Recorder, Watch};
 /// Combinations of answers tried before an outcome is given up as undecided.
 const MAX_RUNS: usize = 64;
 
+/// Rules run over all combinations before the same.
+const MAX_STEPS: u64 = 1 << 23;
+
 type PlanKey = (Path, Family, bool, Option<String>, Option<String>);
 
 /// Evaluates packets against one ruleset.
@@ -25,6 +28,8 @@ pub struct Evaluator<'r> {
     plans: HashMap<PlanKey, Rc<Vec<HookPlan>>>,
     last: Option<(PlanKey, Rc<Vec<HookPlan>>)>,
     choices: Choices,
+    /// Rules run so far.
+    steps: u64,
 }
 
 impl<'r> Evaluator<'r> {
@@ -36,6 +41,7 @@ impl<'r> Evaluator<'r> {
             plans: HashMap::new(),
             last: None,
             choices: Choices::default(),
+            steps: 0,
         }
     }
 
@@ -81,11 +87,14 @@ impl<'r> Evaluator<'r> {
     pub fn run(&mut self, packet: &Packet) -> Outcome {
         let mut joined: Option<Outcome> = None;
         let mut depends: Vec<String> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
+        let begin = self.steps;
         self.choices.reset();
         for run in 0.. {
             let (outcome, _) = self.once(packet, Blind);
             for what in &self.choices.asked {
-                if !depends.contains(what) {
+                if !known.contains(what) {
+                    known.insert(what.clone());
                     depends.push(what.clone());
                 }
             }
@@ -96,11 +105,11 @@ impl<'r> Evaluator<'r> {
             if !self.choices.advance() {
                 break;
             }
-            if run >= MAX_RUNS {
+            if run >= MAX_RUNS || self.steps - begin > MAX_STEPS {
                 if let Some(outcome) = &mut joined {
                     outcome.end = End::Unknown;
                     outcome.decided = None;
-                    (outcome.mark, outcome.ct_mark, outcome.ct_state) = (None, None, None);
+                    (outcome.mark, outcome.ct_mark, outcome.ct_state, outcome.ct_label) = (None, None, None, None);
                 }
                 break;
             }
@@ -129,11 +138,13 @@ impl<'r> Evaluator<'r> {
             watch,
             effects: Vec::new(),
             hits: Vec::new(),
+            hit_before: HashSet::new(),
             bound: false,
             steps: 0,
         };
         let (end, decided) = machine.path(&plans);
-        let Machine { flight, effects, hits, watch, .. } = machine;
+        let Machine { flight, effects, hits, watch, steps, .. } = machine;
+        self.steps += u64::from(steps);
         let (ct_state, ct_mark, ct_zone, ct_label) = match flight.ct {
             Ct::None => (Some(CtState::Invalid), Some(0), 0, Some(0)),
             Ct::Untracked => (Some(CtState::Untracked), Some(0), 0, Some(0)),
@@ -248,7 +259,18 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
         }
         let said = self.flight.packet.ct.state;
         self.flight.tuple = self.flight.take_tuple();
+        // What the user said of the connection holds for the packet as it came in. A rule that wrote another address
+        // or port since has given it to a connection nobody knows.
+        let moved = self.flight.tuple != Flight::new(self.flight.packet).take_tuple();
+        if moved && matches!(said, Some(CtState::Established | CtState::Related)) {
+            self.flight.ct = Ct::Unknown;
+            return;
+        }
         let state = said.or_else(|| first_packet(&self.flight.bytes, &self.flight.headers));
+        // An ICMP error belongs to the connection its payload is about: the addresses are not those of the packet.
+        if state == Some(CtState::Related) && matches!(self.flight.headers.l4proto, Some(1 | 58)) {
+            self.flight.tuple = None;
+        }
         self.flight.ct = match state {
             Some(CtState::Invalid) => Ct::None,
             Some(CtState::Untracked) => Ct::Untracked,

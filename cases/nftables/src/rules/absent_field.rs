@@ -4,6 +4,7 @@ use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
 use super::common::{about_op, editable, families, run, with_witness};
+use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
 use crate::model::ir::{Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test, Value, Verdict};
 use crate::model::outcome::End;
@@ -17,7 +18,10 @@ rule! {
     /// `tcp dport != 22 drop` seems to drop everything but SSH. A packet without the field breaks the rule, for `!=`
     /// as for `==`: UDP, ICMP and, for `ip saddr != …`, all of IPv6 pass it by. The rule speaks when such a packet is
     /// really accepted in the end. It is silent when the rule asks for the protocol itself
-    /// (`meta l4proto tcp tcp dport != 22`), which says what is meant.
+    /// (`meta l4proto tcp tcp dport != 22`), which says what is meant, and about fields other than addresses and ports:
+    /// `tcp flags != syn` is about TCP alone.
+    ///
+    /// Speaks on: fixtures/absent-field. Silent on: fixtures/absent-field-with-protocol.
     ///
     /// Mechanism: an expression that cannot load its field sets `NFT_BREAK` (net/netfilter/nft_payload.c), and nft
     /// puts the check of the protocol before the field (src/payload.c).
@@ -28,7 +32,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         for (at, body) in known.ruleset.rules() {
             if restricts(&body.ops)
                 && let Some((index, field)) = negated(&body.ops)
@@ -61,7 +65,10 @@ fn negated(ops: &[Op]) -> Option<(usize, Field)> {
             _ => false,
         };
         match expr {
-            Expr::Load(field @ Field::Payload(_)) if not && has_dependency(ops, index) => found = Some((index, *field)),
+            // `tcp flags != syn` or `icmp type != 8` is about that protocol alone; an address or a port seems not to be.
+            Expr::Load(field @ Field::Payload(payload)) if not && who(payload.name) && has_dependency(ops, index) => {
+                found = Some((index, *field));
+            }
             // Asking for the protocol in words says what is meant.
             Expr::Load(Field::Meta(MetaKey::L4proto | MetaKey::Nfproto | MetaKey::Protocol)) => return None,
             Expr::Load(Field::Payload(field)) if matches!(field.name, "ip protocol" | "ip6 nexthdr") => return None,
@@ -70,6 +77,11 @@ fn negated(ops: &[Op]) -> Option<(usize, Field)> {
         }
     }
     found
+}
+
+/// True for a field that says who talks to whom.
+fn who(name: &str) -> bool {
+    ["saddr", "daddr", "sport", "dport"].iter().any(|word| name.ends_with(word))
 }
 
 fn has_dependency(ops: &[Op], index: usize) -> bool {

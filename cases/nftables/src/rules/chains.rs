@@ -3,6 +3,7 @@
 use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
 
 use super::common::{rule_place, span_place};
+use super::snapshots::current;
 use crate::facts::NftFacts;
 use crate::model::ir::{ChainId, Data, OpKind, RuleRef, Ruleset, TableId, Verdict};
 use crate::model::show;
@@ -11,7 +12,9 @@ rule! {
     /// A jump to a chain without rules.
     ///
     /// The packet comes straight back. Often the chain is filled by a program that has not run yet, or was filled
-    /// under another name; that is why this is a note.
+    /// under another name; that is why this is a note, one for each table.
+    ///
+    /// Speaks on: fixtures/empty-chain. Silent on: fixtures/empty-chain-filled.
     pub EMPTY_CHAIN = "NFT111" "jump-to-empty-chain" of "nftables", Note, since "0.1.0",
     "a rule jumps to a chain without rules",
     check_empty(NftFacts)
@@ -21,69 +24,146 @@ rule! {
     /// A chain with rules that nothing leads to.
     ///
     /// It has no hook, and no rule or map of its table jumps to it from a chain that is run: its rules never see a
-    /// packet.
+    /// packet. One note for each table.
+    ///
+    /// Speaks on: fixtures/unreferenced-chain. Silent on: fixtures/unreferenced-chain-jumped-to.
     pub UNREFERENCED = "NFT112" "unreferenced-chain" of "nftables", Note, since "0.1.0",
     "a chain has rules and nothing leads to it",
     check_unreferenced(NftFacts)
 }
 
+/// Most places of one kind drawn, and names in a title; the title counts the rest.
+const MOST: usize = 4;
+
 fn check_empty(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
-        let mut seen: Vec<(TableId, ChainId)> = Vec::new();
-        for (at, body) in ruleset.rules() {
-            for op in &body.ops {
-                let OpKind::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) = op.kind else { continue };
-                let empty = ruleset.chain(at.table, to).rules.is_empty();
-                if !empty || seen.contains(&(at.table, to)) {
-                    continue;
-                }
-                seen.push((at.table, to));
-                let name = &ruleset.chain(at.table, to).name;
-                let text = show::rule(ruleset, at.table, body);
-                let title = format!("`{text}` jumps to chain `{name}`, which has no rules");
-                let builder = FindingBuilder::new(rule, title, rule_place(ruleset, at, "comes straight back"))
-                    .place(chain_place(ruleset, at.table, to, "no rules"))
-                    .because("A packet that enters an empty chain returns at once and goes on with the next rule.")
-                    .step(format!("chain {name} has 0 rules"), Some(ruleset.chain(at.table, to).at.clone()));
-                findings.push(builder.key(name).build(set));
+        for at in 0..ruleset.tables.len() {
+            let table = TableId(at as u32);
+            let found = jumps_to_empty(ruleset, table);
+            if !found.is_empty() {
+                findings.push(empty(rule, set, ruleset, table, &found));
             }
         }
     }
     findings
 }
 
+/// Empty chains, each with the first rule that jumps to it.
+fn jumps_to_empty(ruleset: &Ruleset, table: TableId) -> Vec<(RuleRef, ChainId)> {
+    let mut found: Vec<(RuleRef, ChainId)> = Vec::new();
+    for (at, body) in ruleset.rules().filter(|(at, _)| at.table == table) {
+        for op in &body.ops {
+            let OpKind::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) = op.kind else { continue };
+            if ruleset.chain(table, to).rules.is_empty() && !found.iter().any(|(_, known)| *known == to) {
+                found.push((at, to));
+            }
+        }
+    }
+    found
+}
+
+fn empty(
+    rule: &'static Rule,
+    set: &EvidenceSet,
+    ruleset: &Ruleset,
+    table: TableId,
+    found: &[(RuleRef, ChainId)],
+) -> Finding {
+    let owner = ruleset.table(table);
+    let name = |chain: ChainId| format!("`{}`", ruleset.chain(table, chain).name);
+    let (first, _) = found[0];
+    let title = match found {
+        [(at, to)] => format!(
+            "`{}` jumps to chain {}, which has no rules",
+            show::rule(ruleset, table, ruleset.rule(*at)),
+            name(*to)
+        ),
+        many => format!(
+            "rules of table {} {} jump to {} chains without rules: {}",
+            owner.family.as_str(),
+            owner.name,
+            many.len(),
+            listed(many.iter().map(|(_, to)| name(*to)).collect()),
+        ),
+    };
+    let mut builder = FindingBuilder::new(rule, title, rule_place(ruleset, first, "comes straight back"));
+    for (at, _) in found.iter().skip(1).take(MOST - 1) {
+        builder = builder.place(rule_place(ruleset, *at, "comes straight back"));
+    }
+    builder = builder
+        .place(chain_place(ruleset, table, found[0].1, "no rules"))
+        .because("A packet that enters an empty chain leaves it at once; after `jump` it goes on with the next rule.");
+    for (_, to) in found {
+        let chain = ruleset.chain(table, *to);
+        builder = builder.step(format!("chain {} has 0 rules", chain.name), Some(chain.at.clone()));
+    }
+    builder.key(&owner.name).build(set)
+}
+
+fn listed(mut names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.join(", ") + &more
+}
+
 fn check_unreferenced(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
-        let ruleset = &known.ruleset;
-        for (table_at, table) in ruleset.tables.iter().enumerate() {
-            let table_id = TableId(table_at as u32);
-            let reached = reached(ruleset, table_id);
-            for (at, chain) in table.chains.iter().enumerate() {
-                if reached[at] || chain.rules.is_empty() {
-                    continue;
-                }
-                let count = chain.rules.len();
-                let plural = if count == 1 { "rule sees" } else { "rules see" };
-                let title = format!("nothing leads to chain `{}`: its {count} {plural} no packet", chain.name);
-                let id = ChainId(at as u32);
-                let first = RuleRef { table: table_id, chain: id, index: 0 };
-                let builder = FindingBuilder::new(
-                    rule,
-                    title,
-                    chain_place(ruleset, table_id, id, "no hook, and no jump from a chain that is run"),
-                )
-                .place(rule_place(ruleset, first, "never run"))
-                .because("A chain without a hook is run only by `jump` or `goto` from a chain that a hook runs.")
-                .step(format!("no base chain of table {} leads to {}", table.name, chain.name), Some(chain.at.clone()))
-                .key(&chain.name);
-                findings.push(builder.build(set));
+    for known in current(facts) {
+        for (at, table) in known.ruleset.tables.iter().enumerate() {
+            let id = TableId(at as u32);
+            let reached = reached(&known.ruleset, id);
+            let alone = (0..table.chains.len()).filter(|at| !reached[*at] && !table.chains[*at].rules.is_empty());
+            let alone: Vec<ChainId> = alone.map(|at| ChainId(at as u32)).collect();
+            if !alone.is_empty() {
+                findings.push(unreferenced(rule, set, &known.ruleset, id, &alone));
             }
         }
     }
     findings
+}
+
+fn unreferenced(
+    rule: &'static Rule,
+    set: &EvidenceSet,
+    ruleset: &Ruleset,
+    table: TableId,
+    alone: &[ChainId],
+) -> Finding {
+    let owner = ruleset.table(table);
+    let rules = |chain: &ChainId| ruleset.chain(table, *chain).rules.len();
+    let count: usize = alone.iter().map(rules).sum();
+    let title = match alone {
+        [one] => format!(
+            "nothing leads to chain `{}`: its {count} {} no packet",
+            ruleset.chain(table, *one).name,
+            if count == 1 { "rule sees" } else { "rules see" }
+        ),
+        many => format!(
+            "nothing leads to {} chains of table {} {}: {}",
+            many.len(),
+            owner.family.as_str(),
+            owner.name,
+            listed(many.iter().map(|chain| format!("`{}`", ruleset.chain(table, *chain).name)).collect()),
+        ),
+    };
+    let label = "no hook, and no jump from a chain that is run";
+    let mut builder = FindingBuilder::new(rule, title, chain_place(ruleset, table, alone[0], label));
+    for chain in alone.iter().skip(1).take(MOST - 1) {
+        builder = builder.place(chain_place(ruleset, table, *chain, label));
+    }
+    let first = RuleRef { table, chain: alone[0], index: 0 };
+    builder = builder
+        .place(rule_place(ruleset, first, "never run"))
+        .because("A chain without a hook is run only by `jump` or `goto` from a chain that a hook runs.");
+    for chain in alone {
+        let body = ruleset.chain(table, *chain);
+        let text = format!("no base chain of table {} leads to {}", owner.name, body.name);
+        builder = builder.step(text, Some(body.at.clone()));
+    }
+    builder.key(&owner.name).build(set)
 }
 
 /// A chain's first line, or its name where the evidence is JSON.

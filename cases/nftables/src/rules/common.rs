@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::command::trace::{describe, summary};
 use crate::facts::{Form, RulesetFacts};
-use crate::model::ir::{Family, Op, OpKind, RuleRef, Ruleset, Verdict};
+use crate::model::ir::{Expr, Family, Op, OpKind, RuleRef, Ruleset, Verdict};
 use crate::model::outcome::Outcome;
 use crate::model::packet::Packet;
 use crate::model::walk::Evaluator;
@@ -105,7 +105,13 @@ pub(super) fn ends(op: &OpKind) -> bool {
 /// True when every packet of the chain that gets to the rule is decided by it: it tests nothing.
 pub(super) fn unconditional(ops: &[Op]) -> bool {
     ops.iter().all(|op| match &op.kind {
-        OpKind::Counter(_) | OpKind::Log { .. } | OpKind::Assign(..) | OpKind::Notrack => true,
+        OpKind::Counter(_) | OpKind::Log { .. } | OpKind::Notrack => true,
+        // A value that is loaded or looked up can be absent, and then the rule breaks.
+        OpKind::Assign(_, Expr::Const(_)) => true,
+        OpKind::Nat(nat) => {
+            let parts = [&nat.addr, &nat.addr_max, &nat.port, &nat.port_max];
+            nat.family.is_none() && parts.iter().all(|part| part.as_ref().is_none_or(|it| matches!(it, Expr::Const(_))))
+        }
         other => ends(other),
     })
 }

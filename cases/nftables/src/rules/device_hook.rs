@@ -4,6 +4,7 @@ use casebook_core::{EvidenceSet, Finding, Rule, Severity, rule};
 
 use super::common::about_op;
 use super::hooks::bases;
+use super::snapshots::current;
 use crate::facts::NftFacts;
 use crate::model::ir::{Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test};
 use crate::model::show;
@@ -16,6 +17,8 @@ rule! {
     /// everything. In postrouting a forwarded packet has kept its input device since Linux 5.7, so `iifname` there is
     /// no mistake on current kernels.
     ///
+    /// Speaks on: fixtures/device-unknown. Silent on: fixtures/device-known.
+    ///
     /// Mechanism: `nft_meta_store_ifname` stores an empty name without a device (net/netfilter/nft_meta.c).
     pub DEVICE_UNKNOWN = "NFT104" "device-unknown-at-hook" of "nftables", Warning, since "0.1.0",
     "a rule tests a device that packets do not have at this hook",
@@ -24,7 +27,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (at, body) in ruleset.rules() {
             let owner = ruleset.table(at.table).family;
@@ -83,7 +86,7 @@ fn judge(
     let hooks: Vec<&str> = bases.iter().map(|(_, base)| base.hook.as_str()).collect();
     let text = show::op(table, &op.kind);
     let (word, effect) = match holds {
-        false => ("never matches", "the rule does nothing"),
+        false => ("never matches", "what follows in the rule never runs"),
         true => ("always matches", "the rule applies whatever the device is"),
     };
     let title = format!("`{text}` {word} at {}: {effect}", hooks.join(" and "));
@@ -92,7 +95,10 @@ fn judge(
         false => "A packet this host sends was received by no device; the name of its input device is empty.",
     };
     let label = format!("{word}: there is no {} device here", if output { "output" } else { "input" });
-    let mut builder = about_op(rule, title, facts, at, op, &label).because(why);
+    let mut builder = about_op(rule, title, facts, at, op, &label).because(why).because(match output {
+        true => "It is known in forward, output and postrouting.",
+        false => "It is known in prerouting, input and forward.",
+    });
     if holds {
         builder = builder.severity(Severity::Error);
     }

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::common::{about_op, families, run, with_witness};
 use super::hooks::bases;
+use super::snapshots::current;
 use crate::facts::NftFacts;
 use crate::model::conntrack::CONNTRACK;
-use crate::model::ir::{CtKey, Expr, Field, Hook, Op, OpKind};
+use crate::model::ir::{CtKey, Expr, Field, Hook, MetaKey, Op, OpKind};
 use crate::model::show;
+use crate::model::types::name_value;
 use crate::model::witness::draft_for;
 
 rule! {
@@ -16,7 +18,10 @@ rule! {
     ///
     /// Connection tracking looks packets up at priority -200 of prerouting and output. Before that every packet is
     /// `invalid`, unless `notrack` came first: `ct state established accept` never matches, and
-    /// `ct state invalid drop` drops everything.
+    /// `ct state invalid drop` drops everything. Only packets over `lo` come to prerouting with the connection that
+    /// output gave them.
+    ///
+    /// Speaks on: fixtures/ct-before-conntrack. Silent on: fixtures/ct-after-conntrack.
     ///
     /// Mechanism: without an entry `nft_ct_get_eval` gives `NF_CT_STATE_INVALID_BIT` (net/netfilter/nft_ct.c);
     /// `NF_IP_PRI_CONNTRACK` is -200 (include/uapi/linux/netfilter_ipv4.h).
@@ -27,7 +32,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (at, body) in ruleset.rules() {
             let bases = bases(ruleset, at.table, at.chain);
@@ -40,16 +45,24 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
                 let (_, base) = bases[0];
                 let packet = draft_for(ruleset, at).and_then(|(mut draft, _)| {
                     draft = without_state(&draft);
+                    // Over `lo` a packet has its connection from output.
+                    let local = draft.get(Field::Meta(MetaKey::Iifname)) == Some(name_value("lo"))
+                        || draft.get(Field::Meta(MetaKey::Iif)) == Some(1);
+                    if local {
+                        return None;
+                    }
                     families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, base.hook))
                 });
                 let Some(packet) = packet else { continue };
                 let hit = run(ruleset, &packet).hits.contains(&at);
-                let what = if hit { "matches packets of every state" } else { "never matches" };
-                let title = format!("`{text}` {what}: at priority {} no packet has a connection yet", base.priority);
+                let what = if hit { "matches packets of every state" } else { "matches no packet of any state" };
+                let who = if base.hook == Hook::Output { "no packet" } else { "no packet from the network" };
+                let title = format!("`{text}` {what}: at priority {} {who} has a connection yet", base.priority);
                 let label = format!("every packet is `invalid` here, so this {what}");
                 let builder = about_op(rule, title, known, at, op, &label)
                     .place(super::common::span_place(base.span, "runs before connection tracking at -200"))
-                    .because("Connection tracking runs at priority -200; only `notrack` changes the state before it, to `untracked`.");
+                    .because("Connection tracking runs at priority -200; only `notrack` changes the state before it, to `untracked`.")
+                    .because("In a chain at priority mangle (-150) the state is known.");
                 findings.push(with_witness(builder, set, known, &packet, json!({})).build(set));
             }
         }

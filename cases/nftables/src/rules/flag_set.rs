@@ -4,7 +4,9 @@ use casebook_core::{Edit, EvidenceSet, Finding, Fix, FixClass, Rule, rule};
 use serde_json::json;
 
 use super::common::{about_op, editable, families, run, with_witness};
+use super::snapshots::current;
 use crate::facts::NftFacts;
+use crate::model::fields;
 use crate::model::ir::{Cmp, CtKey, Expr, Field, Op, OpKind, RuleRef, Ruleset, Set, Test, Value};
 use crate::model::packet::CT_STATES;
 use crate::model::show;
@@ -15,6 +17,8 @@ rule! {
     ///
     /// Braces make a set of whole values: exactly SYN, or exactly ACK. A packet with both matches neither. Without
     /// braces the list is a mask: any of the bits. `nft -o` merges two rules of the second kind into one of the first.
+    ///
+    /// Speaks on: fixtures/flags-in-set. Silent on: fixtures/flags-as-mask.
     ///
     /// Mechanism: a set is a lookup of the whole byte, a list is `(flags & mask) != 0`
     /// (src/netlink_linearize.c `netlink_gen_flagcmp`).
@@ -29,6 +33,8 @@ rule! {
     /// Without braces the list is one value with both bits; `!=` compares the whole state with it, and a packet has
     /// one state at a time, so it always differs. With braces the set is searched, as meant.
     ///
+    /// Speaks on: fixtures/state-not-equal-list. Silent on: fixtures/state-not-equal-set.
+    ///
     /// Mechanism: nft lowers `!=` of a list to one comparison (`cmp neq` of the combined bits; read it with
     /// `nft --debug=netlink -c`), and `ct state` loads a single bit (net/netfilter/nft_ct.c).
     ///
@@ -40,7 +46,7 @@ rule! {
 
 fn check_set(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (at, body) in ruleset.rules() {
             for op in &body.ops {
@@ -81,7 +87,7 @@ fn single_flags(ruleset: &Ruleset, at: RuleRef, op: &Op) -> Option<u128> {
 
 fn check_list(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (at, body) in ruleset.rules() {
             for op in &body.ops {
@@ -100,7 +106,14 @@ fn check_list(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<F
                     let mut draft = draft_for(ruleset, at)?.0.without(Field::Ct(CtKey::State, None));
                     draft.default_to(Field::Ct(CtKey::State, None), *bit);
                     let hook = ruleset.chain(at.table, way.base).base.as_ref()?.hook;
-                    families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, hook))
+                    // Of TCP, a segment of an open connection.
+                    let mut acked = draft.clone();
+                    if let Some((_, flags, _)) = fields::payload("tcp", "flags") {
+                        acked.default_to(Field::Payload(flags), 0x10);
+                    }
+                    [acked, draft].iter().find_map(|draft| {
+                        families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, hook))
+                    })
                 });
                 let Some(packet) = packet else { continue };
                 let text = show::op(ruleset.table(at.table), &op.kind);

@@ -1,13 +1,14 @@
 //! Which rules were put ahead of others: by handles, by an older snapshot, by the file they were loaded from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use casebook_core::{EvidenceSet, Place};
 
 use super::common::rule_place;
 use super::loss::Loss;
+use super::snapshots;
 use crate::facts::{Form, NftFacts, RulesetFacts};
-use crate::model::ir::{Chain, ChainId, RuleRef, Ruleset, TableId};
+use crate::model::ir::{Chain, ChainId, Rule, RuleRef, Ruleset, TableId};
 use crate::model::show;
 
 /// A rule that was put ahead of older ones.
@@ -19,123 +20,123 @@ pub(super) struct Inserted {
     pub(super) behind: Vec<RuleRef>,
     /// How it is known, a full sentence.
     pub(super) evidence: String,
+    /// Its handle, where handles tell the order of creation; `None` where they were given anew since.
+    pub(super) created: Option<u64>,
 }
 
-/// Every inserted rule of every snapshot, each once: the newest snapshot that has it speaks.
-pub(super) fn all<'f>(facts: &'f NftFacts, set: &EvidenceSet) -> Vec<(&'f RulesetFacts, Inserted)> {
-    let snapshots: Vec<&RulesetFacts> = facts.rulesets.iter().filter(|known| known.form != Form::Source).collect();
-    let mut out: Vec<(&RulesetFacts, Inserted)> = Vec::new();
-    for after in &snapshots {
-        // A newer or equal snapshot of the same host says it all again.
-        let newer = snapshots.iter().any(|other| match age(after, other) {
-            Age::Older => true,
-            Age::Same => rank(other) < rank(after),
-            Age::Other => false,
-        });
-        if newer {
-            continue;
-        }
-        let older =
-            snapshots.iter().copied().filter(|other| age(other, after) == Age::Older).min_by_key(|other| rank(other));
+/// Every newest snapshot with the rules that were inserted into it, in order of creation.
+pub(super) fn all<'f>(facts: &'f NftFacts, set: &EvidenceSet) -> Vec<(&'f RulesetFacts, Vec<Inserted>)> {
+    let mut out = Vec::new();
+    for (after, older) in snapshots::newest(facts) {
         let source = facts
             .rulesets
             .iter()
             .find(|known| known.form == Form::Source && shares_chain(&known.ruleset, &after.ruleset));
+        let mut found = Vec::new();
         for (table, chain, body) in after.ruleset.chains() {
-            for index in ahead(body, &after.ruleset, older, source, table) {
-                out.push((*after, inserted(after, table, chain, body, index, older, source, set)));
-            }
+            let at = At { after, table, chain, body };
+            found.extend(at.by_handle(older, set).unwrap_or_else(|| at.by_meaning(older.or(source), set)));
+        }
+        found.sort_by_key(|inserted| inserted.created);
+        if !found.is_empty() {
+            out.push((after, found));
         }
     }
     out
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call, all of it needed to word the evidence")]
-fn inserted(
-    after: &RulesetFacts,
+/// One chain of a snapshot.
+struct At<'f> {
+    after: &'f RulesetFacts,
     table: TableId,
     chain: ChainId,
-    body: &Chain,
-    index: usize,
-    older: Option<&RulesetFacts>,
-    source: Option<&RulesetFacts>,
-    set: &EvidenceSet,
-) -> Inserted {
-    let rule = RuleRef { table, chain, index: index as u32 };
-    let own = body.rules[index].handle.unwrap_or(0);
-    let behind: Vec<RuleRef> = (index + 1..body.rules.len())
-        .filter(|at| body.rules[*at].handle.is_none_or(|handle| handle < own) || source.is_some())
-        .map(|at| RuleRef { table, chain, index: at as u32 })
-        .collect();
-    let handles: Vec<String> =
-        behind.iter().filter_map(|known| after.ruleset.rule(*known).handle).map(|handle| handle.to_string()).collect();
-    let how = if index == 0 {
-        "`nft insert rule` did that, `add` cannot"
-    } else {
-        "it was inserted, or added at a handle or index"
-    };
-    let by_handle = body.rules[index + 1..].iter().any(|later| later.handle.is_some_and(|handle| handle < own));
-    let mut evidence = if by_handle {
-        format!(
-            "Handles are given in order of creation: {own} was created after {} and stands before them; {how}.",
-            handles.join(", ")
-        )
-    } else {
-        "The file the ruleset was loaded from does not hold this rule, and rules it does hold follow it.".to_owned()
-    };
-    if let Some(older) = older {
-        evidence.push_str(&format!(" The older snapshot {} does not have it.", set.path(older.evidence)));
-    }
-    Inserted { rule, behind, evidence }
+    body: &'f Chain,
 }
 
-/// Indices of rules that stand ahead of older ones.
-fn ahead(
-    chain: &Chain,
-    ruleset: &Ruleset,
-    older: Option<&RulesetFacts>,
-    source: Option<&RulesetFacts>,
-    table: TableId,
-) -> Vec<usize> {
-    let handles: Vec<Option<u64>> = chain.rules.iter().map(|rule| rule.handle).collect();
-    let mut found = out_of_order(&handles);
-    let owner = ruleset.table(table);
-    let same_chain = |facts: &RulesetFacts| facts.ruleset.find_chain(owner.family, &owner.name, &chain.name);
-    if let Some(older) = older {
-        // What the older snapshot already had was not inserted since.
-        let known: Vec<Option<u64>> = same_chain(older)
-            .map(|(t, c)| older.ruleset.chain(t, c).rules.iter().map(|rule| rule.handle).collect())
-            .unwrap_or_default();
-        found.retain(|at| !known.contains(&handles[*at]));
+impl At<'_> {
+    fn rule(&self, index: usize) -> RuleRef {
+        RuleRef { table: self.table, chain: self.chain, index: index as u32 }
     }
-    if found.is_empty()
-        && older.is_none()
-        && let Some(source) = source
-        && let Some((t, c)) = same_chain(source)
-    {
-        let text = |ruleset: &Ruleset, t: TableId, rule: &crate::model::ir::Rule| show::rule(ruleset, t, rule);
+
+    /// The same chain in another record.
+    fn other<'o>(&self, other: &'o RulesetFacts) -> Option<(TableId, &'o Chain)> {
+        let owner = self.after.ruleset.table(self.table);
+        let (table, chain) = other.ruleset.find_chain(owner.family, &owner.name, &self.body.name)?;
+        Some((table, other.ruleset.chain(table, chain)))
+    }
+
+    /// Rules whose handles are out of order; `None` when no handle is.
+    fn by_handle(&self, older: Option<&RulesetFacts>, set: &EvidenceSet) -> Option<Vec<Inserted>> {
+        let handles: Vec<Option<u64>> = self.body.rules.iter().map(|rule| rule.handle).collect();
+        let mut found = out_of_order(&handles);
+        if found.is_empty() {
+            return None;
+        }
+        if let Some((_, known)) = older.and_then(|older| self.other(older)) {
+            // What the older snapshot already had was not inserted since.
+            found.retain(|at| !known.rules.iter().any(|rule| rule.handle == handles[*at]));
+        }
+        Some(found.into_iter().filter_map(|index| self.out_of_order(index, older, set)).collect())
+    }
+
+    fn out_of_order(&self, index: usize, older: Option<&RulesetFacts>, set: &EvidenceSet) -> Option<Inserted> {
+        let own = self.body.rules[index].handle?;
+        let is_older = |at: &usize| self.body.rules[*at].handle.is_some_and(|handle| handle < own);
+        let behind: Vec<usize> = (index + 1..self.body.rules.len()).filter(is_older).collect();
+        let shown: Vec<String> =
+            behind.iter().filter_map(|at| self.body.rules[*at].handle).map(|handle| handle.to_string()).collect();
+        let how = if index == 0 {
+            "`nft insert rule` did that, `add` cannot"
+        } else {
+            "it was inserted, or added at a handle or index"
+        };
+        let mut evidence = format!(
+            "Handles are given in order of creation: {own} was created after {} and stands before {}; {how}.",
+            shown.join(", "),
+            if shown.len() == 1 { "it" } else { "them" },
+        );
+        if let Some(older) = older {
+            evidence.push_str(&format!(" The older snapshot {} does not have it.", set.path(older.evidence)));
+        }
+        let behind = behind.into_iter().map(|at| self.rule(at)).collect();
+        Some(Inserted { rule: self.rule(index), behind, evidence, created: Some(own) })
+    }
+
+    /// Rules another record of this chain does not hold, ahead of rules it does hold.
+    fn by_meaning(&self, reference: Option<&RulesetFacts>, set: &EvidenceSet) -> Vec<Inserted> {
+        let Some((reference, (table, known))) = reference.and_then(|other| Some((other, self.other(other)?))) else {
+            return Vec::new();
+        };
         let mut rest: HashMap<String, usize> = HashMap::new();
-        for rule in &source.ruleset.chain(t, c).rules {
-            *rest.entry(text(&source.ruleset, t, rule)).or_default() += 1;
+        for rule in &known.rules {
+            *rest.entry(show::rule(&reference.ruleset, table, rule)).or_default() += 1;
         }
-        let mut unknown = Vec::new();
-        let mut last_known = None;
-        for (at, rule) in chain.rules.iter().enumerate() {
-            match rest.get_mut(&text(ruleset, table, rule)) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
-                    last_known = Some(at);
-                }
-                _ => unknown.push(at),
+        let own = |rule: &Rule| show::rule(&self.after.ruleset, self.table, rule);
+        let mut take = |rule: &Rule| match rest.get_mut(&own(rule)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
             }
-        }
+            _ => false,
+        };
+        let held: Vec<bool> = self.body.rules.iter().map(&mut take).collect();
+        let shared = held.iter().filter(|held| **held).count();
         // A chain of another origin shares nothing with the file; that is no insertion.
-        let shared = chain.rules.len() - unknown.len();
-        if shared * 2 >= chain.rules.len() {
-            found = unknown.into_iter().filter(|at| last_known.is_some_and(|last| *at < last)).collect();
+        if shared * 2 < held.len() {
+            return Vec::new();
         }
+        let inserted = |index: usize| {
+            let behind: Vec<RuleRef> = (index + 1..held.len()).filter(|at| held[*at]).map(|at| self.rule(at)).collect();
+            let count = behind.len();
+            let evidence = format!(
+                "{} holds {shared} of the {} rules of this chain and not this one, which stands before {count} of them. The handles rise in order: the rules have been loaded anew since it was put there.",
+                set.path(reference.evidence),
+                held.len(),
+            );
+            Inserted { rule: self.rule(index), behind, evidence, created: None }
+        };
+        (0..held.len()).filter(|at| !held[*at]).map(inserted).filter(|found| !found.behind.is_empty()).collect()
     }
-    found
 }
 
 /// Positions outside of the longest run of rising handles: the fewest rules that can have been put out of order.
@@ -159,45 +160,6 @@ fn out_of_order(handles: &[Option<u64>]) -> Vec<usize> {
     // Only rules that stand ahead of an older one; one that stands behind a younger run was overtaken.
     let ahead = |at: usize| known[at + 1..].iter().any(|(_, later)| *later < known[at].1);
     (0..known.len()).filter(|at| !in_run[*at] && ahead(*at)).map(|at| known[at].0).collect()
-}
-
-/// How one snapshot stands to another of the same host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
-    /// It shows an earlier state.
-    Older,
-    /// It shows the same state (JSON and text of one moment).
-    Same,
-    /// It shows a later state, or another host.
-    Other,
-}
-
-/// Compares by handles: a table's counter only grows, so the state with the higher last handle is the later one. A
-/// state that only lost rules has the same last handle and fewer rules.
-fn age(old: &RulesetFacts, new: &RulesetFacts) -> Age {
-    let handles = |facts: &RulesetFacts| -> HashSet<(String, u64)> {
-        let ruleset = &facts.ruleset;
-        let named = |(at, rule): (RuleRef, &crate::model::ir::Rule)| {
-            Some((ruleset.chain_name(at.table, at.chain), rule.handle?))
-        };
-        ruleset.rules().filter_map(named).collect()
-    };
-    let (old_rules, new_rules) = (handles(old), handles(new));
-    let shared = old_rules.intersection(&new_rules).count();
-    if old_rules.is_empty() || shared * 2 < old_rules.len() {
-        return Age::Other;
-    }
-    let highest = |rules: &HashSet<(String, u64)>| rules.iter().map(|(_, handle)| *handle).max().unwrap_or(0);
-    match (highest(&old_rules).cmp(&highest(&new_rules)), old_rules.len().cmp(&new_rules.len())) {
-        (std::cmp::Ordering::Less, _) | (std::cmp::Ordering::Equal, std::cmp::Ordering::Greater) => Age::Older,
-        (std::cmp::Ordering::Equal, std::cmp::Ordering::Equal) if shared == new_rules.len() => Age::Same,
-        _ => Age::Other,
-    }
-}
-
-/// Of two records of one moment, JSON is preferred, then the one read first.
-fn rank(facts: &RulesetFacts) -> (bool, u32) {
-    (facts.form != Form::Json, facts.evidence.0)
 }
 
 fn shares_chain(left: &Ruleset, right: &Ruleset) -> bool {

@@ -4,6 +4,7 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 
 use super::common::op_place;
 use super::readers::{loads, reading};
+use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
 use crate::model::ir::{CtKey, Expr, Field, MetaKey, Op, OpKind, RuleRef, Ruleset, Target, Test, Value};
 use crate::model::show;
@@ -14,6 +15,8 @@ rule! {
     /// Marks are read by later rules, by policy routing (`ip rule fwmark`), by traffic control and by programs. With
     /// `ip -j rule` among the evidence the rule can say that routing does not read it; without, it says what is
     /// missing.
+    ///
+    /// Speaks on: fixtures/mark-never-read. Silent on: fixtures/mark-read-by-routing.
     pub NEVER_READ = "NFT116" "mark-never-read" of "nftables", Note, since "0.1.0",
     "a mark is set and nothing reads it",
     check_read(NftFacts)
@@ -23,7 +26,9 @@ rule! {
     /// A rule asks for a mark that no rule sets.
     ///
     /// The comparison holds only for packets that something else marks: another ruleset, traffic control, a socket
-    /// with `SO_MARK`, a tunnel. If it is a rule of this ruleset that was meant to, it is gone or skipped.
+    /// with `SO_MARK`, a tunnel. If a rule of this ruleset was meant to set it, that rule is gone or was never loaded.
+    ///
+    /// Speaks on: fixtures/mark-never-set. Silent on: fixtures/mark-set.
     pub NEVER_SET = "NFT117" "mark-never-set" of "nftables", Note, since "0.1.0",
     "a rule asks for a mark that no rule sets",
     check_set(NftFacts)
@@ -42,7 +47,7 @@ fn setting(ruleset: &Ruleset, target: Target) -> Vec<(RuleRef, &Op)> {
 
 fn check_read(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         for (field, target, name) in KINDS {
             let setters = setting(&known.ruleset, target);
             let Some((at, op)) = setters.first() else { continue };
@@ -90,6 +95,9 @@ fn unread(
     let mut builder = FindingBuilder::new(rule, title, op_place(ruleset, at, op, "set here, read nowhere"));
     builder = builder.step(format!("no rule of this ruleset loads the {name}"), Some(ruleset.rule(at).at.clone()));
     let routing = facts.routing_of(set, known.evidence).filter(|routing| !routing.rules.is_empty());
+    if let Some(what) = unread_statement(ruleset) {
+        builder = builder.missing(format!("what `{what}` does, which Casebook does not model: it may read the {name}"));
+    }
     match (field, routing) {
         (Field::Meta(_), None) => builder = builder.missing("`ip -j rule`: policy routing may read it"),
         (Field::Meta(_), Some(_)) => {
@@ -104,9 +112,18 @@ fn unread(
     builder.key(name).build(set)
 }
 
+/// A statement without a model, which can read or write a mark.
+fn unread_statement(ruleset: &Ruleset) -> Option<&str> {
+    let ops = ruleset.rules().flat_map(|(_, rule)| &rule.ops);
+    ops.into_iter().find_map(|op| match &op.kind {
+        OpKind::Opaque(opaque) => Some(opaque.what.as_str()),
+        _ => None,
+    })
+}
+
 fn check_set(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (field, target, name) in KINDS {
             if !setting(ruleset, target).is_empty() {
@@ -125,8 +142,14 @@ fn check_set(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Fi
             let builder =
                 FindingBuilder::new(rule, title, op_place(ruleset, at, op, "no rule of this ruleset sets it"))
                     .step(format!("no rule of this ruleset sets the {name}"), Some(ruleset.rule(at).at.clone()))
-                    .missing("whatever marks these packets: another ruleset, `tc`, a program with SO_MARK, a tunnel")
                     .key(name);
+            let builder = match unread_statement(ruleset) {
+                Some(what) => builder.missing(format!("what `{what}` does, which Casebook does not model: it may set the {name}")),
+                None => builder.because(match field {
+                    Field::Meta(_) => "The test holds only for packets marked elsewhere: by `tc`, by a program with SO_MARK, by a tunnel, by BPF.",
+                    _ => "The test holds only for connections marked elsewhere: by `tc`, or by `conntrack -U --mark`.",
+                }),
+            };
             findings.push(builder.build(set));
         }
     }

@@ -17,6 +17,7 @@ mod overridden;
 mod readers;
 mod refused;
 mod reload;
+mod snapshots;
 mod th_protocol;
 mod unreached;
 

@@ -3,6 +3,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 
 use super::common::span_place;
+use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
 use crate::model::ir::{BaseChain, Chain, ChainId, ChainKind, Family, Ruleset, TableId};
 use crate::model::plan::nat_priority;
@@ -15,6 +16,8 @@ rule! {
     /// chain of the hook stands between the written priority and the real one, so that the order is not the one
     /// written.
     ///
+    /// Speaks on: fixtures/nat-priority. Silent on: fixtures/nat-priority-dstnat.
+    ///
     /// Mechanism: `nf_nat_register_fn` hangs nat chains on its own hook entries (net/netfilter/nf_nat_core.c).
     pub NAT_PRIORITY = "NFT118" "nat-priority" of "nftables", Warning, since "0.1.0",
     "a nat chain runs at the dispatcher's priority, on the other side of a chain than written",
@@ -23,7 +26,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (table, _, chain) in ruleset.chains() {
             let Some(base) = chain.base.as_ref().filter(|base| base.kind == ChainKind::Nat) else { continue };
@@ -77,6 +80,11 @@ fn finding(
         span_place(base.span, format!("sorts it among nat chains only; it runs at {real}")),
     )
     .because(format!("All nat chains of {} are run by one dispatcher at priority {real}.", base.hook.as_str()))
+    .because(format!(
+        "The rules of {} see packets {}.",
+        other_chain.name,
+        if word == "after" { "before they are translated" } else { "that are translated already" }
+    ))
     .step(
         format!(
             "{} at {}: nat dispatcher {real}, {} {other_priority}",

@@ -4,8 +4,10 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 use serde_json::json;
 
 use super::common::{families, rule_place, run, span_place, unconditional, with_witness};
+use super::hooks::bases;
+use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{ChainId, OpKind, RuleRef, Ruleset, TableId, Verdict};
+use crate::model::ir::{ChainId, ChainKind, OpKind, RuleRef, Ruleset, TableId, Verdict};
 use crate::model::outcome::{Decider, End, Outcome};
 use crate::model::packet::Packet;
 use crate::model::show;
@@ -19,6 +21,8 @@ rule! {
     ///
     /// The rule speaks once for each pair of chains, with a packet drawn from an accepting rule.
     ///
+    /// Speaks on: fixtures/accept-overridden. Silent on: fixtures/accept-in-both.
+    ///
     /// Mechanism: `nf_hook_slow` goes on to the next entry after `NF_ACCEPT` and stops at `NF_DROP`
     /// (net/netfilter/core.c).
     pub OVERRIDDEN = "NFT102" "accept-overridden" of "nftables", Warning, since "0.1.0",
@@ -31,7 +35,7 @@ const MOST_RULES: usize = 64;
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         let several = ruleset.chains().filter(|(_, _, chain)| chain.base.is_some()).count() > 1;
         if !several {
@@ -44,8 +48,18 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
                 continue;
             }
             let Some((packet, own)) = witness(ruleset, at) else { continue };
+            // `accept` in a nat chain says that nothing is translated.
+            let Some(base) = ruleset.chain(at.table, own).base.as_ref().filter(|base| base.kind != ChainKind::Nat)
+            else {
+                continue;
+            };
             let outcome = run(ruleset, &packet);
-            let Some(other) = dropper(&outcome).filter(|other| outcome.hits.contains(&at) && *other != (at.table, own))
+            // A later hook has questions of its own; only a chain of the same hook overrides.
+            let same_hook = |(table, chain): (TableId, ChainId)| {
+                bases(ruleset, table, chain).iter().any(|(_, it)| it.hook == base.hook)
+            };
+            let Some(other) = dropper(&outcome)
+                .filter(|other| outcome.hits.contains(&at) && *other != (at.table, own) && same_hook(*other))
             else {
                 continue;
             };

@@ -114,13 +114,21 @@ fn routed(routing: &Routing, loss: &Loss, mark: u32, reply: bool) -> Option<Read
             .shown_as(shown)
     };
     Some(Reader {
-        text: format!("{text}{mtu}"),
+        text: format!("{text}{mtu}{}", probing(routing)),
         places: vec![
             place(rule.span, rule.record, "no longer matches", rule_text(rule)),
             place(with.span, with.record, "the path with the mark", route_text(with)),
             place(without.span, without.record, "the path they take now", route_text(without)),
         ],
     })
+}
+
+/// Whether TCP would find out by itself that a path takes smaller segments (Documentation/networking/ip-sysctl.rst).
+fn probing(routing: &Routing) -> &'static str {
+    match routing.settings.get("net.ipv4.tcp_mtu_probing").map(String::as_str) {
+        Some("0") => " net.ipv4.tcp_mtu_probing is 0: where ICMP is lost, TCP does not find a smaller MTU by itself.",
+        _ => "",
+    }
 }
 
 /// Where replies to the witness go, or the witness itself.

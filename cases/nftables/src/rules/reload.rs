@@ -11,6 +11,8 @@ rule! {
     /// A block is a list of additions, not a description of a state. Reloading keeps the old rules and appends the
     /// new ones behind them: a changed rule comes after the old version of itself and is never reached.
     ///
+    /// Speaks on: fixtures/reload-duplicates. Silent on: fixtures/reload-flushes.
+    ///
     /// Mechanism: `nf_tables_newrule` without `NLM_F_REPLACE` appends (net/netfilter/nf_tables_api.c). The model runs
     /// the file's commands twice and counts.
     ///

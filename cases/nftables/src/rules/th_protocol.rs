@@ -4,6 +4,7 @@ use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
 use super::common::{about_op, run, with_witness};
+use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
 use crate::model::ir::{Base, Expr, Family, Field, MetaKey, Op, OpKind, RuleRef, Test};
 use crate::model::packet::Packet;
@@ -17,6 +18,8 @@ rule! {
     /// `th` reads the bytes where a port would be, of any protocol: the checksum of ICMP, the payload of GRE. nft adds
     /// no check, so `th dport 53 accept` accepts whatever has those bytes.
     ///
+    /// Speaks on: fixtures/th-without-protocol. Silent on: fixtures/th-with-protocol.
+    ///
     /// Mechanism: `th` has no dependency (src/proto.c `proto_th`); the load is of bytes 2 and 3 of the transport
     /// header (net/netfilter/nft_payload.c).
     ///
@@ -28,10 +31,10 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (at, body) in ruleset.rules() {
-            let Some(index) = body.ops.iter().position(|op| is_th(op)) else { continue };
+            let Some(index) = body.ops.iter().position(is_th) else { continue };
             if body.ops[..index].iter().any(asks_for_protocol) {
                 continue;
             }

@@ -3,6 +3,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 
 use super::common::{ends, rule_place, unconditional};
+use super::snapshots::current;
 use crate::facts::NftFacts;
 use crate::model::ir::RuleRef;
 use crate::model::show;
@@ -13,6 +14,8 @@ rule! {
     /// After `drop`, `accept`, `reject`, `return` or `goto` without a condition no later rule of the chain is ever
     /// run. A rule that was added to a chain whose last rule drops the rest does nothing.
     ///
+    /// Speaks on: fixtures/rule-after-drop. Silent on: fixtures/rule-before-drop.
+    ///
     /// Mechanism: `nft_do_chain` leaves the loop at the first verdict other than continue and break
     /// (net/netfilter/nf_tables_core.c).
     pub UNREACHED = "NFT108" "rule-after-terminal" of "nftables", Warning, since "0.1.0",
@@ -22,7 +25,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for known in &facts.rulesets {
+    for known in current(facts) {
         let ruleset = &known.ruleset;
         for (table, chain, body) in ruleset.chains() {
             let decides =

@@ -17,7 +17,7 @@ from packets import Pool, Wanted
 HOOKS = ["prerouting", "input", "forward", "output", "postrouting"]
 GROUPS = ["l3", "l4", "flags", "meta", "marks", "ct", "sets", "maps", "concat", "jumps", "priorities", "nat", "raw",
           "extension", "mutate", "placement"]
-NEEDS_CONNTRACK = re.compile(r"\bct\b|\b(snat|dnat|masquerade|redirect)\b")
+NEEDS_CONNTRACK = re.compile(r"\bct\b|(?<!type )(?<!!= )(?<!== )(?<![{,] )\b(snat|dnat|masquerade|redirect)\b")
 PROTOCOL = re.compile(r"\b(tcp|udp|icmp|icmpv6|sctp|udplite|dccp|esp|ah)(?= (?!option)[a-z])")
 ADDRESSES = re.compile(r"\b(ip|ip6|icmp|icmpv6|frag|hbh|dst)(?= [a-z])")
 REJECTS = ["reject", "reject", "reject with tcp reset", "reject with icmpx admin-prohibited",
@@ -48,8 +48,29 @@ class Rule:
     def instrumented(self):
         """The rule that tells the kernel's set who finished it."""
         hit = [] if self.vmap else [f"add @hit{self.number} {{ {TAG} }}"]
-        words = self.parts + hit + [self._vmap(self.number) if self.vmap else self.verdict]
+        front, back = self._guard()
+        words = front + self.parts + back + hit + [self._vmap(self.number) if self.vmap else self.verdict]
         return " ".join(word for word in words + [f'comment "r{self.number}"'] if word)
+
+    def _guard(self):
+        """What the verdict itself demands of the packet, said before the hit is recorded: (in front, behind).
+
+        nft adds the dependency of a reject at the front of the rule when nothing in it settles the protocol, and the
+        lookup of a translation right in front of the statement.
+        """
+        inet = self.chain.table.family == "inet"
+        text = " ".join(self.parts)
+        guard, settled = None, r"(?!)"
+        if self.verdict.startswith("reject with tcp"):
+            guard, settled = "meta l4proto tcp", r"\btcp (?!option)[a-z]|(l4proto|protocol|nexthdr) (== )?(tcp|6)\b"
+        elif inet and self.verdict.startswith("reject with icmp "):
+            guard, settled = "meta nfproto ipv4", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== )?ipv4|protocol (== )?ip\b"
+        elif inet and self.verdict.startswith("reject with icmpv6 "):
+            guard, settled = "meta nfproto ipv6", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== )?ipv6|protocol (== )?ip6"
+        if guard:
+            return ([], [guard]) if re.search(settled, text) else ([guard], [])
+        lookup = re.search(r"to (\w+ dport) map \{ (\d+) :", self.verdict)
+        return [], [f"{lookup[1]} {lookup[2]}"] if lookup else []
 
     def _vmap(self, number):
         expression, _, named, _, _ = self.vmap

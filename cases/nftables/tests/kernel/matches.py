@@ -86,6 +86,8 @@ ICMP_ID = _number(lambda pool: [0, 1, 7, 0x1234])
 CODE = _number(lambda pool: [0, 1, 3, 4], "icmp_code", 255)
 TAGS = _number(lambda pool: [10, 100, 500, 1000])
 PROTO = Values(lambda s: s.rng.choice(PROTOCOLS), "inet_proto")
+# nft 1.0.6 shifts the two bytes around `ip6 dscp` in host order before it looks in a named set: no set type
+DSCP6 = Values(lambda s: s.rng.choice(DSCP_NAMES))
 DSCP = Values(lambda s: s.rng.choice(DSCP_NAMES), "dscp")
 ICMP_TYPE = Values(lambda s: s.rng.choice(ICMP_NAMES + [str(t) for t in ICMP_TYPES]), "icmp_type")
 ICMPV6_TYPE = Values(lambda s: s.rng.choice(ICMPV6_NAMES + [str(t) for t in ICMPV6_TYPES]), "icmpv6_type")
@@ -263,7 +265,7 @@ MATCHES = {
         (6, "ip", _simple(("ip saddr", SADDR4), ("ip daddr", DADDR4))),
         (6, "ip6", _simple(("ip6 saddr", SADDR6), ("ip6 daddr", DADDR6))),
         (2, "ip", _simple(("ip protocol", PROTO), ("ip ttl", TTL), ("ip dscp", DSCP), ("ip length", LENGTH))),
-        (2, "ip6", _simple(("ip6 nexthdr", PROTO), ("ip6 hoplimit", TTL), ("ip6 dscp", DSCP), ("ip6 length", LENGTH))),
+        (2, "ip6", _simple(("ip6 nexthdr", PROTO), ("ip6 hoplimit", TTL), ("ip6 dscp", DSCP6), ("ip6 length", LENGTH))),
         (1, "", bit_fields), (0.3, "ip", _simple(("ip id", TAGS))),
     ],
     "l4": [

@@ -44,12 +44,14 @@ class Lab:
         for judge in (*self._judges.values(), *self._probes.values()):
             judge.close()
 
-    def settle(self, ruleset, refused):
-        """Removes the rules nft refuses; True when the rest loads. `refused` collects (rule, error)."""
+    def settle(self, ruleset, refused, drop=True):
+        """Removes the rules nft refuses; True when the rest is loaded. `refused` collects (rule, error)."""
         for _ in range(20):
             text, owners = ruleset.instrumented()
             try:
-                self.judge(ruleset.tracked()).load(text)
+                judge = self.judge(ruleset.tracked())
+                judge.check(text)
+                judge.load(text, drop)
                 return True
             except kernels.Rejected as error:
                 bad = {}
@@ -138,7 +140,7 @@ def evaluate(casebook, text, lines):
 
 def differences(packet, outcome, measured):
     """None when casebook left the packet undecided, otherwise the list of what differs (empty: they agree)."""
-    if outcome["verdict"] == "unknown" or outcome.get("depends"):
+    if outcome["verdict"] == "unknown" or outcome.get("depends") or outcome.get("mark") is None:
         return None
     key = kernels.key_of(packet.raw)
     passed = key in measured.passed
@@ -179,7 +181,9 @@ class Oracle:
         """The kernel's half of one ruleset: (ruleset, packets, measured), or None when nft takes none of it."""
         ruleset = generate.Ruleset(seed, self.options.field_group)
         refused = []
-        loads = self.lab.settle(ruleset, refused)
+        # conntrack would remember flows that leave, so only rulesets without it let packets go
+        leave = seed % 8 == 0 and not ruleset.conntrack
+        loads = self.lab.settle(ruleset, refused, drop=not leave)
         self.refused += refused
         if not loads or not ruleset.alive():
             self.skipped += 1
@@ -191,10 +195,9 @@ class Oracle:
             self.lost += len(lost)
             gone = {packet.tag for packet in lost}
             sent = [packet for packet in sent if packet.tag not in gone]
-        leave = not families and seed % 8 == 0
         judge = self.lab.judge(families)
         judge.drain()
-        measured = judge.measure(ruleset.instrumented()[0], sent, [p.flow for p in sent if p.flow], drop=not leave)
+        measured = judge.measure_loaded(sent, [packet.flow for packet in sent if packet.flow])
         if leave:
             self._check_exits(judge, sent, measured)
         self.rules += len(ruleset.alive())

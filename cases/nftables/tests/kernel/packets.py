@@ -137,7 +137,8 @@ def _transport(rng, source, target, six, pool):
         return protocol, ports + struct.pack("!IIBBHIIHHI", 0, 0, 1, 0, 20, 1, 1500, 1, 1, 1)
     if protocol in (50, 51):
         return protocol, struct.pack("!II", rng.choice((1, 0x100)), 1) + bytes(16)
-    return protocol, ports + bytes(rng.choice((0, 4, 20)))
+    # at least 8 bytes: nat drops a GRE packet that is too short for its key
+    return protocol, ports + bytes(rng.choice((4, 4, 20)))
 
 
 def _fragment_4(rng):

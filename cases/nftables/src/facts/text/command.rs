@@ -13,6 +13,8 @@ use crate::facts::ast::{
 pub(super) struct Parser<'a> {
     pub(super) cur: Cursor<'a>,
     pub(super) depth: usize,
+    /// Operators of the expression being read, those around it included.
+    pub(super) operators: usize,
     /// True when an `include` has taken the separator that ends it.
     pub(super) separated: bool,
     commands: Vec<Command<'a>>,
@@ -25,7 +27,7 @@ const OBJECTS: &[&str] = &["counter", "quota", "limit", "secmark", "synproxy", "
 
 impl<'a> Parser<'a> {
     pub(super) fn new(set: &'a EvidenceSet, root: EvidenceId) -> Self {
-        Self { cur: Cursor::new(set, root), depth: 0, separated: false, commands: Vec::new() }
+        Self { cur: Cursor::new(set, root), depth: 0, operators: 0, separated: false, commands: Vec::new() }
     }
 
     pub(super) fn finish(self) -> (Parsed<'a>, Vec<EvidenceId>) {
@@ -465,11 +467,14 @@ impl<'a> Parser<'a> {
         self.cur.bump();
         let name = self.cur.word("a name")?;
         if verb == "undefine" {
-            return self.cur.undefine(&name);
+            self.cur.undefine(&name);
+            return Ok(());
         }
         self.cur.expect(Tok::Assign, "`=`")?;
+        let mark = self.cur.begin_define();
+        self.operators = 0;
         let first = self.concat(Mode::Value)?;
         let value = self.list_rest(first, Mode::Value)?;
-        self.cur.define(name, value, verb == "redefine")
+        self.cur.define(name, value, &mark, verb == "redefine")
     }
 }

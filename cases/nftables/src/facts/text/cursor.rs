@@ -1,6 +1,7 @@
 //! Tokens of a file and of the files it includes, and the defines in scope.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use casebook_core::{EvidenceId, EvidenceSet, Span};
@@ -13,6 +14,15 @@ pub const MAX_INCLUDE_DEPTH: usize = 16;
 
 /// Most tokens read over all includes of one root: a file that includes itself twice doubles on every level.
 const MAX_TOKENS: usize = 64_000_000;
+
+/// Tokens all uses of variables may unfold to: defines that use each other twice double on every level.
+const MAX_UNFOLDED: u64 = 1 << 22;
+
+/// Defines that use each other, one in the next.
+const MAX_DEFINE_DEPTH: u32 = 16;
+
+/// Errors kept with a message each; those after it lengthen the last one.
+const MAX_ERRORS: usize = 10_000;
 
 /// Why a construct could not be read.
 #[derive(Debug)]
@@ -30,12 +40,33 @@ struct Frame<'a> {
     at: usize,
 }
 
+/// The value of a variable, and what using it costs.
+struct Define<'a> {
+    value: Rc<Expr<'a>>,
+    /// Tokens it unfolds to.
+    cost: u64,
+    /// Defines below it.
+    depth: u32,
+}
+
+/// Where the value of a define begins: what was read and unfolded until then.
+pub(super) struct Mark {
+    taken: u64,
+    unfolded: u64,
+    depth: u32,
+}
+
 /// A read position over the stack of included files.
 pub(super) struct Cursor<'a> {
     set: &'a EvidenceSet,
     frames: Vec<Frame<'a>>,
-    scopes: Vec<Vec<(Cow<'a, str>, Rc<Expr<'a>>)>>,
+    scopes: Vec<HashMap<Cow<'a, str>, Define<'a>>>,
     seen_tokens: usize,
+    /// Tokens taken, and tokens that used variables stand for.
+    taken: u64,
+    unfolded: u64,
+    /// Deepest variable used since the last [`Self::begin_define`].
+    deepest: u32,
     /// End of the last token taken, for spans of whole constructs.
     last: Span,
     pub(super) errors: Vec<SyntaxError>,
@@ -47,8 +78,11 @@ impl<'a> Cursor<'a> {
         let mut cursor = Self {
             set,
             frames: Vec::new(),
-            scopes: vec![Vec::new()],
+            scopes: vec![HashMap::new()],
             seen_tokens: 0,
+            taken: 0,
+            unfolded: 0,
+            deepest: 0,
             last: Span::new(root, 0, 0),
             errors: Vec::new(),
             included: Vec::new(),
@@ -111,6 +145,7 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn bump(&mut self) -> Token {
         let token = self.peek();
+        self.taken += 1;
         self.last = token.span(self.evidence());
         let depth = self.frames.len();
         let frame = &mut self.frames[depth - 1];
@@ -206,20 +241,23 @@ impl<'a> Cursor<'a> {
         }
         let span = start.to(self.span());
         self.bump();
-        match self.lookup(text) {
-            Some(value) => Ok(Expr::Var(Word { text: Cow::Borrowed(text), span, quoted: false }, value)),
-            None => Err(Fail { message: format!("unknown variable `{text}`"), span }),
+        let Some(define) = self.scopes.iter().rev().find_map(|scope| scope.get(text)) else {
+            return Err(Fail { message: format!("unknown variable `{text}`"), span });
+        };
+        if self.unfolded.saturating_add(define.cost) > MAX_UNFOLDED {
+            let message =
+                format!("the variables of this file unfold to over {MAX_UNFOLDED} words; `{text}` is not read");
+            return Err(Fail { message, span });
         }
-    }
-
-    fn lookup(&self, name: &str) -> Option<Rc<Expr<'a>>> {
-        let scopes = self.scopes.iter().rev();
-        scopes.flat_map(|scope| scope.iter().rev()).find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        let (value, depth) = (define.value.clone(), define.depth);
+        self.unfolded += define.cost;
+        self.deepest = self.deepest.max(depth);
+        Ok(Expr::Var(Word { text: Cow::Borrowed(text), span, quoted: false }, value))
     }
 
     /// Opens the scope of a block: defines in it end with it (src/parser_bison.y `open_scope`).
     pub(super) fn open_scope(&mut self) {
-        self.scopes.push(Vec::new());
+        self.scopes.push(HashMap::new());
     }
 
     pub(super) fn close_scope(&mut self) {
@@ -228,34 +266,32 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `define`: an error when the scope has it already; `redefine` replaces.
-    pub(super) fn define(&mut self, name: Word<'a>, value: Expr<'a>, replace: bool) -> Parse<()> {
-        let depth = self.scopes.len();
-        let scope = &mut self.scopes[depth - 1];
-        let known = scope.iter().position(|(known, _)| *known == name.text);
-        match known {
-            Some(_) if !replace => {
-                Err(Fail { message: format!("`{}` is already defined here", name.text), span: name.span })
-            }
-            Some(at) => {
-                scope[at].1 = Rc::new(value);
-                Ok(())
-            }
-            None => {
-                scope.push((name.text, Rc::new(value)));
-                Ok(())
-            }
-        }
+    /// The value of a define begins here.
+    pub(super) fn begin_define(&mut self) -> Mark {
+        Mark { taken: self.taken, unfolded: self.unfolded, depth: std::mem::take(&mut self.deepest) }
     }
 
-    pub(super) fn undefine(&mut self, name: &Word<'a>) -> Parse<()> {
-        for scope in self.scopes.iter_mut().rev() {
-            if let Some(at) = scope.iter().position(|(known, _)| *known == name.text) {
-                scope.remove(at);
-                return Ok(());
-            }
+    /// `define`: an error when the scope has it already; `redefine` replaces.
+    pub(super) fn define(&mut self, name: Word<'a>, value: Expr<'a>, mark: &Mark, replace: bool) -> Parse<()> {
+        let cost = (self.taken - mark.taken) + (self.unfolded - mark.unfolded);
+        let depth = self.deepest + 1;
+        self.deepest = self.deepest.max(mark.depth);
+        if depth > MAX_DEFINE_DEPTH {
+            let message = format!("defines use each other over {MAX_DEFINE_DEPTH} deep; `{}` is not read", name.text);
+            return Err(Fail { message, span: name.span });
         }
-        Err(Fail { message: format!("`{}` is not defined", name.text), span: name.span })
+        let depth_of_scope = self.scopes.len();
+        let scope = &mut self.scopes[depth_of_scope - 1];
+        if !replace && scope.contains_key(&name.text) {
+            return Err(Fail { message: format!("`{}` is already defined here", name.text), span: name.span });
+        }
+        scope.insert(name.text, Define { value: Rc::new(value), cost, depth });
+        Ok(())
+    }
+
+    /// `undefine`: nft says nothing about a variable that does not exist.
+    pub(super) fn undefine(&mut self, name: &Word<'a>) {
+        let _ = self.scopes.iter_mut().rev().any(|scope| scope.remove(&name.text).is_some());
     }
 
     /// Opens an included file, or every file of a glob; `name` was written at `span`.
@@ -337,6 +373,12 @@ impl<'a> Cursor<'a> {
     /// Records an error; what was skipped runs from `from` to the last token taken.
     pub(super) fn report(&mut self, fail: Fail, from: Span) {
         let skipped = if from.evidence == self.last.evidence { from.to(self.last) } else { from };
-        self.errors.push(SyntaxError { message: fail.message, span: fail.span, skipped: skipped.to(fail.span) });
+        let skipped = skipped.to(fail.span);
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(SyntaxError { message: fail.message, span: fail.span, skipped });
+        } else if let Some(last) = self.errors.last_mut() {
+            last.message = format!("over {MAX_ERRORS} errors; those from here on are not told apart");
+            last.skipped = last.skipped.to(skipped);
+        }
     }
 }

@@ -21,6 +21,9 @@ pub(super) enum Mode {
 /// Deepest nesting of parentheses and braces.
 const MAX_DEPTH: usize = 64;
 
+/// Most operators of one expression: `a | b | c` is a tree as deep as it is long.
+const MAX_OPERATORS: usize = 64;
+
 impl<'a> Parser<'a> {
     /// A right side: a set, a reference, a concatenation, a list. With `value / mask`, the mask too: it means
     /// `left & mask == value` (src/parser_bison.y `relational_expr`).
@@ -117,6 +120,10 @@ impl<'a> Parser<'a> {
         while let Some((op, power)) = self.binary_operator() {
             if power < min {
                 break;
+            }
+            self.operators += 1;
+            if self.operators > MAX_OPERATORS {
+                return self.cur.fail(format!("over {MAX_OPERATORS} operators in one expression"));
             }
             self.cur.bump();
             let right = self.binary(power + 1, if mode == Mode::Left { Mode::Value } else { mode })?;

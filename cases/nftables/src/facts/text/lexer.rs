@@ -266,7 +266,8 @@ impl Lexer<'_> {
         if first == b':' {
             return self.push(Tok::Colon, start, start + 1);
         }
-        let len = self.text[start..].chars().next().map_or(1, char::len_utf8);
+        // A quoted string that was cut at its limit may have ended inside a character.
+        let len = self.text.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
         self.push(Tok::Bad, start, start + len);
     }
 }
@@ -297,7 +298,6 @@ fn address(text: &str, start: usize) -> Option<usize> {
         return None;
     }
     // A word goes on where the address would end (`a::b-c`): then it is not an address.
-    let mut len = len;
     loop {
         let candidate = text.get(start..start + len)?;
         if is_mac(candidate) || candidate.parse::<std::net::Ipv6Addr>().is_ok() {

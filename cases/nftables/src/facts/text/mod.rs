@@ -14,6 +14,8 @@ mod stmt_nat;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Reference};
 
 pub use cursor::MAX_INCLUDE_DEPTH;
@@ -35,6 +37,7 @@ pub fn references(evidence: &Evidence) -> Vec<Reference> {
     }
     let tokens = lexer::tokens(text);
     let mut out: Vec<Reference> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for pair in tokens.windows(2) {
         let [word, name] = pair else { continue };
         let is_include = word.tok == lexer::Tok::Word && &text[word.start as usize..word.end as usize] == "include";
@@ -42,7 +45,7 @@ pub fn references(evidence: &Evidence) -> Vec<Reference> {
             continue;
         }
         let name = &text[name.start as usize + 1..name.end as usize - 1];
-        if out.iter().all(|known| known.name != name) {
+        if known.insert(name) {
             out.push(Reference { name: name.to_owned(), patterns: patterns(name) });
         }
     }

@@ -13,10 +13,14 @@ impl<'a> Parser<'a> {
         let mut elems = Vec::new();
         loop {
             self.cur.skip_newlines();
-            if self.cur.tok() == Tok::Close {
+            // A comma may stand before the brace, but something before the comma.
+            if self.cur.tok() == Tok::Close && !elems.is_empty() {
                 break;
             }
+            // Elements stand beside each other: only what is around them makes them deeper.
+            let around = self.operators;
             elems.push(self.elem(Mode::Right)?);
+            self.operators = around;
             self.cur.skip_newlines();
             if !self.cur.eat(Tok::Comma) {
                 break;
@@ -101,6 +105,7 @@ impl<'a> Parser<'a> {
     }
 
     fn set_item(&mut self, set: &mut SetAst<'a>) -> Parse<()> {
+        self.operators = 0;
         match self.cur.text() {
             "type" => {
                 self.cur.bump();

@@ -33,6 +33,7 @@ impl<'a> Parser<'a> {
 
     /// One statement.
     pub(super) fn stmt(&mut self) -> Parse<Stmt<'a>> {
+        self.operators = 0;
         let start = self.cur.span();
         let kind = self.stmt_kind(start)?;
         Ok(Stmt { kind, span: start.to(self.cur.last()) })
@@ -220,13 +221,21 @@ impl<'a> Parser<'a> {
     fn rate(&mut self) -> Parse<()> {
         self.cur.word("a rate")?;
         // `mbytes/second` is one word for the scanner.
-        if self.cur.tok() == Tok::Word && self.cur.text().contains('/') {
+        if let Some((_, unit)) = self.cur.text().split_once('/')
+            && self.cur.tok() == Tok::Word
+        {
+            if !RATES.contains(&unit) {
+                return self.cur.fail("expected `second`, `minute`, `hour`, `day` or `week`");
+            }
             self.cur.bump();
             return Ok(());
         }
         self.byte_unit();
         self.cur.expect(Tok::Slash, "`/`")?;
-        self.cur.word("`second`, `minute`, `hour`, `day` or `week`")?;
+        if !RATES.contains(&self.cur.text()) {
+            return self.cur.fail("expected `second`, `minute`, `hour`, `day` or `week`");
+        }
+        self.cur.bump();
         Ok(())
     }
 
@@ -379,6 +388,9 @@ impl<'a> Parser<'a> {
         })
     }
 }
+
+/// Units of time of a rate.
+const RATES: &[&str] = &["second", "minute", "hour", "day", "week"];
 
 fn is_priority(selector: &Selector<'_>) -> bool {
     matches!(&selector.kind, SelectorKind::Meta(key) if key == "priority")

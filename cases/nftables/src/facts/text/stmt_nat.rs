@@ -14,8 +14,10 @@ impl<'a> Parser<'a> {
     pub(super) fn nat(&mut self, kind: NatKind) -> Parse<StmtKind<'a>> {
         self.cur.bump();
         let mut flags = Vec::new();
+        // `snat ip saddr map …` has no family: `ip` begins the expression.
+        let is_family = matches!(self.cur.text_at(1), "to" | "prefix" | "interval" | "addr");
         let family = match self.cur.text() {
-            "ip" | "ip6" => Some(self.cur.word("a family")?),
+            "ip" | "ip6" if is_family => Some(self.cur.word("a family")?),
             _ => None,
         };
         let mut with_port = false;
@@ -99,7 +101,7 @@ impl<'a> Parser<'a> {
     /// `dup to ADDR [device DEV]`.
     pub(super) fn dup(&mut self) -> Parse<StmtKind<'a>> {
         self.cur.bump();
-        let (addr, device) = self.to_device()?;
+        let (addr, device) = self.target_device()?;
         Ok(StmtKind::Dup(addr, device))
     }
 
@@ -107,11 +109,11 @@ impl<'a> Parser<'a> {
     pub(super) fn fwd(&mut self) -> Parse<StmtKind<'a>> {
         self.cur.bump();
         let _ = self.cur.eat_word("ip") || self.cur.eat_word("ip6");
-        let (addr, device) = self.to_device()?;
+        let (addr, device) = self.target_device()?;
         Ok(StmtKind::Fwd(addr, device))
     }
 
-    fn to_device(&mut self) -> Parse<(Option<Expr<'a>>, Option<Expr<'a>>)> {
+    fn target_device(&mut self) -> Parse<(Option<Expr<'a>>, Option<Expr<'a>>)> {
         if !self.cur.eat_word("to") {
             return self.cur.fail("expected `to`");
         }

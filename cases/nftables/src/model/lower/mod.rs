@@ -45,6 +45,7 @@ pub fn lower(state: &State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodell
         out.tables.push(lowered);
     }
     super::nesting::check(&mut out);
+    super::attach::check(&mut out);
     out
 }
 
@@ -55,6 +56,8 @@ pub(super) struct Lower<'s, 'a> {
     pub(super) chains: HashMap<&'s str, ChainId>,
     pub(super) set_ids: HashMap<&'s str, SetId>,
     pub(super) sets: Vec<Set>,
+    /// For maps used by `vmap`: an element that gives no verdict.
+    pub(super) no_verdict: HashMap<SetId, Option<Span>>,
     /// Anonymous chains met on the way; they get the ids after the named ones.
     pub(super) inline: Vec<Chain>,
     /// The rule being lowered.
@@ -71,6 +74,7 @@ impl<'s, 'a> Lower<'s, 'a> {
             chains: ids.collect(),
             set_ids: HashMap::new(),
             sets: Vec::new(),
+            no_verdict: HashMap::new(),
             inline: Vec::new(),
             ops: Vec::new(),
             context: deps::Context::default(),
@@ -135,6 +139,23 @@ impl<'s, 'a> Lower<'s, 'a> {
             collect_words(device, &mut devices);
         }
         let priority = priority(self.table.family, spec)?;
+        use Hook::{Input, Output, Postrouting, Prerouting};
+        let routed = matches!(self.table.family, Family::Ip | Family::Ip6 | Family::Inet);
+        let fits = match kind {
+            ChainKind::Filter => true,
+            ChainKind::Nat => routed && matches!(hook, Prerouting | Input | Output | Postrouting),
+            ChainKind::Route => routed && hook == Output,
+        };
+        if !fits {
+            let family = self.table.family.as_str();
+            let message = format!("a chain of type {} cannot hang on {} of family {family}", spec.kind.text, hook.as_str());
+            return Err(Fail::Refused(message, spec.span));
+        }
+        // A nat chain runs after connection tracking (net/netfilter/nf_tables_api.c `nft_chain_parse_hook`).
+        if kind == ChainKind::Nat && priority <= super::conntrack::CONNTRACK {
+            let message = format!("a nat chain needs a priority above {}", super::conntrack::CONNTRACK);
+            return Err(Fail::Refused(message, spec.span));
+        }
         Ok(BaseChain { kind, hook, priority, policy, devices, span: spec.span })
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use casebook_core::Span;
 
 use super::{Fail, Lower, Lowered, constant};
-use crate::facts::ast::{Elem as AstElem, Expr as Ast, StmtKind, TypeSpec};
+use crate::facts::ast::{Elem as AstElem, Expr as Ast, StmtKind, TypeSpec, VerdictKind};
 use crate::model::apply::SetState;
 use crate::model::ir::{Data, Elem, ProblemKind, Set, SetId};
 use crate::model::sets::{self, Index};
@@ -64,14 +64,22 @@ impl<'s, 'a> Lower<'s, 'a> {
         for list in state.ast.elements.iter().chain(&state.added) {
             flatten(list, &mut elems);
         }
+        if state.ast.key.is_none() {
+            let message = format!("set `{}` says no type", state.name);
+            self.fail(Fail::Refused(message, state.span), state.span);
+        }
+        let interval = state.ast.auto_merge || state.ast.flags.iter().any(|flag| flag.text == "interval");
+        if !interval && let Some(wide) = elems.iter().find(|elem| is_interval(&elem.key)) {
+            let message = format!("set `{}` needs `flags interval` for ranges and prefixes", state.name);
+            self.fail(Fail::Refused(message, wide.span), wide.span);
+        }
         self.add_elements(id, &elems);
         let mut deleted = Vec::new();
-        state.deleted.iter().for_each(|list| flatten(list, &mut deleted));
-        for elem in deleted {
-            let key = self.sets[id.0 as usize].key.clone();
-            if let Ok(key) = self.key(&elem.key, &key) {
-                self.sets[id.0 as usize].elems.retain(|known| known.key != key);
-            }
+        state.removed.iter().for_each(|list| flatten(list, &mut deleted));
+        if !deleted.is_empty() {
+            let types = self.sets[id.0 as usize].key.clone();
+            let gone: HashSet<_> = deleted.iter().filter_map(|elem| self.key(&elem.key, &types).ok()).collect();
+            self.sets[id.0 as usize].elems.retain(|known| !gone.contains(&known.key));
         }
         if !state.ast.auto_merge {
             self.report_overlaps(id);
@@ -151,13 +159,13 @@ impl<'s, 'a> Lower<'s, 'a> {
     }
 
     /// The set of a lookup: a named one, or a literal that becomes an anonymous one.
-    pub(super) fn set(&mut self, ast: &Ast<'a>, key: &[Type], data: &[Type], span: Span) -> Lowered<SetId> {
+    pub(super) fn set(&mut self, ast: &Ast<'a>, key: &[Type], data: &[Type]) -> Lowered<SetId> {
         match ast {
             Ast::SetRef(name) => match self.set_ids.get(name.text.as_ref()) {
                 Some(id) => Ok(*id),
                 None => Err(Fail::Refused(format!("set `{}` does not exist", name.text), name.span)),
             },
-            Ast::Var(_, value) => self.set(value, key, data, span),
+            Ast::Var(_, value) => self.set(value, key, data),
             Ast::Set(elems, span) => {
                 let id = SetId(self.sets.len() as u32);
                 self.sets.push(Set {
@@ -207,7 +215,7 @@ impl<'s, 'a> Lower<'s, 'a> {
 
     /// A map that gives values of these types.
     pub(super) fn map(&mut self, ast: &Ast<'a>, key: &[Type], data: &[Type], span: Span) -> Lowered<SetId> {
-        let id = self.set(ast, key, data, span)?;
+        let id = self.set(ast, key, data)?;
         if !self.sets[id.0 as usize].map {
             return Err(Fail::Refused("this set gives no values: a map is needed".into(), span));
         }
@@ -239,11 +247,24 @@ impl<'s, 'a> Lower<'s, 'a> {
     pub(super) fn verdict_map(&mut self, ast: &Ast<'a>, key: &[Type], span: Span) -> Lowered<SetId> {
         let id = self.map(ast, key, &[Type::Verdict], span)?;
         let set = &self.sets[id.0 as usize];
-        let wrong = set.elems.iter().find(|elem| !matches!(elem.data, Some(Data::Verdict(_) | Data::Unknown)));
+        // Named maps are filled before the rules, and many rules may use one: it is looked through once.
+        let wrong = *self.no_verdict.entry(id).or_insert_with(|| {
+            let wrong = set.elems.iter().find(|elem| !matches!(elem.data, Some(Data::Verdict(_) | Data::Unknown)));
+            wrong.map(|elem| elem.span)
+        });
         match wrong {
-            Some(elem) => Err(Fail::Refused("this element gives no verdict".into(), elem.span)),
+            Some(elem) => Err(Fail::Refused("this element gives no verdict".into(), elem)),
             None => Ok(id),
         }
+    }
+}
+
+/// True for a range or prefix, also in a part of a concatenation.
+fn is_interval(key: &Ast<'_>) -> bool {
+    match key.resolve().0 {
+        Ast::Range(..) | Ast::Prefix(..) => true,
+        Ast::Concat(parts, _) => parts.iter().any(is_interval),
+        _ => false,
     }
 }
 
@@ -274,12 +295,24 @@ pub(super) fn conditions(stmts: &[crate::facts::ast::Stmt<'_>]) -> Vec<String> {
 
 /// Names of the sets rules add to or delete from.
 fn updated_sets<'s>(table: &'s crate::model::apply::TableState<'_>) -> HashSet<&'s str> {
+    let mut out = HashSet::new();
     let rules = table.chains.iter().flat_map(|chain| &chain.rules);
-    let stmts = rules.flat_map(|rule| &rule.ast.stmts);
-    stmts
-        .filter_map(|stmt| match &stmt.kind {
-            StmtKind::SetUpdate { set, .. } => Some(set.text.as_ref()),
-            _ => None,
-        })
-        .collect()
+    // Anonymous chains (`jump { add @s { … } }`) hold rules too.
+    let mut open: Vec<_> = rules.map(|rule| &rule.ast).collect();
+    while let Some(rule) = open.pop() {
+        for stmt in &rule.stmts {
+            match &stmt.kind {
+                StmtKind::SetUpdate { set, .. } => {
+                    out.insert(set.text.as_ref());
+                }
+                StmtKind::Verdict(verdict) => {
+                    if let VerdictKind::Inline(_, rules) = &verdict.kind {
+                        open.extend(rules);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    out
 }

@@ -5,7 +5,7 @@ use casebook_core::Span;
 use super::{Fail, Lower, Lowered, constant, set};
 use crate::facts::ast::{Expr as Ast, RelOp, Selector, SelectorKind, Stmt, StmtKind, VerdictKind};
 use crate::model::fields::{self, Proto};
-use crate::model::ir::{Cmp, Condition, Expr, Family, Field, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value};
+use crate::model::ir::{Cmp, Condition, Expr, Family, Field, MetaKey, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value};
 use crate::model::types::Type;
 
 /// Statements after which nothing of the rule runs (`STMT_F_TERMINAL`, src/evaluate.c).
@@ -24,10 +24,14 @@ impl<'a> Lower<'_, 'a> {
             StmtKind::Match(left, op, right) => return self.relation(left, *op, right, span),
             StmtKind::Vmap(key, map) => {
                 let (key, types) = self.load(key)?;
+                let key = self.lookup_key(key, true, span);
                 OpKind::Vmap(key, self.verdict_map(map, &types, span)?)
             }
             StmtKind::Verdict(verdict) => OpKind::Verdict(self.verdict(verdict)),
             StmtKind::Assign(selector, value) => return self.assign(selector, value, span),
+            StmtKind::Counter(Some(name)) if !self.table.has_object("counter", &name.text) => {
+                return Err(Fail::Refused(format!("counter `{}` does not exist", name.text), name.span));
+            }
             StmtKind::Counter(name) => OpKind::Counter(name.as_ref().map(|word| word.text.to_string())),
             StmtKind::Log { prefix, group } => {
                 OpKind::Log { prefix: prefix.as_ref().map(|word| word.text.to_string()), group: *group }
@@ -49,6 +53,9 @@ impl<'a> Lower<'_, 'a> {
                 let nat = self.nat(*kind, family.as_ref().map(|word| word.text.as_ref()), addr, port, flags, span)?;
                 OpKind::Nat(Box::new(nat))
             }
+            StmtKind::Tproxy(..) if !self.asks_transport() => {
+                return Err(Fail::Refused("`tproxy` needs a match on the transport protocol before it".into(), span));
+            }
             StmtKind::Tproxy(addr, port) => {
                 let addr = addr.as_ref().map(|addr| self.value(addr, self.address_type(None))).transpose()?;
                 let port = port.as_ref().map(|port| self.value(port, Type::Service)).transpose()?;
@@ -65,7 +72,8 @@ impl<'a> Lower<'_, 'a> {
                     Some(id) => *id,
                     None => return Err(Fail::Refused(format!("set `{}` does not exist", name.text), name.span)),
                 };
-                let (key, _) = self.load(key)?;
+                let (key, types) = self.load(key)?;
+                self.same_width(id, &types, span)?;
                 OpKind::SetUpdate {
                     op: *op,
                     set: Some(id),
@@ -100,6 +108,7 @@ impl<'a> Lower<'_, 'a> {
     /// `left op right` (src/evaluate.c `expr_evaluate_relational`, src/netlink_linearize.c `netlink_gen_relational`).
     fn relation(&mut self, left: &Ast<'a>, op: RelOp, right: &Ast<'a>, span: Span) -> Lowered<()> {
         let (expr, types) = self.load(left)?;
+        let expr = self.lookup_key(expr, matches!(right.resolve().0, Ast::SetRef(_)), span);
         if let Expr::Unknown { .. } = expr {
             self.push(OpKind::Match(expr, Test::Unknown), span, None);
             return Ok(());
@@ -125,7 +134,7 @@ impl<'a> Lower<'_, 'a> {
                 if !matches!(op, RelOp::Implicit | RelOp::Eq | RelOp::Ne) {
                     return Err(Fail::Refused("a set is only compared with `==` or `!=`".into(), right.span()));
                 }
-                let set = self.set(value, &types, &[], span)?;
+                let set = self.set(value, &types, &[])?;
                 self.same_width(set, &types, right.span())?;
                 Test::Lookup { set, negate }
             }
@@ -269,16 +278,32 @@ impl<'a> Lower<'_, 'a> {
         Ok(())
     }
 
-    /// `reject with tcp reset` needs TCP, `with icmp` IPv4, `with icmpv6` IPv6 (src/evaluate.c `stmt_evaluate_reject`).
+    /// `reject with tcp reset` needs TCP, `with icmp` IPv4, `with icmpv6` IPv6. Unlike other dependencies these go to
+    /// the front of the rule, so that nothing is logged or marked that is not rejected (src/evaluate.c
+    /// `stmt_reject_gen_dependency`).
     fn reject_dependency(&mut self, with: Option<&str>, span: Span) -> Lowered<()> {
         let Some(with) = with else { return Ok(()) };
         let inet = matches!(self.table.family, Family::Inet | Family::Bridge | Family::Netdev);
+        let before = self.ops.len();
         match with.split(' ').nth(2) {
-            Some("tcp") => self.require(Proto::Transport(6), span),
-            Some("icmp") if inet => self.require(Proto::Ip, span),
-            Some("icmpv6") if inet => self.require(Proto::Ip6, span),
-            _ => Ok(()),
+            Some("tcp") => self.require(Proto::Transport(6), span)?,
+            Some("icmp") if inet => self.require(Proto::Ip, span)?,
+            Some("icmpv6") if inet => self.require(Proto::Ip6, span)?,
+            _ => {}
         }
+        let added = self.ops.len() - before;
+        self.ops.rotate_right(added);
+        Ok(())
+    }
+
+    /// True when something before has asked for the transport protocol, whatever it was.
+    fn asks_transport(&self) -> bool {
+        self.ops.iter().any(|op| match &op.kind {
+            OpKind::Match(Expr::Load(Field::Meta(MetaKey::L4proto)), _) => true,
+            OpKind::Match(Expr::Load(Field::Payload(field)), _) => matches!(field.name, "ip protocol" | "ip6 nexthdr"),
+            OpKind::Match(Expr::Concat(_) | Expr::Unknown { .. }, _) | OpKind::Opaque(_) => true,
+            _ => false,
+        })
     }
 
     fn address_type(&self, family: Option<&str>) -> Type {
@@ -301,6 +326,10 @@ impl<'a> Lower<'_, 'a> {
         let needs_family = matches!(kind, NatKind::Snat | NatKind::Dnat);
         if needs_family && family.is_none() && self.table.family == Family::Inet {
             let message = "an inet table needs `ip` or `ip6` before the address".to_owned();
+            return Err(Fail::Refused(message, span));
+        }
+        if port.is_some() && !self.asks_transport() {
+            let message = "a port needs a match on the transport protocol before it".to_owned();
             return Err(Fail::Refused(message, span));
         }
         let ty = self.address_type(family);

@@ -1,0 +1,114 @@
+//! What the fuzz targets have in common: evidence from bytes, and the promises every parser keeps.
+//!
+//! A target fails when its code panics, when a span lies outside of its evidence, or when one input takes longer
+//! than libFuzzer's `-timeout`.
+
+use case_nftables::facts::{self, RulesetFacts};
+use case_nftables::model::ir::Ruleset;
+use case_nftables::model::packet::Packet;
+use case_nftables::model::walk::Evaluator;
+use case_nftables::model::{packet_text, show, witness};
+use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
+
+/// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
+const NEXT_FILE: u8 = 0x1e;
+
+/// Evidence of one or more files, every one of which can include the others.
+pub fn evidence(kind: &'static str, data: &[u8]) -> (EvidenceSet, EvidenceId) {
+    let mut set = EvidenceSet::new();
+    let ids: Vec<EvidenceId> = data
+        .split(|byte| *byte == NEXT_FILE)
+        .take(4)
+        .enumerate()
+        .map(|(number, part)| set.add(number.to_string(), Some(kind), Bytes::new(part.to_vec())))
+        .collect();
+    for from in &ids {
+        for (number, to) in ids.iter().enumerate() {
+            set.link(*from, number.to_string(), vec![*to]);
+        }
+        set.link(*from, "*", ids.clone());
+    }
+    let root = set.iter().next().map_or(EvidenceId(0), |item| item.id);
+    (set, root)
+}
+
+/// Panics unless the span can be sliced.
+pub fn inside(set: &EvidenceSet, span: Span) {
+    let item = set.get(span.evidence).unwrap_or_else(|| panic!("{span:?} is of no evidence"));
+    assert!(span.start <= span.end, "{span:?} ends before it begins");
+    assert!(item.slice(span).is_some(), "{span:?} is outside of {} bytes", item.as_bytes().len());
+}
+
+fn place(set: &EvidenceSet, at: &At) {
+    if let Some(span) = at.span() {
+        inside(set, span);
+    }
+}
+
+/// Reads a ruleset, checks all its places, and sends a few packets through it.
+pub fn ruleset(kind: &'static str, data: &[u8]) {
+    let (set, root) = evidence(kind, data);
+    let Some(item) = set.get(root) else { return };
+    let read = facts::ruleset(&set, item);
+    places(&set, &read);
+    evaluate(&read.ruleset);
+}
+
+fn places(set: &EvidenceSet, read: &RulesetFacts) {
+    let ruleset = &read.ruleset;
+    for problem in &ruleset.problems {
+        inside(set, problem.span);
+        problem.also.iter().for_each(|(span, _)| inside(set, *span));
+    }
+    ruleset.unmodelled.iter().for_each(|gap| inside(set, gap.span));
+    for table in &ruleset.tables {
+        inside(set, table.span);
+        for known in &table.sets {
+            inside(set, known.span);
+            known.elems.iter().for_each(|elem| inside(set, elem.span));
+        }
+        for chain in &table.chains {
+            place(set, &chain.at);
+            chain.base.iter().for_each(|base| inside(set, base.span));
+        }
+    }
+    for (reference, rule) in ruleset.rules() {
+        place(set, &rule.at);
+        for op in &rule.ops {
+            inside(set, op.loc.span);
+            op.loc.define.iter().for_each(|span| inside(set, *span));
+        }
+        assert!(!ruleset.rule_key(reference).is_empty());
+        show::rule(ruleset, reference.table, rule);
+    }
+}
+
+/// Packets of every path and protocol the language has short words for.
+fn packets() -> Vec<Packet> {
+    const LINES: &[&str] = &[
+        "iif eth0 tcp 10.9.0.5:40000 > 10.0.0.1:22 syn",
+        "iif eth0 oif eth1 tcp 10.9.0.5:40000 > 172.16.0.1:9100 syn ct new",
+        "iif eth0 oif eth1 udp [2001:db8::1]:53 > [2001:db8::2]:5353",
+        "oif lo icmp 127.0.0.1 > 127.0.0.1",
+    ];
+    LINES.iter().filter_map(|line| packet_text::parse(line).ok()).collect()
+}
+
+fn evaluate(ruleset: &Ruleset) {
+    let mut evaluator = Evaluator::new(ruleset);
+    let mut list = packets();
+    assert!(!list.is_empty());
+    for (reference, _) in ruleset.rules().take(3) {
+        if let Some((draft, _)) = witness::draft_for(ruleset, reference)
+            && let Some(chain) = ruleset.chain(reference.table, reference.chain).base.as_ref()
+        {
+            list.extend(draft.packet(ruleset.table(reference.table).family, chain.hook));
+        }
+    }
+    for packet in &list {
+        let first = evaluator.run(packet);
+        let (again, events) = evaluator.trace(packet);
+        assert_eq!(first, again, "the same packet met another end");
+        drop(events);
+    }
+}
