@@ -253,7 +253,7 @@ impl Type {
                 (groups == 6).then_some(value)
             }
             Type::Priority => {
-                let (major, minor) = text.split_once(':')?;
+                let Some((major, minor)) = text.split_once(':') else { return integer(text) };
                 let part = |part: &str| if part.is_empty() { Some(0) } else { u128::from_str_radix(part, 16).ok() };
                 Some(part(major)? << 16 | part(minor)?)
             }

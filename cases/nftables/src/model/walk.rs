@@ -131,6 +131,7 @@ impl<'r> Evaluator<'r> {
         let flight = Flight::new(packet);
         let protocol = flight.headers.protocol;
         let plans = self.plan(packet, protocol);
+        let tracked = self.tracks(protocol);
         let mut machine = Machine {
             ruleset: self.ruleset,
             flight,
@@ -142,7 +143,7 @@ impl<'r> Evaluator<'r> {
             bound: false,
             steps: 0,
         };
-        let (end, decided) = machine.path(&plans);
+        let (end, decided) = machine.path(&plans, tracked);
         let Machine { flight, effects, hits, watch, steps, .. } = machine;
         self.steps += u64::from(steps);
         let (ct_state, ct_mark, ct_zone, ct_label) = match flight.ct {
@@ -164,15 +165,20 @@ enum Step {
 }
 
 impl<W: Watch> Machine<'_, '_, '_, W> {
-    fn path(&mut self, plans: &[HookPlan]) -> (End, Option<Decider>) {
+    fn path(&mut self, plans: &[HookPlan], tracked: bool) -> (End, Option<Decider>) {
         let path = self.flight.packet.path;
         let mut decided = None;
         let mut main = None;
-        let mut forwarded = false;
+        let mut forwarded = path != Path::Forward;
+        // A packet that comes back over `lo` still carries the connection it got on the way out
+        // (nf_conntrack_core.c `nf_conntrack_in`: "Previously seen (loopback or untracked)").
+        if self.looped() && tracked {
+            self.track();
+        }
         for plan in plans {
-            if path == Path::Forward && !forwarded && matches!(plan.hook, Hook::Forward | Hook::Postrouting) {
+            if !forwarded && matches!(plan.hook, Hook::Forward | Hook::Postrouting | Hook::Egress) {
                 forwarded = true;
-                if !self.decrement() {
+                if !self.forward() {
                     return (End::Drop, None);
                 }
             }
@@ -191,7 +197,30 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
                 }
             }
         }
+        if !forwarded && !self.forward() {
+            return (End::Drop, None);
+        }
         (End::Accept, main.or(decided))
+    }
+
+    /// True for a packet of this host that arrives over `lo`.
+    fn looped(&self) -> bool {
+        let packet = self.flight.packet;
+        packet.path == Path::Input && packet.iif.as_ref().is_some_and(|device| device.name == "lo")
+    }
+
+    /// What routing does before the forward hook: `ip_forward` drops what was not sent to this host's link address,
+    /// which a rule can have written, and what has no hop left.
+    fn forward(&mut self) -> bool {
+        let to_host = match self.flight.pkttype {
+            Some(pkttype) => pkttype == 0,
+            None => self.choices.choose(2, || "the packet type a rule has written".into()) == 0,
+        };
+        if !to_host {
+            self.watch.event(|| Event::Note("not for this host on the link: it is not forwarded".into()));
+            return false;
+        }
+        self.decrement()
     }
 
     /// The hop limit goes down before the forward hook (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c).
@@ -306,6 +335,11 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
         let icmp = matches!(self.flight.headers.l4proto, Some(1 | 58));
         if state == Some(CtState::Related) && icmp {
             self.watch.event(|| Event::Note("an ICMP error about a connection: nat chains are passed by".into()));
+            return Step::Go(None);
+        }
+        // Over `lo` both ends were bound on the way out.
+        if self.looped() {
+            self.watch.event(|| Event::Note("bound on the way out: nat chains are passed by".into()));
             return Step::Go(None);
         }
         self.bound = false;

@@ -3,10 +3,10 @@
 use casebook_core::{EvidenceSet, Finding, Rule, Severity, rule};
 
 use super::common::about_op;
-use super::hooks::bases;
+use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::ir::{Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test};
+use crate::model::ir::{BaseChain, ChainId, Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test};
 use crate::model::show;
 
 rule! {
@@ -29,6 +29,7 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
     let mut findings = Vec::new();
     for known in current(facts) {
         let ruleset = &known.ruleset;
+        let led = Bases::new(ruleset);
         for (at, body) in ruleset.rules() {
             let owner = ruleset.table(at.table).family;
             if matches!(owner, Family::Bridge | Family::Netdev | Family::Arp) {
@@ -36,7 +37,7 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
             }
             for op in body.ops.iter().filter(|op| !op.implicit) {
                 if let Some((key, test)) = device(op) {
-                    findings.extend(judge(rule, known, set, at, op, key, test));
+                    findings.extend(judge(rule, known, set, (at, led.of(at.table, at.chain)), op, key, test));
                 }
             }
         }
@@ -58,7 +59,7 @@ fn judge(
     rule: &'static Rule,
     facts: &crate::facts::RulesetFacts,
     set: &EvidenceSet,
-    at: RuleRef,
+    (at, bases): (RuleRef, &[(ChainId, &BaseChain)]),
     op: &Op,
     key: MetaKey,
     test: &Test,
@@ -69,7 +70,6 @@ fn judge(
         true => matches!(hook, Hook::Ingress | Hook::Prerouting | Hook::Input),
         false => hook == Hook::Output,
     };
-    let bases = bases(ruleset, at.table, at.chain);
     // A chain that is also run from a hook where the device is known has its use.
     if bases.is_empty() || !bases.iter().all(|(_, base)| lacks(base.hook)) {
         return None;
@@ -102,7 +102,7 @@ fn judge(
     if holds {
         builder = builder.severity(Severity::Error);
     }
-    for (_, base) in &bases {
+    for (_, base) in bases {
         builder = builder.place(super::common::span_place(base.span, "the hook it is run from"));
     }
     let step = format!(

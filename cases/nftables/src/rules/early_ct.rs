@@ -4,7 +4,7 @@ use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
 use super::common::{about_op, families, run, with_witness};
-use super::hooks::bases;
+use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::NftFacts;
 use crate::model::conntrack::CONNTRACK;
@@ -34,8 +34,12 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
     let mut findings = Vec::new();
     for known in current(facts) {
         let ruleset = &known.ruleset;
+        let led = Bases::new(ruleset);
         for (at, body) in ruleset.rules() {
-            let bases = bases(ruleset, at.table, at.chain);
+            if !body.ops.iter().any(reads_state) {
+                continue;
+            }
+            let bases = led.of(at.table, at.chain);
             let early = |hook, priority| matches!(hook, Hook::Prerouting | Hook::Output) && priority < CONNTRACK;
             if bases.is_empty() || !bases.iter().all(|(_, base)| early(base.hook, base.priority)) {
                 continue;

@@ -13,9 +13,9 @@ use crate::model::ir::{
 use crate::model::load::Flight;
 use crate::model::outcome::{Decider, End};
 use crate::model::packet::{CtState, ETH_IP, Packet};
-use crate::model::packet_json;
 use crate::model::walk::Evaluator;
 use crate::model::witness::draft_for;
+use crate::model::{craft, packet_json, packet_text};
 
 rule! {
     /// A chain that drops what it does not know and accepts no established connections.
@@ -77,10 +77,12 @@ fn by_source_port(ruleset: &Ruleset, table: TableId) -> bool {
 fn opened(ruleset: &Ruleset, table: TableId, chain: ChainId) -> Vec<Packet> {
     let accepts = |op: &Op| matches!(op.kind, OpKind::Verdict(Verdict::Accept));
     let mut replies = Vec::new();
+    let mut tried = 0;
     for (at, body) in ruleset.rules().filter(|(at, _)| at.table == table) {
-        if !body.ops.iter().any(accepts) || replies.len() >= MOST_TRIED {
+        if !body.ops.iter().any(accepts) || tried >= MOST_TRIED {
             continue;
         }
+        tried += 1;
         let Some((draft, way)) = draft_for(ruleset, at).filter(|(_, way)| way.base == chain) else { continue };
         let state = Field::Ct(CtKey::State, None);
         // What only replies can have is no beginning.
@@ -132,7 +134,16 @@ fn turned(packet: &Packet) -> Option<Packet> {
     }
     object.retain(|key, _| ["iif", "oif", "ct", "path", "link"].contains(&key.as_str()));
     object.insert("raw".into(), turned.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into());
-    packet_json::parse(&json.to_string()).ok().map(|(_, packet)| packet)
+    let (_, packet) = packet_json::parse(&json.to_string()).ok()?;
+    // The checksums are those of the request; made anew, they are right.
+    let text = craft::describe(&packet);
+    let words: Vec<&str> = text.split(' ').collect();
+    let wrong = |at: usize| {
+        let starts = |at: usize| words.get(at..at + 2).is_some_and(|two| two[1] == "checksum");
+        starts(at) || (at > 0 && starts(at - 1)) || (at > 1 && starts(at - 2))
+    };
+    let kept: Vec<&str> = (0..words.len()).filter(|at| !wrong(*at)).map(|at| words[at]).collect();
+    packet_text::parse(&kept.join(" ")).ok().or(Some(packet))
 }
 
 fn reply(protocol: u8) -> Option<Packet> {

@@ -1,28 +1,36 @@
 //! Hooks a chain is run from.
 
-use crate::model::ir::{BaseChain, ChainId, Ruleset, TableId};
+use crate::model::ir::{BaseChain, ChainId, Ruleset, Table, TableId};
 use crate::model::nesting::targets;
 
-/// Base chains that lead to a chain, itself included.
-pub(super) fn bases(ruleset: &Ruleset, table: TableId, chain: ChainId) -> Vec<(ChainId, &BaseChain)> {
-    let owner = ruleset.table(table);
-    let mut found = Vec::new();
-    for (at, known) in owner.chains.iter().enumerate() {
+/// For every chain the base chains that lead to it, itself included.
+pub(super) struct Bases<'r>(Vec<Vec<Vec<(ChainId, &'r BaseChain)>>>);
+
+impl<'r> Bases<'r> {
+    /// Follows the jumps of each base chain once.
+    pub(super) fn new(ruleset: &'r Ruleset) -> Self {
+        Self(ruleset.tables.iter().map(of_table).collect())
+    }
+
+    /// Base chains that lead to a chain.
+    pub(super) fn of(&self, table: TableId, chain: ChainId) -> &[(ChainId, &'r BaseChain)] {
+        &self.0[table.0 as usize][chain.0 as usize]
+    }
+}
+
+fn of_table(table: &Table) -> Vec<Vec<(ChainId, &BaseChain)>> {
+    let mut out = vec![Vec::new(); table.chains.len()];
+    for (at, known) in table.chains.iter().enumerate() {
         let Some(base) = &known.base else { continue };
         let root = ChainId(at as u32);
-        let mut reach = vec![root];
-        let mut next = 0;
-        while next < reach.len() {
-            for (to, _) in targets(owner, reach[next]) {
-                if !reach.contains(&to) {
-                    reach.push(to);
-                }
+        let mut seen = vec![false; table.chains.len()];
+        let mut queue = vec![root];
+        while let Some(chain) = queue.pop() {
+            if !std::mem::replace(&mut seen[chain.0 as usize], true) {
+                out[chain.0 as usize].push((root, base));
+                queue.extend(targets(table, chain).into_iter().map(|(to, _)| to));
             }
-            next += 1;
-        }
-        if reach.contains(&chain) {
-            found.push((root, base));
         }
     }
-    found
+    out
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::common::{quote, rule_line, rule_place, run, with_witness};
 use super::insertion::{self, Inserted};
+use super::local;
 use super::loss::{self, Loss, Taken};
 use super::readers;
 use crate::command::trace::summary;
@@ -23,7 +24,9 @@ rule! {
     /// Speaks on: fixtures/inserted-harmless. Silent on: fixtures/story-appended.
     ///
     /// Mechanism: `nf_tables_alloc_handle` counts up for the whole table (net/netfilter/nf_tables_api.c).
-    /// `replace` keeps the handle; a reload from a file numbers everything anew, in order.
+    /// `replace` keeps the handle; a reload from a file numbers everything anew, in order. A chain that is mostly out of
+    /// order is built from its end by a program, as `iptables -I` does: its order is meant, and NFT101 leaves it alone
+    /// unless an older snapshot shows what is new.
     pub INSERTED_AHEAD = "NFT100" "inserted-ahead" of "nftables", Note, since "0.1.0",
     "a rule was put ahead of rules that are older than it",
     check_ahead(NftFacts)
@@ -97,13 +100,21 @@ fn ahead(rule: &'static Rule, set: &EvidenceSet, ruleset: &Ruleset, found: &[&In
     if let Some(old) = first.behind.iter().find(|old| !found.iter().any(|one| one.rule == **old)) {
         builder = builder.place(rule_place(ruleset, *old, "was there before"));
     }
-    builder = builder.because(first.evidence.clone()).because(match all > loss::MOST_INSERTED {
-        false => "No packet drawn from the rules loses a mark, a translation, a log line or a limit by it.".to_owned(),
-        true => format!(
-            "Of the {all} inserted rules the {} youngest were examined: no packet drawn from them loses a mark, a translation, a log line or a limit.",
-            loss::MOST_INSERTED
-        ),
-    });
+    builder = builder.because(first.evidence.clone());
+    if found.iter().any(|one| one.built) {
+        builder = builder.because(
+            "Most of a chain is out of order: a program builds it from its end, as `iptables -I` does, and means the order.",
+        );
+    }
+    let single = found.iter().filter(|one| !one.built).count();
+    if single > loss::MOST_INSERTED {
+        builder =
+            builder.because(format!("Of {all} inserted rules the {} youngest were examined.", loss::MOST_INSERTED));
+    }
+    if single > 0 {
+        builder = builder
+            .because("No packet drawn from the rules examined loses a mark, a translation, a log line or a limit.");
+    }
     for one in found {
         builder = builder.step(one.evidence.clone(), Some(ruleset.rule(one.rule).at.clone()));
     }
@@ -132,6 +143,8 @@ fn finding(
 ) -> Finding {
     let ruleset = &after.ruleset;
     let inserted = taken.inserted;
+    let known = facts.routing_of(set, after.evidence).and_then(|routing| local::known(ruleset, taken, worst, routing));
+    let worst = known.as_ref().unwrap_or(worst);
     let text = show::rule(ruleset, inserted.rule.table, ruleset.rule(inserted.rule));
     let lost = worst.effect.describe();
     let title = format!(

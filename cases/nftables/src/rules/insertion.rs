@@ -22,7 +22,12 @@ pub(super) struct Inserted {
     pub(super) evidence: String,
     /// Its handle, where handles tell the order of creation; `None` where they were given anew since.
     pub(super) created: Option<u64>,
+    /// Most of its chain is out of order: a program builds it from its end, as `iptables -I` does.
+    pub(super) built: bool,
 }
+
+/// Rules out of order, at the least, in a chain that is called built from its end.
+const BUILT: usize = 4;
 
 /// Every newest snapshot with the rules that were inserted into it, in order of creation.
 pub(super) fn all<'f>(facts: &'f NftFacts, set: &EvidenceSet) -> Vec<(&'f RulesetFacts, Vec<Inserted>)> {
@@ -44,6 +49,9 @@ pub(super) fn all<'f>(facts: &'f NftFacts, set: &EvidenceSet) -> Vec<(&'f Rulese
     }
     out
 }
+
+/// Handles named in a sentence; the rest is counted.
+const MOST_SHOWN: usize = 8;
 
 /// One chain of a snapshot.
 struct At<'f> {
@@ -76,7 +84,9 @@ impl At<'_> {
             // What the older snapshot already had was not inserted since.
             found.retain(|at| !known.rules.iter().any(|rule| rule.handle == handles[*at]));
         }
-        Some(found.into_iter().filter_map(|index| self.out_of_order(index, older, set)).collect())
+        let built = older.is_none() && found.len() >= BUILT && found.len() * 2 > self.body.rules.len();
+        let inserted = |index| Some(Inserted { built, ..self.out_of_order(index, older, set)? });
+        Some(found.into_iter().filter_map(inserted).collect())
     }
 
     fn out_of_order(&self, index: usize, older: Option<&RulesetFacts>, set: &EvidenceSet) -> Option<Inserted> {
@@ -85,21 +95,25 @@ impl At<'_> {
         let behind: Vec<usize> = (index + 1..self.body.rules.len()).filter(is_older).collect();
         let shown: Vec<String> =
             behind.iter().filter_map(|at| self.body.rules[*at].handle).map(|handle| handle.to_string()).collect();
+        let more = match shown.len().saturating_sub(MOST_SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         let how = if index == 0 {
             "`nft insert rule` did that, `add` cannot"
         } else {
             "it was inserted, or added at a handle or index"
         };
         let mut evidence = format!(
-            "Handles are given in order of creation: {own} was created after {} and stands before {}; {how}.",
-            shown.join(", "),
+            "Handles are given in order of creation: {own} was created after {}{more} and stands before {}; {how}.",
+            shown[..shown.len().min(MOST_SHOWN)].join(", "),
             if shown.len() == 1 { "it" } else { "them" },
         );
         if let Some(older) = older {
             evidence.push_str(&format!(" The older snapshot {} does not have it.", set.path(older.evidence)));
         }
         let behind = behind.into_iter().map(|at| self.rule(at)).collect();
-        Some(Inserted { rule: self.rule(index), behind, evidence, created: Some(own) })
+        Some(Inserted { rule: self.rule(index), behind, evidence, created: Some(own), built: false })
     }
 
     /// Rules another record of this chain does not hold, ahead of rules it does hold.
@@ -133,7 +147,7 @@ impl At<'_> {
                 set.path(reference.evidence),
                 held.len(),
             );
-            Inserted { rule: self.rule(index), behind, evidence, created: None }
+            Inserted { rule: self.rule(index), behind, evidence, created: None, built: false }
         };
         (0..held.len()).filter(|at| !held[*at]).map(inserted).filter(|found| !found.behind.is_empty()).collect()
     }

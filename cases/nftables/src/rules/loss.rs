@@ -136,10 +136,12 @@ fn rank(effect: &Effect) -> u8 {
 /// What each inserted rule took away.
 ///
 /// A rule is compared with the ruleset without it, without the rules inserted after it, and without the older ones
-/// that take effects away themselves: two rules that hide the same effect are both found.
+/// that take effects away themselves: two rules that hide the same effect are both found. Rules of a chain that is
+/// built from its end are left out: their order is their program's.
 pub(super) fn of_all<'i>(ruleset: &Ruleset, inserted: &'i [Inserted]) -> Vec<Taken<'i>> {
     let mut taken: Vec<Taken<'i>> = Vec::new();
-    for one in &inserted[inserted.len().saturating_sub(MOST_INSERTED)..] {
+    let single: Vec<&Inserted> = inserted.iter().filter(|one| !one.built).collect();
+    for one in single[single.len().saturating_sub(MOST_INSERTED)..].iter().copied() {
         let younger = inserted.iter().filter(|other| other.created.is_none() || other.created > one.created);
         let mut removed: Vec<RuleRef> = younger.map(|other| other.rule).filter(|other| *other != one.rule).collect();
         let then = Stripped::new(ruleset, removed.clone());

@@ -10,6 +10,7 @@ mod flag_set;
 mod hooks;
 mod inserted;
 mod insertion;
+mod local;
 mod loss;
 mod marks;
 mod nat_priority;

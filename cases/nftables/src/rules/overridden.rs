@@ -4,14 +4,14 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 use serde_json::json;
 
 use super::common::{families, rule_place, run, span_place, unconditional, with_witness};
-use super::hooks::bases;
+use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{ChainId, ChainKind, OpKind, RuleRef, Ruleset, TableId, Verdict};
+use crate::model::ir::{ChainId, ChainKind, Hook, OpKind, RuleRef, Ruleset, TableId, Verdict};
 use crate::model::outcome::{Decider, End, Outcome};
 use crate::model::packet::Packet;
 use crate::model::show;
-use crate::model::witness::{draft_for, way_to};
+use crate::model::witness::draft_for;
 
 rule! {
     /// A packet one base chain accepts is dropped by another base chain of the same hook.
@@ -33,19 +33,30 @@ rule! {
 /// Rules tried for each chain: the answer is about the pair of chains, and the first rule shows it.
 const MOST_RULES: usize = 64;
 
+/// Rules tried for each ruleset.
+const MOST_TRIED: usize = 512;
+
 fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for known in current(facts) {
         let ruleset = &known.ruleset;
-        let several = ruleset.chains().filter(|(_, _, chain)| chain.base.is_some()).count() > 1;
+        let led = Bases::new(ruleset);
+        let hooks: Vec<Hook> =
+            ruleset.chains().filter_map(|(_, _, chain)| chain.base.as_ref()).map(|it| it.hook).collect();
+        let several = hooks.iter().enumerate().any(|(at, hook)| hooks[..at].contains(hook));
         if !several {
             continue;
         }
+        let mut tried = 0;
         let mut seen: Vec<((TableId, ChainId), (TableId, ChainId))> = Vec::new();
         for (at, body) in ruleset.rules() {
             let accepts = body.ops.iter().any(|op| matches!(op.kind, OpKind::Verdict(Verdict::Accept)));
             if !accepts || unconditional(&body.ops) || at.index as usize >= MOST_RULES {
                 continue;
+            }
+            tried += 1;
+            if tried > MOST_TRIED {
+                break;
             }
             let Some((packet, own)) = witness(ruleset, at) else { continue };
             // `accept` in a nat chain says that nothing is translated.
@@ -55,9 +66,8 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
             };
             let outcome = run(ruleset, &packet);
             // A later hook has questions of its own; only a chain of the same hook overrides.
-            let same_hook = |(table, chain): (TableId, ChainId)| {
-                bases(ruleset, table, chain).iter().any(|(_, it)| it.hook == base.hook)
-            };
+            let same_hook =
+                |(table, chain): (TableId, ChainId)| led.of(table, chain).iter().any(|(_, it)| it.hook == base.hook);
             let Some(other) = dropper(&outcome)
                 .filter(|other| outcome.hits.contains(&at) && *other != (at.table, own) && same_hook(*other))
             else {
@@ -74,8 +84,8 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
 }
 
 fn witness(ruleset: &Ruleset, at: RuleRef) -> Option<(Packet, ChainId)> {
-    let own = way_to(ruleset, at)?.base;
-    let (draft, _) = draft_for(ruleset, at)?;
+    let (draft, way) = draft_for(ruleset, at)?;
+    let own = way.base;
     let hook = ruleset.chain(at.table, own).base.as_ref()?.hook;
     let packet = families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, hook))?;
     Some((packet, own))

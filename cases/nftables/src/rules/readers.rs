@@ -132,11 +132,17 @@ fn probing(routing: &Routing) -> &'static str {
 }
 
 /// Where replies to the witness go, or the witness itself.
-fn address(loss: &Loss, reply: bool) -> Option<IpAddr> {
+pub(super) fn address(loss: &Loss, reply: bool) -> Option<IpAddr> {
     let flight = Flight::new(&loss.packet);
     let tuple = flight.take_tuple()?;
     let value = if reply { tuple.saddr } else { tuple.daddr };
     Some(if flight.headers.protocol == ETH_IP6 { IpAddr::V6(value.into()) } else { IpAddr::V4((value as u32).into()) })
+}
+
+/// The device of the route to an address, for packets with a mark.
+pub(super) fn device(routing: &Routing, to: IpAddr, mark: u32) -> Option<&str> {
+    let (_, route) = lookup(routing, to, mark)?;
+    route.hops.first()?.dev.as_deref()
 }
 
 /// `fib_rules_lookup` and a longest-prefix match in the table it names, for rules the model covers. A rule with a

@@ -32,6 +32,19 @@ def conflicting(parts, words=""):
     return len(protocols) > 1 or len(families) > 1
 
 
+def header(part):
+    """The header a match reads, or None."""
+    word = part.split()[0]
+    if word in ("tcp", "udp", "th", "icmp", "icmpv6", "sctp", "udplite", "dccp", "esp", "ah") or word.startswith("@th"):
+        return "transport"
+    return "network" if word in ("ip", "ip6") or word.startswith("@nh") else None
+
+
+def merged(parts, match):
+    """Whether nft may turn two `!=` into one comparison of both fields, as nft 1.0.6 wrongly does."""
+    return "!=" in match and any("!=" in part and header(part) and header(part) == header(match) for part in parts)
+
+
 class Rule:
     """One rule. `parts` run before the verdict; `vmap` is (expression, type, named, interval, pairs)."""
 
@@ -172,7 +185,7 @@ class Ruleset:
         self.pool, self.group, self.removed = Pool(rng), group, set()
         self.conntrack = group in ("ct", "nat") or rng.random() < 0.5
         self.groups = {name for name in GROUPS if rng.random() < 0.75} | {group, "l3", "l4"}
-        if group not in (None, "mutate") and rng.random() < 0.7:
+        if group != "mutate" and rng.random() < 0.5:
             self.groups.discard("mutate")
         self.without = set(GROUPS) - self.groups
         self.define_share = rng.choice((0, 0, 0.15))
@@ -181,6 +194,8 @@ class Ruleset:
         self.world = None
         if self.conntrack and (group == "nat" or "nat" in self.groups and rng.random() < 0.4):
             self.world = rng.choice(("forward", "input"))
+            # translation writes the ports conntrack saw over those a rule has written
+            self.groups.discard("mutate")
         self._build()
 
     def _build(self):
@@ -277,12 +292,18 @@ class Ruleset:
         parts, verdict, vmap = [], "", None
         for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
             match = self._match(scope)
+            if merged(parts, match):
+                continue
             if not conflicting(parts, match) or rng.random() < 0.02:
                 parts.append(match)
         if rng.random() < (0.6 if self.group in ("marks", "mutate") else 0.35):
             effect = matches.effects(scope)
+            at = rng.randint(0, len(parts))
+            # nft 1.0.6 merges comparisons of one header and so moves them across a statement between them
+            if {header(part) for part in parts[:at]} & {header(part) for part in parts[at:]} - {None}:
+                at = rng.choice((0, len(parts)))
             if not conflicting(parts, effect):
-                parts.insert(rng.randint(0, len(parts)), effect)
+                parts.insert(at, effect)
         in_nat = chain.name.startswith("n")
         if in_nat and rng.random() < 0.6:
             extra, verdict = self._translation(scope, chain)

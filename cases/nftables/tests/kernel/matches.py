@@ -319,7 +319,6 @@ def effects(scope):
         six = ["ip6 hoplimit set 9", f"ip6 dscp set {rng.choice(DSCP_NAMES)}"]
         forms += [f"tcp dport set {port}", f"udp sport set {port}", "meta priority set 1:2", "tcp window set 1024"]
         forms += {"ip": four, "ip6": six, "inet": four + six}[scope.family] + ["tcp option maxseg size set 512"]
-        forms += ["meta pkttype set broadcast"] if rng.random() < 0.2 else []
     return rng.choice(forms)
 
 

@@ -221,6 +221,7 @@ class Oracle:
                 self._minimise(seed, ruleset, sent[0], [error])
             return
         self.rulesets += 1
+        seen = set()
         for packet in sent:
             found = differences(packet, outcomes[packet.tag], measured)
             if found is None:
@@ -229,7 +230,8 @@ class Oracle:
             self.compared += 1
             if found:
                 self.disagreed += 1
-                if len(self.signatures) < self.options.show:
+                if len(self.signatures) < self.options.show and len(seen) < 3 and tuple(found) not in seen:
+                    seen.add(tuple(found))
                     self._minimise(seed, ruleset, packet, found)
 
     def trial(self, ruleset, packet):

@@ -4,7 +4,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+TCP, UDP, ICMP, ICMPV6, GRE = 6, 17, 1, 58, 47
 SOURCES_4 = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.5", "10.0.1.255", "10.1.0.0", "10.9.0.5", "10.128.0.1"]
 REMOTE_4 = ["172.16.0.1", "172.16.0.2", "172.16.1.1", "172.16.255.255", "203.0.113.7", "100.64.0.1"]
 LOCAL_4 = ["192.168.77.1", "192.168.77.2", "192.168.77.130"]
@@ -131,7 +131,7 @@ def _transport(rng, source, target, six, pool):
     if kind == "wrong":  # the other family's ICMP
         protocol = ICMP if six else ICMPV6
         return protocol, icmp(rng, source, target, protocol)
-    protocol = rng.choice((132, 136, 47, 33, 50, 51, 253, 253))
+    protocol = rng.choice((132, 136, GRE, 33, 50, 51, 253, 253))
     ports = struct.pack("!HH", sport, dport)
     if protocol == 132:  # sctp: an INIT chunk
         return protocol, ports + struct.pack("!IIBBHIIHHI", 0, 0, 1, 0, 20, 1, 1500, 1, 1, 1)
@@ -152,7 +152,7 @@ def _plain_4(rng, tag, path, source, target, pool, fragments):
     # the host reassembles before its input hook: such a fragment meets no chain
     if fragments and path != "input" and rng.random() < 0.15:
         fragment = _fragment_4(rng)
-    elif rng.random() < 0.06:
+    elif protocol != GRE and rng.random() < 0.06:
         data = data[: rng.randrange(0, 20)]
     options = rng.choice((b"\x01\x01\x01\x00", b"\x9e\x04\x00\x00\x01\x01\x01\x01")) if rng.random() < 0.05 else b""
     tos = rng.choice(pool.dscps) << 2 | rng.choice((0, 0, 1, 3))
@@ -165,7 +165,7 @@ def _plain_6(rng, tag, source, target, pool, fragments):
         offset = rng.choice((0x0001, 0x0001, 0x0008, 0x0009, 0x0028))
         data = struct.pack("!BBHI", protocol, 0, offset, 7) + data
         protocol = 44
-    elif rng.random() < 0.06:
+    elif protocol != GRE and rng.random() < 0.06:
         data = data[: rng.randrange(0, 20)]
     if rng.random() < 0.05:
         data = struct.pack("!BBBB4x", protocol, 0, 1, 4) + data

@@ -187,10 +187,7 @@ const BODIES: &[&str] = &[
     "ct direction original",
     "ct zone set 5",
     "ct helper \"ftp\"",
-    "queue",
-    "queue num 1-3 bypass",
     "queue drop",
-    "xt match comment",
 ];
 
 /// Whole files: tables, chains and commands.
@@ -229,13 +226,11 @@ const FILES: &[&str] = &[
     "create table t\ncreate table t\n",
     "add table t\nadd table t\n",
     "delete table t\n",
-    "destroy table t\n",
     "add table t\ndelete table t\n",
     "add table t\ndelete chain t c\n",
     "flush ruleset\n",
     "flush ruleset inet\n",
     "flush chain t c\n",
-    "add table t\nadd chain t c\nflush chain t c\nrename chain t c d\nadd rule t d drop\n",
     "define a = 1\ndefine a = 2\n",
     "define a = 1\nredefine a = 2\n",
     "undefine a\n",
@@ -262,7 +257,47 @@ const FILES: &[&str] = &[
     "table t {\n chain a {\n type filter hook input priority 0\n jump b\n }\n chain b {\n goto c\n }\n chain c {\n jump b\n }\n}\n",
 ];
 
-/// Bodies that nft itself refuses or takes for a reason outside of the text: the kernel's modules, the host's devices.
+/// Statements that only some hooks take: the chain's type and hook, and its rule; chain `n` translates.
+const HOOKED: &[(&str, &str)] = &[
+    ("nat hook prerouting priority 0", "snat ip to 10.0.0.1"),
+    ("nat hook prerouting priority 0", "masquerade"),
+    ("nat hook prerouting priority 0", "redirect"),
+    ("nat hook prerouting priority 0", "dnat ip to 10.0.0.1"),
+    ("nat hook prerouting priority 0", "redirect to :80"),
+    ("nat hook prerouting priority 0", "tcp dport 22 redirect to :80"),
+    ("nat hook prerouting priority 0", "meta l4proto { tcp, udp } redirect to :53"),
+    ("nat hook prerouting priority 0", "ip protocol tcp redirect to :53"),
+    ("nat hook prerouting priority 0", "th dport 22 redirect to :53"),
+    ("nat hook prerouting priority 0", "dnat to 10.0.0.1"),
+    ("nat hook prerouting priority 0", "tcp dport 80 dnat ip to 10.0.0.1:8080"),
+    ("nat hook prerouting priority 0", "tcp dport 80 dnat ip to 10.0.0.1-10.0.0.9"),
+    ("nat hook prerouting priority 0", "tcp sport 80 dnat ip to tcp dport map { 80 : 10.0.0.1 }"),
+    ("nat hook prerouting priority 0", "dnat ip to 10.0.0.1 accept"),
+    ("nat hook postrouting priority 100", "redirect"),
+    ("nat hook postrouting priority 100", "dnat ip to 10.0.0.1"),
+    ("nat hook postrouting priority 100", "snat ip to 10.0.0.1"),
+    ("nat hook postrouting priority 100", "masquerade"),
+    ("nat hook postrouting priority 100", "masquerade to :1024-2048"),
+    ("nat hook postrouting priority 100", "udp dport 1 masquerade to :1024-2048 random"),
+    ("nat hook input priority 100", "snat ip to 10.0.0.1"),
+    ("nat hook output priority -100", "redirect"),
+    ("filter hook postrouting priority 0", "reject"),
+    ("filter hook prerouting priority 0", "tproxy ip to :80"),
+    ("filter hook prerouting priority 0", "tcp dport 80 tproxy ip to :80"),
+    ("filter hook input priority 0", "tcp dport 80 tproxy ip to :80"),
+    ("nat hook prerouting priority -300", "accept"),
+    ("nat hook prerouting priority -200", "accept"),
+    ("nat hook prerouting priority -199", "accept"),
+    ("nat hook forward priority 0", "accept"),
+    ("route hook input priority 0", "accept"),
+    ("route hook output priority 0", "accept"),
+    ("filter hook postrouting priority 0", "jump { reject; }"),
+    ("filter hook input priority 0", "jump n"),
+    ("nat hook prerouting priority 0", "jump n"),
+];
+
+/// Left out is what depends on the kernel's modules (`queue`), on later versions of nft (`destroy`), and the renaming
+/// of a chain made in the same batch, which kernels refuse for no reason of the ruleset.
 fn file(body: &str) -> String {
     format!(
         "define ports = {{ 22, 80 }}\ntable inet t {{\n set s {{\n type ipv4_addr\n }}\n set dyn {{\n type ipv4_addr\n \
@@ -290,6 +325,9 @@ fn nft_refuses_exactly_what_we_refuse() {
     }
     let mut texts: Vec<String> = BODIES.iter().map(|body| file(body)).collect();
     texts.extend(FILES.iter().map(|text| (*text).to_owned()));
+    texts.extend(HOOKED.iter().map(|(hook, rule)| {
+        format!("table inet t {{\n chain n {{\n tcp dport 80 redirect to :81\n }}\n chain c {{\n type {hook}\n {rule}\n }}\n}}\n")
+    }));
     texts.extend([14, 15, 16, 17].map(nested));
     let said = nft::load_all(&texts, Clone::clone, &[]);
     let mut wrong = Vec::new();

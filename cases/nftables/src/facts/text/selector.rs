@@ -182,6 +182,12 @@ impl<'a> Parser<'a> {
             word if EXTHDRS.contains(&word) => {
                 SelectorKind::Exthdr(Cow::Borrowed(word), Some(self.take_name("a header field")?))
             }
+            "arp" if matches!(self.cur.text(), "saddr" | "daddr") && matches!(self.cur.text_at(1), "ip" | "ether") => {
+                let field = format!("{} {}", self.cur.text(), self.cur.text_at(1));
+                self.cur.bump();
+                self.cur.bump();
+                SelectorKind::Payload(Cow::Borrowed(word), Cow::Owned(field))
+            }
             word if PROTOCOLS.contains(&word) => {
                 SelectorKind::Payload(Cow::Borrowed(word), self.take_name("a header field")?)
             }

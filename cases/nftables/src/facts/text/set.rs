@@ -158,7 +158,11 @@ impl<'a> Parser<'a> {
                 self.cur.expect(Tok::Assign, "`=`")?;
                 set.elements = Some(self.set_or_reference()?);
             }
-            "counter" | "limit" | "quota" | "ct" | "last" => set.stmts.push(self.stmt()?),
+            "counter" | "limit" | "quota" | "ct" | "last" => {
+                while matches!(self.cur.text(), "counter" | "limit" | "quota" | "ct" | "last") {
+                    set.stmts.push(self.stmt()?);
+                }
+            }
             "include" => return self.include(),
             "define" | "redefine" | "undefine" => return self.define_statement(),
             _ => return self.cur.fail("expected `type`, `typeof`, `flags`, `elements` or another property of a set"),

@@ -246,7 +246,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A named object, or a map that gives its name.
-    fn object_reference(&mut self) -> Parse<()> {
+    pub(super) fn object_reference(&mut self) -> Parse<()> {
         if self.at_selector() { self.concat(Mode::Left).map(|_| ()) } else { self.cur.word("a name").map(|_| ()) }
     }
 

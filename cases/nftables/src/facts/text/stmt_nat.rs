@@ -136,7 +136,7 @@ impl<'a> Parser<'a> {
                 }
                 "name" => {
                     self.cur.bump();
-                    self.cur.word("a name")?;
+                    self.object_reference()?;
                 }
                 _ => return Ok(StmtKind::Synproxy),
             }

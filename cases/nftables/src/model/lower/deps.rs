@@ -33,8 +33,8 @@ impl Lower<'_, '_> {
     }
 
     fn require_link(&mut self, span: Span) -> Lowered<()> {
-        let has_link = matches!(self.table.family, Family::Bridge | Family::Netdev | Family::Arp);
-        if !self.context.link && !has_link {
+        // Only the bridge family is sure to see Ethernet (src/proto.c `hook_proto_defs`).
+        if !self.context.link && self.table.family != Family::Bridge {
             self.implicit(Field::Meta(MetaKey::Iiftype), 1, span);
         }
         self.context.link = true;
@@ -87,16 +87,16 @@ impl Lower<'_, '_> {
             }
             None => {}
         }
-        // ICMP brings its own network protocol, when nothing has settled one.
+        // ICMP and IGMP bring their own network protocol, when nothing has settled one.
         let own = match number {
-            1 => Some(Proto::Ip),
+            1 | 2 => Some(Proto::Ip),
             58 => Some(Proto::Ip6),
             _ => None,
         };
         if let (Some(network), None) = (own, self.context.network) {
             match self.table.family {
-                Family::Inet => self.require_network(network, span)?,
-                Family::Bridge | Family::Netdev => {
+                Family::Inet | Family::Netdev => self.require_network(network, span)?,
+                Family::Bridge => {
                     self.ether_type(ether_type_of(network), span);
                     self.context.network = Some(network);
                 }
@@ -142,6 +142,11 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
+    /// True when it is settled whether the packet is IPv4 or IPv6.
+    pub(super) fn knows_network(&self) -> bool {
+        matches!(self.table.family, Family::Ip | Family::Ip6) || self.context.network.is_some()
+    }
+
     fn implicit(&mut self, field: Field, value: u128, span: Span) {
         let kind = OpKind::Match(Expr::Load(field), Test::Cmp(Cmp::Eq, Value::One(value)));
         self.ops.push(Op { kind, loc: Loc { span, define: None }, implicit: true });
@@ -164,7 +169,10 @@ impl Lower<'_, '_> {
                     _ => self.context.network,
                 };
             }
-            Field::Meta(MetaKey::Protocol) => self.context.network = network(value).or(self.context.network),
+            // In an inet table `meta protocol` settles nothing: nft 1.0.6 still asks for the nfproto.
+            Field::Meta(MetaKey::Protocol) if self.table.family != Family::Inet => {
+                self.context.network = network(value).or(self.context.network);
+            }
             Field::Meta(MetaKey::L4proto) => self.context.transport = transport.or(self.context.transport),
             Field::Meta(MetaKey::Iiftype) if value == 1 => self.context.link = true,
             Field::Payload(payload) => match payload.name {

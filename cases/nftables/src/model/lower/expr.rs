@@ -5,7 +5,7 @@ use casebook_core::Span;
 use super::{Fail, Lower, Lowered, constant};
 use crate::facts::ast::{BinaryOp, Expr as Ast, Selector, SelectorKind};
 use crate::model::fields;
-use crate::model::ir::{Base, Expr, Field, PayloadField};
+use crate::model::ir::{Base, CtKey, Expr, Field, PayloadField};
 use crate::model::types::Type;
 
 impl<'a> Lower<'_, 'a> {
@@ -20,6 +20,17 @@ impl<'a> Lower<'_, 'a> {
                 let mut parts = Vec::with_capacity(items.len());
                 let mut types = Vec::with_capacity(items.len());
                 for item in items {
+                    // A constant as a part of a key: `ip saddr . 10002`.
+                    if let (Ast::Word(word), _) = item.resolve() {
+                        parts.push(match crate::model::types::integer(&word.text) {
+                            Some(value) => Expr::Const(value),
+                            None => {
+                                Expr::Unknown { what: format!("the constant `{}`", word.text), may_break: false }
+                            }
+                        });
+                        types.push(Type::Any);
+                        continue;
+                    }
                     let (part, mut ty) = self.load(item)?;
                     parts.push(part);
                     types.append(&mut ty);
@@ -138,6 +149,10 @@ impl<'a> Lower<'_, 'a> {
                 None => Ok(self.unknown(format!("meta {key}"), span)),
             },
             SelectorKind::Ct(key, direction) => match fields::ct(key) {
+                // src/ct.c `ct_expr_update_type`.
+                Some((CtKey::Saddr(None) | CtKey::Daddr(None), _)) if !self.knows_network() => {
+                    Err(Fail::Refused(format!("`ct {key}` could be IPv4 or IPv6: write `ct … ip {key}`"), span))
+                }
                 Some((key, ty)) => Ok((Expr::Load(Field::Ct(key, *direction)), ty)),
                 None => Ok(self.unknown(format!("ct {key}"), span)),
             },

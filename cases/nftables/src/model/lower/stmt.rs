@@ -138,7 +138,10 @@ impl<'a> Lower<'_, 'a> {
                 self.same_width(set, &types, right.span())?;
                 Test::Lookup { set, negate }
             }
-            Ast::Concat(items, _) => self.concat_test(items, &types, op, right.span())?,
+            // src/evaluate.c `expr_evaluate_relational`.
+            Ast::Concat(..) => {
+                return Err(Fail::Refused("a concatenation is only looked up in sets: write `{ … }`".into(), right.span()));
+            }
             _ if types.len() != 1 => {
                 let message = format!("one value is compared with a key of {} parts", types.len());
                 return Err(Fail::Refused(message, right.span()));
@@ -161,20 +164,6 @@ impl<'a> Lower<'_, 'a> {
             return Err(Fail::Refused("the set's key has another type than the left side".into(), span));
         }
         Ok(())
-    }
-
-    fn concat_test(&self, items: &[Ast<'a>], types: &[Type], op: RelOp, span: Span) -> Lowered<Test> {
-        if items.len() != types.len() {
-            let message = format!("{} values for a key of {} parts", items.len(), types.len());
-            return Err(Fail::Refused(message, span));
-        }
-        let values = items.iter().zip(types).map(|(item, ty)| constant::single(item, *ty)).collect::<Lowered<_>>()?;
-        let cmp = match op {
-            RelOp::Implicit | RelOp::Eq => Cmp::Eq,
-            RelOp::Ne => Cmp::Ne,
-            _ => return Err(Fail::Refused("a concatenation is only compared with `==` or `!=`".into(), span)),
-        };
-        Ok(Test::Cmp(cmp, Value::Many(values)))
     }
 
     /// A single value, range or prefix.
