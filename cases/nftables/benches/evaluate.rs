@@ -15,7 +15,11 @@ fn ruleset() -> String {
     let mut rules = String::from("ct state established,related accept\nct state invalid drop\niifname lo accept\n");
     rules.push_str("ip saddr @blocked drop\ntcp dport @services accept\n");
     for at in 0..95 {
-        rules.push_str(&format!("ip saddr {{ 10.{at}.0.1, 10.{at}.0.2, 10.{at}.1.0/24 }} tcp dport {{ {}, {} }} accept\n", at + 1, at + 1000));
+        rules.push_str(&format!(
+            "ip saddr {{ 10.{at}.0.1, 10.{at}.0.2, 10.{at}.1.0/24 }} tcp dport {{ {}, {} }} accept\n",
+            at + 1,
+            at + 1000
+        ));
     }
     format!(
         "table inet filter {{\nset blocked {{\ntype ipv4_addr\nflags interval\nelements = {{ 198.51.100.0/24, 203.0.113.0/24 }}\n}}\n\

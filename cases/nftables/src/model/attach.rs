@@ -65,7 +65,9 @@ fn allowed(op: &OpKind, chain: ChainKind, hook: Hook) -> Result<(), &'static str
             NatKind::Snat => (matches!(hook, Postrouting | Input), "`snat` works in postrouting and input only"),
             NatKind::Masquerade => (hook == Postrouting, "`masquerade` works in postrouting only"),
             NatKind::Dnat => (matches!(hook, Prerouting | Output), "`dnat` works in prerouting and output only"),
-            NatKind::Redirect => (matches!(hook, Prerouting | Output), "`redirect` works in prerouting and output only"),
+            NatKind::Redirect => {
+                (matches!(hook, Prerouting | Output), "`redirect` works in prerouting and output only")
+            }
         },
         OpKind::Tproxy(..) => (hook == Prerouting, "`tproxy` works in prerouting only"),
         OpKind::Reject(_) => {

@@ -225,7 +225,16 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         if wide {
             return self.matches_wide(table, expr, test);
         }
-        let value = match self.value(table, expr) {
+        // A plain field is what most operations load.
+        let got = match expr {
+            Expr::Load(field) => match self.flight.load(*field) {
+                Loaded::Known(value) => Got::Known(value),
+                Loaded::Break => return Flow::Break,
+                Loaded::Unknown => Got::Unknown(super::fields::name(*field)),
+            },
+            other => self.value(table, other),
+        };
+        let value = match got {
             Got::Break => return Flow::Break,
             Got::Known(value) => value,
             Got::Unknown(what) => return self.maybe(|| what),
@@ -351,6 +360,22 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         }
     }
 
+    /// What a map gives, when that is one value. Apart from [`Self::value`], which is called for nearly every
+    /// operation and needs no room for a key.
+    #[inline(never)]
+    fn map(&mut self, table: &'r Table, key: &'r Expr, set: SetId) -> Got {
+        let mut parts = [0; MAX_PARTS];
+        match self.key(table, key, &mut parts) {
+            Ok(count) => match self.mapped(table, set, &parts[..count]) {
+                Some(Data::Values(values)) if values.len() == 1 => Got::Known(values[0]),
+                Some(_) => Got::Unknown("what a map gives".into()),
+                None => Got::Break,
+            },
+            Err(Flow::Break) => Got::Break,
+            Err(_) => Got::Unknown("what a map gives".into()),
+        }
+    }
+
     /// Computes an expression of one value.
     fn value(&mut self, table: &'r Table, expr: &'r Expr) -> Got {
         match expr {
@@ -369,18 +394,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 Got::Known(value) => Got::Known(value.checked_shr(*by).unwrap_or(0)),
                 other => other,
             },
-            Expr::Map(key, set) => {
-                let mut parts = [0; MAX_PARTS];
-                match self.key(table, key, &mut parts) {
-                    Ok(count) => match self.mapped(table, *set, &parts[..count]) {
-                        Some(Data::Values(values)) if values.len() == 1 => Got::Known(values[0]),
-                        Some(_) => Got::Unknown("what a map gives".into()),
-                        None => Got::Break,
-                    },
-                    Err(Flow::Break) => Got::Break,
-                    Err(_) => Got::Unknown("what a map gives".into()),
-                }
-            }
+            Expr::Map(key, set) => self.map(table, key, *set),
             Expr::Concat(_) => Got::Unknown("several values".into()),
             Expr::Unknown { what, may_break } => {
                 if *may_break && self.choices.choose(2, || what.clone()) == 1 {

@@ -23,7 +23,8 @@ fn bytes(words: &str) -> Vec<u8> {
 
 /// Keys whose numbers lie in memory as the host writes them.
 fn is_host(source: &str) -> bool {
-    let network = ["protocol", "iifname", "oifname", "src_ip", "dst_ip", "src_ip6", "dst_ip6", "proto_src", "proto_dst"];
+    let network =
+        ["protocol", "iifname", "oifname", "src_ip", "dst_ip", "src_ip6", "dst_ip6", "proto_src", "proto_dst"];
     let key = source.rsplit(' ').next().unwrap_or("");
     !source.starts_with("payload") && !source.starts_with("exthdr") && !network.contains(&key)
 }

@@ -239,11 +239,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 ];
 
 fn file(family: &str, hook: &str, rule: &str) -> String {
-    let sets = if family == "inet" {
-        " set s {\n type ipv4_addr\n }\n map m {\n type ipv4_addr : verdict\n }\n"
-    } else {
-        ""
-    };
+    let sets =
+        if family == "inet" { " set s {\n type ipv4_addr\n }\n map m {\n type ipv4_addr : verdict\n }\n" } else { "" };
     format!("table {family} t {{\n{sets} chain d {{\n }}\n chain c {{\n type {hook}\n {rule}\n }}\n}}\n")
 }
 

@@ -2,8 +2,8 @@
 
 use case_nftables::model::fields::{ct_name, meta_name};
 use case_nftables::model::ir::{
-    Base, Cmp, Condition, CtKey, Direction, Expr, Family, Field, MetaKey, NatKind, OpKind, Rule, SetId, Table, Target, Test,
-    Value, Verdict,
+    Base, Cmp, Condition, CtKey, Direction, Expr, Family, Field, MetaKey, NatKind, OpKind, Rule, SetId, Table, Target,
+    Test, Value, Verdict,
 };
 use case_nftables::model::show;
 

@@ -25,8 +25,17 @@ const MATCHES: &[&str] = &[
     "ip saddr . tcp dport { 10.9.0.5 . 22 }",
     "limit rate 10/second",
 ];
-const ACTS: &[&str] =
-    &["accept", "drop", "return", "jump d", "goto d", "meta mark set 0x20", "ct mark set 1", "counter", "log prefix \"x\""];
+const ACTS: &[&str] = &[
+    "accept",
+    "drop",
+    "return",
+    "jump d",
+    "goto d",
+    "meta mark set 0x20",
+    "ct mark set 1",
+    "counter",
+    "log prefix \"x\"",
+];
 const LINES: &[&str] = &[
     "iif eth0 tcp 10.9.0.5:40000 > 10.0.0.1:22 syn",
     "iif eth0 tcp 10.9.0.5:40000 > 10.0.0.1:85 ack ct established",

@@ -347,10 +347,6 @@ fn nft_refuses_exactly_what_we_refuse() {
             wrong.push(format!("{body}\n    we: {ours}\n    nft: {theirs}"));
         }
     }
-    eprintln!(
-        "validity oracle: {} rulesets compared, {} disagreed, {unknown} undecided",
-        texts.len(),
-        wrong.len()
-    );
+    eprintln!("validity oracle: {} rulesets compared, {} disagreed, {unknown} undecided", texts.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -203,7 +203,11 @@ impl<'a> Lower<'_, 'a> {
         let Some(number) = fields::exthdr(header) else {
             return Ok(self.unknown(format!("exthdr {header}"), span));
         };
+        // Like a reject's, this dependency goes to the front of the rule (src/evaluate.c `expr_evaluate_exthdr`).
+        let before = self.ops.len();
         self.require(fields::Proto::Ip6, span)?;
+        let added = self.ops.len() - before;
+        self.ops.rotate_right(added);
         match field {
             None => Ok((Expr::Load(Field::Exthdr(number, 0, 0)), Type::Boolean)),
             Some(name) => match fields::exthdr_field(header, name) {

@@ -136,6 +136,7 @@ impl<'a> Lower<'_, 'a> {
                 }
                 let set = self.set(value, &types, &[])?;
                 self.same_width(set, &types, right.span())?;
+                self.settle_set(&expr, set, negate);
                 Test::Lookup { set, negate }
             }
             // src/evaluate.c `expr_evaluate_relational`.
@@ -150,6 +151,22 @@ impl<'a> Lower<'_, 'a> {
         };
         self.push(OpKind::Match(expr, test), span, define);
         Ok(())
+    }
+
+    /// A literal set settles the protocol as if its elements were matched one after the other, in order of value: the
+    /// last one nft knows stands (src/evaluate.c `expr_evaluate_relational`, `relational_expr_pctx_update`).
+    fn settle_set(&mut self, expr: &Expr, set: SetId, negate: bool) {
+        let (Expr::Load(field), false) = (expr, negate) else { return };
+        let set = &self.sets[set.0 as usize];
+        if !set.anonymous {
+            return;
+        }
+        let mut values: Vec<u128> =
+            set.elems.iter().filter(|elem| elem.key[0].0 == elem.key[0].1).map(|elem| elem.key[0].0).collect();
+        values.sort_unstable();
+        for value in values {
+            self.settle(*field, value);
+        }
     }
 
     fn same_width(&self, set: SetId, types: &[Type], span: Span) -> Lowered<()> {
