@@ -75,11 +75,11 @@ class Rule:
         text = " ".join(self.parts)
         guard, settled = None, r"(?!)"
         if self.verdict.startswith("reject with tcp"):
-            guard, settled = "meta l4proto tcp", r"\btcp (?!option)[a-z]|(l4proto|protocol|nexthdr) (== )?(tcp|6)\b"
+            guard, settled = "meta l4proto tcp", r"\btcp (?!option)[a-z]|(l4proto|protocol|nexthdr) (== |\{ )?(tcp|6)\b"
         elif inet and self.verdict.startswith("reject with icmp "):
-            guard, settled = "meta nfproto ipv4", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== )?ipv4|protocol (== )?ip\b"
+            guard, settled = "meta nfproto ipv4", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== |\{ )?ipv4|protocol (== |\{ )?ip\b"
         elif inet and self.verdict.startswith("reject with icmpv6 "):
-            guard, settled = "meta nfproto ipv6", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== )?ipv6|protocol (== )?ip6"
+            guard, settled = "meta nfproto ipv6", r"\b(ip|icmp|ip6|icmpv6|frag|hbh|dst) [a-z]|nfproto (== |\{ )?ipv6|protocol (== |\{ )?ip6"
         if guard:
             return ([], [guard]) if re.search(settled, text) else ([guard], [])
         lookup = re.search(r"to (\w+ dport) map \{ (\d+) :", self.verdict)

@@ -24,9 +24,7 @@ impl<'a> Lower<'_, 'a> {
                     if let (Ast::Word(word), _) = item.resolve() {
                         parts.push(match crate::model::types::integer(&word.text) {
                             Some(value) => Expr::Const(value),
-                            None => {
-                                Expr::Unknown { what: format!("the constant `{}`", word.text), may_break: false }
-                            }
+                            None => Expr::Unknown { what: format!("the constant `{}`", word.text), may_break: false },
                         });
                         types.push(Type::Any);
                         continue;

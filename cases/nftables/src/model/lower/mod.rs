@@ -148,7 +148,8 @@ impl<'s, 'a> Lower<'s, 'a> {
         };
         if !fits {
             let family = self.table.family.as_str();
-            let message = format!("a chain of type {} cannot hang on {} of family {family}", spec.kind.text, hook.as_str());
+            let message =
+                format!("a chain of type {} cannot hang on {} of family {family}", spec.kind.text, hook.as_str());
             return Err(Fail::Refused(message, spec.span));
         }
         // A nat chain runs after connection tracking (net/netfilter/nf_tables_api.c `nft_chain_parse_hook`).

@@ -5,7 +5,9 @@ use casebook_core::Span;
 use super::{Fail, Lower, Lowered, constant, set};
 use crate::facts::ast::{Expr as Ast, RelOp, Selector, SelectorKind, Stmt, StmtKind, VerdictKind};
 use crate::model::fields::{self, Proto};
-use crate::model::ir::{Cmp, Condition, Expr, Family, Field, MetaKey, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value};
+use crate::model::ir::{
+    Cmp, Condition, Expr, Family, Field, MetaKey, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value,
+};
 use crate::model::types::Type;
 
 /// Statements after which nothing of the rule runs (`STMT_F_TERMINAL`, src/evaluate.c).
@@ -141,7 +143,10 @@ impl<'a> Lower<'_, 'a> {
             }
             // src/evaluate.c `expr_evaluate_relational`.
             Ast::Concat(..) => {
-                return Err(Fail::Refused("a concatenation is only looked up in sets: write `{ … }`".into(), right.span()));
+                return Err(Fail::Refused(
+                    "a concatenation is only looked up in sets: write `{ … }`".into(),
+                    right.span(),
+                ));
             }
             _ if types.len() != 1 => {
                 let message = format!("one value is compared with a key of {} parts", types.len());
