@@ -1,6 +1,10 @@
 //! Packets per second of the evaluator alone, on one core: `cargo bench -p case-nftables --bench evaluate`.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement reads the clock and prints")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement reads the clock and prints"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
