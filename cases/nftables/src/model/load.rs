@@ -198,6 +198,12 @@ impl<'p> Flight<'p> {
         // Packets of this host keep no input device in postrouting.
         let local = matches!(packet.path, Path::Output | Path::BridgeOutput | Path::ArpOutput);
         let iif = iif.filter(|_| !(local && self.hook == Hook::Postrouting));
+        // An IPv6 sender may have set the device of the packet already (net/ipv6/raw.c, ip6_xmit): what postrouting then
+        // sees as input device depends on the kind of socket.
+        let vague = local && self.hook == Hook::Postrouting && self.headers.protocol == ETH_IP6;
+        if vague && matches!(key, MetaKey::Iif | MetaKey::Iifname | MetaKey::Iiftype | MetaKey::Iifgroup) {
+            return Loaded::Unknown;
+        }
         let number = |value: Option<u32>| Loaded::of(value.map(u128::from));
         match key {
             MetaKey::Length => Loaded::Known((self.bytes.len() - self.headers.network.min(self.bytes.len())) as u128),

@@ -178,11 +178,15 @@ class Scope:
 
 
 class Ruleset:
-    """A random ruleset of one seed, concentrated on `group` if one is given."""
+    """A random ruleset of one seed, concentrated on `group` if one is given.
 
-    def __init__(self, seed, group=None):
+    `merging` allows rules in which nft 1.0.6 merges comparisons and thereby changes what the rule means.
+    """
+
+    def __init__(self, seed, group=None, merging=False):
         rng = self.rng = random.Random(seed)
         self.pool, self.group, self.removed = Pool(rng), group, set()
+        self.merging = merging
         self.conntrack = group in ("ct", "nat") or rng.random() < 0.5
         self.groups = {name for name in GROUPS if rng.random() < 0.75} | {group, "l3", "l4"}
         if group != "mutate" and rng.random() < 0.5:
@@ -292,7 +296,7 @@ class Ruleset:
         parts, verdict, vmap = [], "", None
         for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
             match = self._match(scope)
-            if merged(parts, match):
+            if not self.merging and merged(parts, match):
                 continue
             if not conflicting(parts, match) or rng.random() < 0.02:
                 parts.append(match)
@@ -300,7 +304,8 @@ class Ruleset:
             effect = matches.effects(scope)
             at = rng.randint(0, len(parts))
             # nft 1.0.6 merges comparisons of one header and so moves them across a statement between them
-            if {header(part) for part in parts[:at]} & {header(part) for part in parts[at:]} - {None}:
+            across = {header(part) for part in parts[:at]} & {header(part) for part in parts[at:]} - {None}
+            if across and not self.merging:
                 at = rng.choice((0, len(parts)))
             if not conflicting(parts, effect):
                 parts.insert(at, effect)

@@ -179,7 +179,7 @@ class Oracle:
 
     def prepare(self, seed):
         """The kernel's half of one ruleset: (ruleset, packets, measured), or None when nft takes none of it."""
-        ruleset = generate.Ruleset(seed, self.options.field_group)
+        ruleset = generate.Ruleset(seed, self.options.field_group, self.options.merging)
         refused = []
         # conntrack would remember flows that leave, so only rulesets without it let packets go
         leave = seed % 8 == 0 and not ruleset.conntrack
@@ -369,6 +369,7 @@ def main():
     parser.add_argument("--show", type=int, default=SHOWN, help="different disagreements to minimise")
     parser.add_argument("--jobs", type=int, default=2, help="casebook processes at once")
     parser.add_argument("--require", action="store_true", help="exit 2 where the oracle cannot run")
+    parser.add_argument("--merging", action="store_true", help="allow rules whose comparisons nft 1.0.6 merges")
     parser.add_argument("--validity", action="store_true", help="also list rules that nft refused")
     parser.add_argument("--kernel-only", action="store_true", help="run only the kernel's half")
     options = parser.parse_args()

@@ -47,7 +47,21 @@ def flow(options):
     return packet
 
 
-FLAG_TESTS = {"syn": [0x02, 0x12], "== syn": [0x02], "!= syn": [0x12, 0x10], "! syn": [0x10],
+def message(tag, kind):
+    """An ICMP message of this type."""
+    return Packet(ipv4(tag, *V4, 1, struct.pack("!BBHHH", kind, 0, 0, 1, 1)), "forward", tag)
+
+
+def port_unreachable(tag):
+    """The error of another host about a datagram of a known flow."""
+    inner = ipv4(1, V4[1], "10.0.0.9", 17, struct.pack("!HHHH", 53, 1000, 8, 0))
+    error = struct.pack("!BBHI", 3, 3, 0, 0) + inner
+    error = error[:2] + struct.pack("!H", checksum(error)) + error[4:]
+    flow_line = f"-p udp -s {V4[1]} -d 10.0.0.9 --sport 53 --dport 1000 -t 60 -u SEEN_REPLY -m 3"
+    return Packet(ipv4(tag, *V4, 1, error), "forward", tag, flow_line)
+
+
+FLAG_TESTS = {"{ syn }": [0x02, 0x12], "!= { syn }": [0x12, 0x10], "syn": [0x02, 0x12], "== syn": [0x02], "!= syn": [0x12, 0x10], "! syn": [0x10],
               "{ syn, ack }": [0x02, 0x10], "syn / syn,ack": [0x02], "syn,ack": [0x02, 0x12, 0x10]}
 
 # name, families with conntrack, ruleset, [(packet, final mark or None)]
@@ -108,6 +122,13 @@ CASES = [
      base("tcp dport 80 dnat ip to 172.16.0.2:81", "prerouting", 50, kind="nat", name="n")
      + base("tcp dport 80 meta mark set 1", "prerouting", -110, name="early")
      + base("tcp dport 81 meta mark set mark or 2", "prerouting", -90, name="late"), [(segment(1), 3)]),
+    ("the dependency of an extension header stands first in the rule", (), base("meta mark set 5 frag frag-off != 0"),
+     [(segment(1), 0), (segment6(2), 5)]),
+    ("icmp id implies the type", (), base("icmp id != 7 drop"), [(message(1, 8), None), (message(2, 13), 0)]),
+    ("a related error meets no nat chain", BOTH, base("counter", "postrouting", 100, "drop", kind="nat", name="n")
+     + base("snat ip to 198.51.100.9", "postrouting", 110, kind="nat", name="m"), [(port_unreachable(1), 0), (segment(2), None)]),
+    ("a write breaks on a later fragment", (), base("tcp dport set 99 drop"),
+     [(segment(1, fragment=100), 0), (segment(2), None)]),
     *((f"tcp flags {test}", (), base(f"tcp flags {test} drop"),
        [(segment(n + 1, flags=bits), None if bits in hits else 0) for n, bits in enumerate((0x02, 0x12, 0x10))])
       for test, hits in FLAG_TESTS.items()),
