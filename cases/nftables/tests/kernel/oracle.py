@@ -22,6 +22,8 @@ import kernel as kernels
 from packets import Packet, packets
 
 SHOWN = 10
+# the findings that say that nft will not load the file
+UNLOADABLE = ("NFT110", "NFT113", "NFT114", "NFT115")
 
 
 class Lab:
@@ -325,17 +327,17 @@ class Oracle:
         self.judge(seed, ruleset, sent, measured, *future.result())
 
     def validity(self):
-        """Informative: how many of the rules that nft refused casebook refuses too."""
+        """Informative: how many of the rules that nft refused `casebook check` finds unloadable too."""
         flagged = 0
         for rule, error in self.refused:
-            text = f"table inet t {{\n chain c1 {{ }}\n chain c {{\n  {rule}\n }}\n}}\n"
             with tempfile.NamedTemporaryFile("w", suffix=".nft", encoding="utf-8") as file:
-                file.write(text)
+                file.write(f"table inet t {{\n chain c1 {{\n }}\n chain c {{\n  {rule}\n }}\n}}\n")
                 file.flush()
-                command = [self.options.casebook, "nft", "eval", file.name, "--packets", os.devnull]
-                done = subprocess.run(command, capture_output=True, check=False)
-            flagged += done.returncode != 0
-            print(f"validity: nft refuses, casebook {'too' if done.returncode else 'does not'}: {rule}   [{error}]")
+                command = [self.options.casebook, "check", file.name]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+            flags = any(code in done.stdout for code in UNLOADABLE)
+            flagged += flags
+            print(f"validity: nft refuses, casebook {'too' if flags else 'does not'}: {rule}   [{error}]")
         print(f"validity: nft refused {len(self.refused)} rules, casebook flags {flagged} of them")
 
 

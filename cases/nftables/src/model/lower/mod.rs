@@ -3,6 +3,7 @@
 mod constant;
 mod deps;
 mod expr;
+mod merge;
 mod set;
 mod stmt;
 
@@ -63,6 +64,8 @@ pub(super) struct Lower<'s, 'a> {
     /// The rule being lowered.
     pub(super) ops: Vec<Op>,
     pub(super) context: deps::Context,
+    /// Flag lists without an operator in this rule, which nft can make exact when it joins matches.
+    pub(super) flag_lists: Vec<Span>,
 }
 
 impl<'s, 'a> Lower<'s, 'a> {
@@ -78,6 +81,7 @@ impl<'s, 'a> Lower<'s, 'a> {
             inline: Vec::new(),
             ops: Vec::new(),
             context: deps::Context::default(),
+            flag_lists: Vec::new(),
         }
     }
 
@@ -166,6 +170,7 @@ impl<'s, 'a> Lower<'s, 'a> {
 
     pub(super) fn rule_ast(&mut self, ast: &crate::facts::ast::RuleAst<'a>, placement: super::ir::Placement) -> Rule {
         let outer_ops = std::mem::take(&mut self.ops);
+        let outer_lists = std::mem::take(&mut self.flag_lists);
         let outer_context = std::mem::take(&mut self.context);
         let mut terminal: Option<Span> = None;
         for stmt in &ast.stmts {
@@ -191,6 +196,8 @@ impl<'s, 'a> Lower<'s, 'a> {
                 terminal = Some(stmt.span);
             }
         }
+        self.merge();
+        self.flag_lists = outer_lists;
         let ops = std::mem::replace(&mut self.ops, outer_ops);
         self.context = outer_context;
         let at = match ast.record {

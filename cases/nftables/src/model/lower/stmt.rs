@@ -207,6 +207,9 @@ impl<'a> Lower<'_, 'a> {
                 Err(fail) => return Err(fail),
             };
             let cmp = if op == RelOp::Not { Cmp::Eq } else { Cmp::Ne };
+            if op == RelOp::Implicit {
+                self.flag_lists.push(span);
+            }
             let and = Expr::Bits { base: Box::new(expr), and: bits, xor: 0 };
             self.push(OpKind::Match(and, Test::Cmp(cmp, Value::One(0))), span, define);
             return Ok(());
