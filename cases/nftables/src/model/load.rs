@@ -195,13 +195,11 @@ impl<'p> Flight<'p> {
         // The output device is set once the packet is routed: forward, output, postrouting, egress.
         let routed = !matches!(self.hook, Hook::Ingress | Hook::Prerouting | Hook::Input);
         let oif = packet.oif.as_ref().filter(|_| routed);
-        // Packets of this host keep no input device in postrouting.
         let local = matches!(packet.path, Path::Output | Path::BridgeOutput | Path::ArpOutput);
+        // Packets of this host keep no input device in postrouting.
         let iif = iif.filter(|_| !(local && self.hook == Hook::Postrouting));
-        // An IPv6 sender may have set the device of the packet already (net/ipv6/raw.c, ip6_xmit): what postrouting then
-        // sees as input device depends on the kind of socket.
-        let vague = local && self.hook == Hook::Postrouting && self.headers.protocol == ETH_IP6;
-        if vague && matches!(key, MetaKey::Iif | MetaKey::Iifname | MetaKey::Iiftype | MetaKey::Iifgroup) {
+        // Newer kernels read the type off `skb->dev`, which is the output device by then (6.18; nft_meta.c).
+        if key == MetaKey::Iiftype && self.hook == Hook::Postrouting {
             return Loaded::Unknown;
         }
         let number = |value: Option<u32>| Loaded::of(value.map(u128::from));

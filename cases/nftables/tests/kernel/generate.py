@@ -245,7 +245,8 @@ class Ruleset:
     def _nat_base(self):
         rng = self.rng
         hook = rng.choice(("prerouting", "prerouting", "postrouting", "postrouting", "output", "input"))
-        return "nat", hook, rng.choice((-150, -120, -100, -50, 0, 50, 100, 120)), rng.choice((None, None, "accept", "drop"))
+        priority = rng.choice((-150, -120, -100, -50, 0, 50, 100, 120))
+        return "nat", hook, priority, rng.choice((None, None, "accept", "drop"))
 
     def _match(self, scope):
         rng, weighted = self.rng, []
@@ -387,6 +388,13 @@ class Ruleset:
     def plain(self):
         """The text for the model."""
         return "\n".join(line for line, _ in self._lines(False)) + "\n"
+
+    def alone(self, number):
+        """The text for the model with one rule only."""
+        before, self.removed = self.removed, {rule.number for rule in self.rules} - {number}
+        text = self.plain()
+        self.removed = before
+        return text
 
     def instrumented(self):
         """(text, owner of each line) for the kernel; an owner is a rule number or None."""

@@ -47,7 +47,7 @@ class Lab:
             judge.close()
 
     def settle(self, ruleset, refused, drop=True):
-        """Removes the rules nft refuses; True when the rest is loaded. `refused` collects (rule, error)."""
+        """Removes the rules nft refuses; True when the rest is loaded. `refused` collects (rule, error, text)."""
         for _ in range(20):
             text, owners = ruleset.instrumented()
             try:
@@ -63,7 +63,7 @@ class Lab:
                         bad[owners[place]] = message
                 if not bad:
                     return False
-                refused += [(ruleset.rules[number].plain(), message) for number, message in bad.items()]
+                refused += [(ruleset.rules[number].plain(), message, ruleset.alone(number)) for number, message in bad.items()]
                 ruleset.removed |= set(bad)
         return False
 
@@ -329,13 +329,13 @@ class Oracle:
     def validity(self):
         """Informative: how many of the rules that nft refused `casebook check` finds unloadable too."""
         flagged = 0
-        for rule, error in self.refused:
+        for rule, error, text in self.refused:
             with tempfile.NamedTemporaryFile("w", suffix=".nft", encoding="utf-8") as file:
-                file.write(f"table inet t {{\n chain c1 {{\n }}\n chain c {{\n  {rule}\n }}\n}}\n")
+                file.write(text)
                 file.flush()
                 command = [self.options.casebook, "check", file.name]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
-            flags = any(code in done.stdout for code in UNLOADABLE)
+            flags = any(f"[{code}]" in done.stdout for code in UNLOADABLE)
             flagged += flags
             print(f"validity: nft refuses, casebook {'too' if flags else 'does not'}: {rule}   [{error}]")
         print(f"validity: nft refused {len(self.refused)} rules, casebook flags {flagged} of them")
