@@ -1,11 +1,13 @@
 //! `casebook nft eval`: outcomes in bulk.
 
+use std::collections::HashMap;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 
 use casebook_core::{VerbError, VerbInput};
 use serde_json::{Map, Value, json};
 
-use crate::model::ir::Ruleset;
+use crate::model::ir::{RuleRef, Ruleset};
 use crate::model::outcome::{Decider, Effect, Outcome};
 use crate::model::packet_json;
 use crate::model::walk::Evaluator;
@@ -21,6 +23,8 @@ Examples:
 
 pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
     let (_, facts) = super::ruleset(input)?;
+    // The process ends with the command: taking a large ruleset apart rule by rule would only delay it.
+    let facts = ManuallyDrop::new(facts);
     let item = input.file("packets").and_then(|id| input.evidence.get(id));
     let item = item.ok_or_else(|| VerbError::usage("no packets were given"))?;
     let mut evaluator = Evaluator::new(&facts.ruleset);
@@ -51,29 +55,24 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     Ok(if wrong > 0 { 2 } else { 0 })
 }
 
-/// Keys of rules, made once.
-pub(crate) struct Names {
-    rules: Vec<Vec<Vec<String>>>,
+/// Keys of rules, each made once.
+pub(crate) struct Names<'r> {
+    ruleset: &'r Ruleset,
+    known: HashMap<RuleRef, String>,
 }
 
-impl Names {
-    pub(crate) fn new(ruleset: &Ruleset) -> Self {
-        let mut rules: Vec<Vec<Vec<String>>> =
-            ruleset.tables.iter().map(|table| table.chains.iter().map(|_| Vec::new()).collect()).collect();
-        for (reference, _) in ruleset.rules() {
-            let key = ruleset.rule_key(reference);
-            rules[reference.table.0 as usize][reference.chain.0 as usize].push(key);
-        }
-        Self { rules }
+impl<'r> Names<'r> {
+    pub(crate) fn new(ruleset: &'r Ruleset) -> Self {
+        Self { ruleset, known: HashMap::new() }
     }
 
-    fn key(&self, rule: crate::model::ir::RuleRef) -> &str {
-        &self.rules[rule.table.0 as usize][rule.chain.0 as usize][rule.index as usize]
+    fn key(&mut self, rule: RuleRef) -> &str {
+        self.known.entry(rule).or_insert_with(|| self.ruleset.rule_key(rule))
     }
 }
 
 /// An outcome as the post documents it.
-pub(crate) fn to_json(ruleset: &Ruleset, names: &mut Names, id: Value, outcome: &Outcome) -> Value {
+pub(crate) fn to_json(ruleset: &Ruleset, names: &mut Names<'_>, id: Value, outcome: &Outcome) -> Value {
     let mut map = Map::new();
     map.insert("id".into(), id);
     map.insert("verdict".into(), outcome.end.as_str().into());
@@ -109,7 +108,7 @@ pub(crate) fn to_json(ruleset: &Ruleset, names: &mut Names, id: Value, outcome: 
     if !effects.is_empty() {
         map.insert("effects".into(), json!(effects));
     }
-    map.insert("hits".into(), outcome.hits.iter().map(|rule| names.key(*rule)).collect::<Vec<_>>().into());
+    map.insert("hits".into(), outcome.hits.iter().map(|rule| Value::from(names.key(*rule))).collect::<Vec<_>>().into());
     if !outcome.depends.is_empty() {
         map.insert("depends".into(), json!(outcome.depends));
     }

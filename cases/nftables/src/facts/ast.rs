@@ -211,18 +211,7 @@ pub enum StmtKind<'a> {
     /// `reject [with …]`.
     Reject(Option<String>),
     /// `snat to …`, `dnat to …`, `masquerade`, `redirect`.
-    Nat {
-        /// Which.
-        kind: NatKind,
-        /// `ip`/`ip6` in `dnat ip to`.
-        family: Option<Word<'a>>,
-        /// The address, a range, or a map.
-        addr: Option<Expr<'a>>,
-        /// The port or a range.
-        port: Option<Expr<'a>>,
-        /// `random`, `fully-random`, `persistent`, `prefix` …
-        flags: Vec<String>,
-    },
+    Nat(Box<NatAst<'a>>),
     /// `tproxy [ip|ip6] to addr:port`.
     Tproxy(Option<Expr<'a>>, Option<Expr<'a>>),
     /// `notrack`.
@@ -238,18 +227,7 @@ pub enum StmtKind<'a> {
     /// `flow add @f`.
     Flow(Word<'a>),
     /// `add @s { key … }`, `update`, `delete`; map data if it is a map.
-    SetUpdate {
-        /// `add`, `update` or `delete`.
-        op: SetOp,
-        /// The set.
-        set: Word<'a>,
-        /// What is put in.
-        key: Expr<'a>,
-        /// Map data.
-        data: Option<Expr<'a>>,
-        /// Statements of the element, run at once.
-        stmts: Vec<Stmt<'a>>,
-    },
+    SetUpdate(Box<SetUpdateAst<'a>>),
     /// `meter name { key stmt }`: an anonymous dynamic set with statements.
     Meter(Option<Word<'a>>, Expr<'a>, Vec<Stmt<'a>>),
     /// `ct helper set "ftp"`, `ct timeout set`, `ct expectation set`: key and object.
@@ -265,6 +243,36 @@ pub enum StmtKind<'a> {
         /// True when it can end the rule with a verdict.
         may_end: bool,
     },
+}
+
+/// An address translation as written. Apart from [`StmtKind`], whose other kinds are much smaller.
+#[derive(Clone, Debug)]
+pub struct NatAst<'a> {
+    /// Which.
+    pub kind: NatKind,
+    /// `ip`/`ip6` in `dnat ip to`.
+    pub family: Option<Word<'a>>,
+    /// The address, a range, or a map.
+    pub addr: Option<Expr<'a>>,
+    /// The port or a range.
+    pub port: Option<Expr<'a>>,
+    /// `random`, `fully-random`, `persistent`, `prefix` …
+    pub flags: Vec<String>,
+}
+
+/// A change to a set from a rule. Apart from [`StmtKind`], whose other kinds are much smaller.
+#[derive(Clone, Debug)]
+pub struct SetUpdateAst<'a> {
+    /// `add`, `update` or `delete`.
+    pub op: SetOp,
+    /// The set.
+    pub set: Word<'a>,
+    /// What is put in.
+    pub key: Expr<'a>,
+    /// Map data.
+    pub data: Option<Expr<'a>>,
+    /// Statements of the element, run at once.
+    pub stmts: Vec<Stmt<'a>>,
 }
 
 /// Which address translation.

@@ -186,7 +186,7 @@ pub fn ruleset(set: &EvidenceSet, item: &Evidence) -> RulesetFacts {
     let Parsed { commands, errors, unmodelled, version } = parsed;
     let reload_duplicates = if json { 0 } else { duplicates(&commands) };
     let state = State::after(commands);
-    let ruleset = lower(&state, &errors, unmodelled);
+    let ruleset = lower(state, &errors, unmodelled);
     let has_handles = ruleset.rules().any(|(_, rule)| rule.handle.is_some());
     let form = match (json, has_handles) {
         (true, _) => Form::Json,

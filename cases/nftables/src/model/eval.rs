@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::guard::{Guarded, Program};
 use super::ir::{
     ChainId, Cmp, Data, Expr, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value, Verdict,
 };
@@ -93,6 +94,7 @@ pub(super) struct Machine<'r, 'p, 'c, W> {
     pub(super) ruleset: &'r Ruleset,
     pub(super) flight: Flight<'p>,
     pub(super) choices: &'c mut Choices,
+    pub(super) program: &'c mut Program<'r>,
     pub(super) watch: W,
     pub(super) effects: Vec<(RuleRef, Effect)>,
     pub(super) hits: Vec<RuleRef>,
@@ -113,15 +115,28 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         let (mut chain, mut at) = (base, 0u32);
         loop {
             let rules = &table.chains[chain.0 as usize].rules;
+            let guards = if W::SEES { None } else { self.program.enter(table_id, chain) };
             let mut next = None;
-            while let Some(rule) = rules.get(at as usize) {
+            loop {
+                let mut passed = 0;
+                if let Some(guards) = &guards {
+                    let begin = at;
+                    let found = guards.next(at as usize, &self.flight, &mut self.program.slots);
+                    let (index, said) = found.unwrap_or((rules.len(), Guarded::Undecided));
+                    at = index as u32;
+                    self.steps += at - begin;
+                    if let Guarded::Holds(tests) = said {
+                        passed = tests;
+                    }
+                }
+                let Some(rule) = rules.get(at as usize) else { break };
                 let reference = RuleRef { table: table_id, chain, index: at };
                 at += 1;
                 self.steps += 1;
                 if self.steps > MAX_STEPS {
                     return ChainEnd::Loop;
                 }
-                match self.rule(table, rule, reference) {
+                match self.rule(table, rule, reference, passed) {
                     Flow::Next | Flow::Break | Flow::Verdict(Verdict::Continue) => {}
                     Flow::Accept | Flow::Verdict(Verdict::Accept) => return ChainEnd::Accept(reference),
                     Flow::Verdict(Verdict::Drop) => return ChainEnd::Final(End::Drop, reference),
@@ -165,9 +180,10 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         }
     }
 
+    /// Runs a rule from operation `passed` on; those before are known to hold.
     #[inline]
-    fn rule(&mut self, table: &'r Table, rule: &'r Rule, reference: RuleRef) -> Flow {
-        for (index, op) in rule.ops.iter().enumerate() {
+    fn rule(&mut self, table: &'r Table, rule: &'r Rule, reference: RuleRef, passed: usize) -> Flow {
+        for (index, op) in rule.ops.iter().enumerate().skip(passed) {
             let flow = self.op(table, &op.kind, reference);
             match flow {
                 Flow::Next => {}
@@ -390,8 +406,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 other => other,
             },
             Expr::Shift { base, left, by } => match self.value(table, base) {
-                Got::Known(value) if *left => Got::Known(value.checked_shl(*by).unwrap_or(0) & 0xffff_ffff),
-                Got::Known(value) => Got::Known(value.checked_shr(*by).unwrap_or(0)),
+                Got::Known(value) => Got::Known(shift(value, *left, *by)),
                 other => other,
             },
             Expr::Map(key, set) => self.map(table, key, *set),
@@ -433,6 +448,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     }
 
     fn act(&mut self, table: &'r Table, op: &'r OpKind, rule: RuleRef) -> Flow {
+        self.program.slots.forget();
         match self.effect(table, op, rule) {
             Acted::Next => Flow::Next,
             Acted::Break => Flow::Break,
@@ -466,6 +482,11 @@ impl Flow {
             Flow::Next | Flow::Break => Verdict::Continue,
         }
     }
+}
+
+/// Shifts a number; the result keeps 32 bits, as registers do.
+pub(super) fn shift(value: u128, left: bool, by: u32) -> u128 {
+    if left { value.checked_shl(by).unwrap_or(0) & 0xffff_ffff } else { value.checked_shr(by).unwrap_or(0) }
 }
 
 /// Compares numbers.

@@ -247,7 +247,7 @@ pub enum Target {
 }
 
 /// An expression: a value of the packet, a constant, or what is computed from them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expr {
     /// A field.
     Load(Field),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::conntrack::{first_packet, is_active};
 use super::eval::{ChainEnd, Choices, Machine};
+use super::guard::Program;
 use super::ir::{ChainId, Family, Hook, Policy, Ruleset, TableId};
 use super::load::{Ct, Flight};
 use super::outcome::{Decider, End, Outcome};
@@ -28,6 +29,7 @@ pub struct Evaluator<'r> {
     plans: HashMap<PlanKey, Rc<Vec<HookPlan>>>,
     last: Option<(PlanKey, Rc<Vec<HookPlan>>)>,
     choices: Choices,
+    program: Program<'r>,
     /// Rules run so far.
     steps: u64,
 }
@@ -41,6 +43,7 @@ impl<'r> Evaluator<'r> {
             plans: HashMap::new(),
             last: None,
             choices: Choices::default(),
+            program: Program::new(ruleset),
             steps: 0,
         }
     }
@@ -136,6 +139,7 @@ impl<'r> Evaluator<'r> {
             ruleset: self.ruleset,
             flight,
             choices: &mut self.choices,
+            program: &mut self.program,
             watch,
             effects: Vec::new(),
             hits: Vec::new(),
@@ -241,6 +245,7 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
     }
 
     fn entry(&mut self, priority: i32, entry: &Entry) -> Step {
+        self.program.slots.forget();
         match entry {
             Entry::Chain(table, chain) => {
                 self.watch.event(|| Event::Base { table: *table, chain: *chain, priority, nat: false });

@@ -74,6 +74,10 @@ class Unavailable(Exception):
     """This machine cannot run the oracle: not root, no TUN, no nft."""
 
 
+class Unlistable(Exception):
+    """nft loaded the ruleset and cannot list it: 1.0.6 aborts on some, so what the kernel counted cannot be read."""
+
+
 class Rejected(Exception):
     """nft refused a ruleset."""
 
@@ -266,7 +270,7 @@ class Kernel:
         """Reads the sets and the order of the commented rules."""
         done = self._nft("-j", "list", "ruleset")
         if done.returncode != 0:
-            raise OSError(f"nft list ruleset: {done.stderr.strip()}")
+            raise Unlistable(f"nft list ruleset: {done.stderr.strip()}")
         measured = Measured()
         positions = {}
         for item in json.loads(done.stdout)["nftables"]:

@@ -199,7 +199,12 @@ class Oracle:
             sent = [packet for packet in sent if packet.tag not in gone]
         judge = self.lab.judge(families)
         judge.drain()
-        measured = judge.measure_loaded(sent, [packet.flow for packet in sent if packet.flow])
+        try:
+            measured = judge.measure_loaded(sent, [packet.flow for packet in sent if packet.flow])
+        except kernels.Unlistable as error:
+            print(f"seed {seed}: not compared: {error}", flush=True)
+            self.skipped += 1
+            return None
         if leave:
             self._check_exits(judge, sent, measured)
         self.rules += len(ruleset.alive())
@@ -245,7 +250,7 @@ class Oracle:
         judge = self.lab.judge(families)
         try:
             measured = judge.measure(ruleset.instrumented()[0], [copy], flows)
-        except kernels.Rejected:
+        except (kernels.Rejected, kernels.Unlistable):
             return None, None, copy
         outcomes, error = evaluate(self.options.casebook, ruleset.plain(), [packet_line(copy, judge.index)])
         if error:

@@ -24,6 +24,11 @@ const MATCHES: &[&str] = &[
     "tcp flags & (syn|ack) == syn",
     "ip saddr . tcp dport { 10.9.0.5 . 22 }",
     "limit rate 10/second",
+    "iif \"eth0\"",
+    "meta mark & 0x30 != 0x20",
+    "ct mark 1",
+    "meta length < 64",
+    "meta l4proto != 6",
 ];
 const ACTS: &[&str] = &[
     "accept",
@@ -142,11 +147,11 @@ proptest! {
         let (_, facts) = read(&file(policy, &rules));
         prop_assert!(facts.ruleset.problems.is_empty(), "{:?}", facts.ruleset.problems);
         let mut evaluator = Evaluator::new(&facts.ruleset);
-        for packet in packets() {
-            let first = evaluator.run(&packet);
-            prop_assert_eq!(&first, &evaluator.run(&packet));
-            prop_assert_eq!(&first, &evaluator.trace(&packet).0);
-            prop_assert_eq!(&first, &Evaluator::new(&facts.ruleset).run(&packet));
+        // Chains that are run often are run another way; rounds enough for all of them.
+        for packet in packets().iter().cycle().take(24) {
+            let first = evaluator.run(packet);
+            prop_assert_eq!(&first, &evaluator.trace(packet).0);
+            prop_assert_eq!(&first, &Evaluator::new(&facts.ruleset).run(packet));
         }
     }
 

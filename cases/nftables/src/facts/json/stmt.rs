@@ -3,7 +3,7 @@
 use casebook_formats::json::{Kind, Member, Node};
 
 use super::{MAX_NESTING, Reader};
-use crate::facts::ast::{Expr, NatKind, RelOp, Selector, SelectorKind, SetOp, Stmt, StmtKind};
+use crate::facts::ast::{Expr, NatAst, NatKind, RelOp, Selector, SelectorKind, SetOp, SetUpdateAst, Stmt, StmtKind};
 
 impl<'a> Reader<'a> {
     /// The statements of an array, or of a single object.
@@ -239,13 +239,13 @@ impl<'a> Reader<'a> {
             "concat" => "addr . port".to_owned(),
             _ => flag.text.into_owned(),
         });
-        StmtKind::Nat {
+        StmtKind::Nat(Box::new(NatAst {
             kind,
             family: self.word_of(value, "family"),
             addr: self.optional_expr(value, "addr"),
             port: self.optional_expr(value, "port"),
             flags: flags.collect(),
-        }
+        }))
     }
 
     /// `fwd to DEV`, `fwd ip to ADDR device DEV`: the device comes second only when there is an address.
@@ -294,7 +294,8 @@ impl<'a> Reader<'a> {
         if let Some(more) = value.get("stmt") {
             stmts.extend(self.stmts(more));
         }
-        Some(StmtKind::SetUpdate { op, set, key: elem.key, data: self.optional_expr(value, "data"), stmts })
+        let data = self.optional_expr(value, "data");
+        Some(StmtKind::SetUpdate(Box::new(SetUpdateAst { op, set, key: elem.key, data, stmts })))
     }
 
     /// `"@name"`.

@@ -121,6 +121,7 @@ impl<'a> Cursor<'a> {
         self.peek_at(0)
     }
 
+    #[inline]
     pub(super) fn peek_at(&self, ahead: usize) -> Token {
         let frame = self.frame();
         let last = frame.tokens.len() - 1;
@@ -162,6 +163,7 @@ impl<'a> Cursor<'a> {
         self.text_at(0)
     }
 
+    #[inline]
     pub(super) fn text_at(&self, ahead: usize) -> &'a str {
         let token = self.peek_at(ahead);
         self.frame().text.get(token.start as usize..token.end as usize).unwrap_or("")

@@ -93,6 +93,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `a-b`, `a/len`, or a plain operand.
+    #[inline]
     fn range(&mut self, mode: Mode) -> Parse<Expr<'a>> {
         let low = self.binary(0, mode)?;
         if self.cur.tok() == Tok::Dash {
@@ -133,6 +134,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
+    #[inline]
     fn binary_operator(&self) -> Option<(BinaryOp, u8)> {
         match self.cur.tok() {
             Tok::Pipe => Some((BinaryOp::Or, 1)),
@@ -152,6 +154,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline]
     fn primary(&mut self, mode: Mode) -> Parse<Expr<'a>> {
         if self.depth >= MAX_DEPTH {
             return self.cur.fail(format!("nested over {MAX_DEPTH} deep"));

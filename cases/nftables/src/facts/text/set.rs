@@ -27,6 +27,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.cur.expect(Tok::Close, "`,` or `}`")?;
+        elems.shrink_to_fit();
         Ok(Expr::Set(elems, start.to(self.cur.last())))
     }
 

@@ -6,7 +6,9 @@ use super::command::Parser;
 use super::cursor::Parse;
 use super::expr::Mode;
 use super::lexer::Tok;
-use crate::facts::ast::{BinaryOp, Expr, NatKind, RelOp, RuleAst, Selector, SelectorKind, SetOp, Stmt, StmtKind, Word};
+use crate::facts::ast::{
+    BinaryOp, Expr, NatKind, RelOp, RuleAst, Selector, SelectorKind, SetOp, SetUpdateAst, Stmt, StmtKind, Word,
+};
 
 impl<'a> Parser<'a> {
     /// A rule: statements up to the separator.
@@ -27,6 +29,7 @@ impl<'a> Parser<'a> {
         if rule.stmts.is_empty() {
             return self.cur.fail("expected a statement");
         }
+        rule.stmts.shrink_to_fit();
         rule.handle = self.cur.peek().handle();
         Ok(rule)
     }
@@ -330,7 +333,8 @@ impl<'a> Parser<'a> {
         self.cur.expect(Tok::At, "`@`")?;
         let set = self.cur.word("the name of a set")?;
         let elem = self.update_element()?;
-        Ok(StmtKind::SetUpdate { op, set, key: elem.key, data: elem.data, stmts: elem.stmts })
+        let update = SetUpdateAst { op, set, key: elem.key, data: elem.data, stmts: elem.stmts };
+        Ok(StmtKind::SetUpdate(Box::new(update)))
     }
 
     /// `set add ip saddr @s`, the form of nft before 0.9.
@@ -349,7 +353,7 @@ impl<'a> Parser<'a> {
         }
         self.cur.expect(Tok::At, "`@`")?;
         let set = self.cur.word("the name of a set")?;
-        Ok(StmtKind::SetUpdate { op, set, key, data, stmts })
+        Ok(StmtKind::SetUpdate(Box::new(SetUpdateAst { op, set, key, data, stmts })))
     }
 
     fn set_op(&mut self) -> Parse<SetOp> {

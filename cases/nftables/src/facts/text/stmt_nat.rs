@@ -6,7 +6,7 @@ use super::command::Parser;
 use super::cursor::Parse;
 use super::expr::Mode;
 use super::lexer::Tok;
-use crate::facts::ast::{Expr, NatKind, StmtKind};
+use crate::facts::ast::{Expr, NatAst, NatKind, StmtKind};
 
 impl<'a> Parser<'a> {
     /// `dnat [ip|ip6] [prefix|interval|addr . port] to ADDR[:PORT] [flags]`, `masquerade [to :PORT]`,
@@ -60,7 +60,7 @@ impl<'a> Parser<'a> {
             self.cur.bump();
             self.cur.eat(Tok::Comma);
         }
-        Ok(StmtKind::Nat { kind, family, addr, port, flags })
+        Ok(StmtKind::Nat(Box::new(NatAst { kind, family, addr, port, flags })))
     }
 
     fn at_nat_end(&self) -> bool {

@@ -7,7 +7,7 @@ mod merge;
 mod set;
 mod stmt;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use casebook_core::{At, Span, Unmodelled};
 
@@ -30,8 +30,9 @@ pub(super) enum Fail {
 
 pub(super) type Lowered<T> = Result<T, Fail>;
 
-/// Lowers a state. Syntax errors of the front end become problems beside the lowering's own.
-pub fn lower(state: &State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodelled>) -> Ruleset {
+/// Lowers a state. Syntax errors of the front end become problems beside the lowering's own. A rule's syntax is
+/// given up once it is lowered, so that a long ruleset is not held twice.
+pub fn lower(state: State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodelled>) -> Ruleset {
     let mut out = Ruleset { unmodelled, ..Ruleset::default() };
     let syntax = |error: &SyntaxError| Problem {
         message: error.message.clone(),
@@ -40,9 +41,11 @@ pub fn lower(state: &State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodell
         kind: ProblemKind::Syntax,
     };
     out.problems.extend(errors.iter().map(syntax));
-    out.problems.extend(state.problems.iter().cloned());
-    for table in &state.tables {
-        let lowered = Lower::new(table, &mut out).table();
+    out.problems.extend(state.problems);
+    for mut table in state.tables {
+        let updated = set::updated_sets(&table);
+        let rules = table.chains.iter_mut().map(|chain| std::mem::take(&mut chain.rules)).collect();
+        let lowered = Lower::new(&table, &mut out).table(&updated, rules);
         out.tables.push(lowered);
     }
     super::nesting::check(&mut out);
@@ -85,9 +88,11 @@ impl<'s, 'a> Lower<'s, 'a> {
         }
     }
 
-    fn table(mut self) -> Table {
-        self.declare_sets();
-        let mut chains: Vec<Chain> = self.table.chains.iter().map(|chain| self.chain(chain)).collect();
+    fn table(mut self, updated: &HashSet<String>, rules: Vec<VecDeque<RuleState<'a>>>) -> Table {
+        self.declare_sets(updated);
+        let table = self.table;
+        let mut chains: Vec<Chain> =
+            table.chains.iter().zip(rules).map(|(chain, rules)| self.chain(chain, rules)).collect();
         chains.append(&mut self.inline);
         for set in &mut self.sets {
             set.reindex();
@@ -103,7 +108,7 @@ impl<'s, 'a> Lower<'s, 'a> {
         }
     }
 
-    fn chain(&mut self, chain: &ChainState<'a>) -> Chain {
+    fn chain(&mut self, chain: &ChainState<'a>, rules: VecDeque<RuleState<'a>>) -> Chain {
         let base = chain.hook.as_ref().and_then(|hook| match self.base(hook, chain.policy.as_ref()) {
             Ok(base) => Some(base),
             Err(fail) => {
@@ -114,7 +119,7 @@ impl<'s, 'a> Lower<'s, 'a> {
         Chain {
             name: chain.name.clone(),
             base,
-            rules: chain.rules.iter().map(|rule| self.rule(rule)).collect(),
+            rules: rules.into_iter().map(|rule| self.rule_ast(&rule.ast, rule.placement)).collect(),
             registered: chain.registered,
             at: At::Text(chain.span),
             handle: chain.handle,
@@ -164,12 +169,9 @@ impl<'s, 'a> Lower<'s, 'a> {
         Ok(BaseChain { kind, hook, priority, policy, devices, span: spec.span })
     }
 
-    fn rule(&mut self, rule: &RuleState<'a>) -> Rule {
-        self.rule_ast(&rule.ast, rule.placement)
-    }
-
     pub(super) fn rule_ast(&mut self, ast: &crate::facts::ast::RuleAst<'a>, placement: super::ir::Placement) -> Rule {
-        let outer_ops = std::mem::take(&mut self.ops);
+        // Most statements are one operation and the dependency before it.
+        let outer_ops = std::mem::replace(&mut self.ops, Vec::with_capacity(2 * ast.stmts.len()));
         let outer_lists = std::mem::take(&mut self.flag_lists);
         let outer_context = std::mem::take(&mut self.context);
         let mut terminal: Option<Span> = None;
@@ -198,7 +200,8 @@ impl<'s, 'a> Lower<'s, 'a> {
         }
         self.merge();
         self.flag_lists = outer_lists;
-        let ops = std::mem::replace(&mut self.ops, outer_ops);
+        let mut ops = std::mem::replace(&mut self.ops, outer_ops);
+        ops.shrink_to_fit();
         self.context = outer_context;
         let at = match ast.record {
             Some(index) => {

@@ -13,9 +13,8 @@ use crate::model::types::Type;
 
 impl<'s, 'a> Lower<'s, 'a> {
     /// Declares all named sets: types first, so that rules and elements can refer to any of them.
-    pub(super) fn declare_sets(&mut self) {
+    pub(super) fn declare_sets(&mut self, updated: &HashSet<String>) {
         let table = self.table;
-        let updated = updated_sets(table);
         for (at, state) in table.sets.iter().enumerate() {
             self.set_ids.insert(state.name.as_str(), SetId(at as u32));
             let key = self.type_spec(state.ast.key.as_ref());
@@ -294,7 +293,7 @@ pub(super) fn conditions(stmts: &[crate::facts::ast::Stmt<'_>]) -> Vec<String> {
 }
 
 /// Names of the sets rules add to or delete from.
-fn updated_sets<'s>(table: &'s crate::model::apply::TableState<'_>) -> HashSet<&'s str> {
+pub(super) fn updated_sets(table: &crate::model::apply::TableState<'_>) -> HashSet<String> {
     let mut out = HashSet::new();
     let rules = table.chains.iter().flat_map(|chain| &chain.rules);
     // Anonymous chains (`jump { add @s { … } }`) hold rules too.
@@ -302,8 +301,8 @@ fn updated_sets<'s>(table: &'s crate::model::apply::TableState<'_>) -> HashSet<&
     while let Some(rule) = open.pop() {
         for stmt in &rule.stmts {
             match &stmt.kind {
-                StmtKind::SetUpdate { set, .. } => {
-                    out.insert(set.text.as_ref());
+                StmtKind::SetUpdate(update) => {
+                    out.insert(update.set.text.to_string());
                 }
                 StmtKind::Verdict(verdict) => {
                     if let VerdictKind::Inline(_, rules) = &verdict.kind {

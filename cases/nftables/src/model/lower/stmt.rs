@@ -3,7 +3,9 @@
 use casebook_core::Span;
 
 use super::{Fail, Lower, Lowered, constant, set};
-use crate::facts::ast::{Expr as Ast, RelOp, Selector, SelectorKind, Stmt, StmtKind, VerdictKind};
+use crate::facts::ast::{
+    Expr as Ast, NatAst, RelOp, Selector, SelectorKind, SetUpdateAst, Stmt, StmtKind, VerdictKind,
+};
 use crate::model::fields::{self, Proto};
 use crate::model::ir::{
     Cmp, Condition, Expr, Family, Field, MetaKey, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value,
@@ -14,7 +16,7 @@ use crate::model::types::Type;
 pub(super) fn is_terminal(stmt: &Stmt<'_>) -> bool {
     match &stmt.kind {
         StmtKind::Verdict(verdict) => !matches!(verdict.kind, VerdictKind::Continue),
-        StmtKind::Reject(_) | StmtKind::Nat { .. } | StmtKind::Queue(_) => true,
+        StmtKind::Reject(_) | StmtKind::Nat(_) | StmtKind::Queue(_) => true,
         _ => false,
     }
 }
@@ -51,7 +53,8 @@ impl<'a> Lower<'_, 'a> {
                 self.reject_dependency(with.as_deref(), span)?;
                 OpKind::Reject(with.clone())
             }
-            StmtKind::Nat { kind, family, addr, port, flags } => {
+            StmtKind::Nat(ast) => {
+                let NatAst { kind, family, addr, port, flags } = &**ast;
                 let nat = self.nat(*kind, family.as_ref().map(|word| word.text.as_ref()), addr, port, flags, span)?;
                 OpKind::Nat(Box::new(nat))
             }
@@ -69,7 +72,8 @@ impl<'a> Lower<'_, 'a> {
             StmtKind::Fwd(addr, device) => OpKind::Fwd(describe(device.as_ref().or(addr.as_ref()))),
             StmtKind::Synproxy => OpKind::Synproxy,
             StmtKind::Flow(name) => OpKind::Flow(name.text.to_string()),
-            StmtKind::SetUpdate { op, set: name, key, stmts, .. } => {
+            StmtKind::SetUpdate(update) => {
+                let SetUpdateAst { op, set: name, key, stmts, .. } = &**update;
                 let id = match self.set_ids.get(name.text.as_ref()) {
                     Some(id) => *id,
                     None => return Err(Fail::Refused(format!("set `{}` does not exist", name.text), name.span)),
