@@ -662,13 +662,21 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__eval)
-            opts="-f -v -h --packets --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --packets --nft --kernel --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --packets)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -766,12 +774,20 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__show)
-            opts="-f -v -h --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --nft --kernel --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --nft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -796,7 +812,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__trace)
-            opts="-f -v -h --packet --pcap --number --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --packet --pcap --number --nft --kernel --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -811,6 +827,14 @@ _casebook() {
                     return 0
                     ;;
                 --number)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -134,6 +134,8 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_se
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l packet -d 'the packet, in words or as a JSON object' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l pcap -d 'take the packet from a capture' -r -F
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l number -d 'number of the packet in the capture, from 1 [default: 1]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l nft -d 'release of nft that loads it [default: what a JSON listing says, else 1.0.6]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l kernel -d 'release of the kernel that runs it [default: 6.18]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
@@ -143,6 +145,8 @@ never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l packets -d 'packets, one JSON object per line' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l nft -d 'release of nft that loads it [default: what a JSON listing says, else 1.0.6]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l kernel -d 'release of the kernel that runs it [default: 6.18]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
@@ -151,6 +155,8 @@ always\t''
 never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from eval" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -l nft -d 'release of nft that loads it [default: what a JSON listing says, else 1.0.6]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -l kernel -d 'release of the kernel that runs it [default: 6.18]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from show" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r

@@ -49,7 +49,7 @@ fn place(set: &EvidenceSet, at: &At) {
 pub fn ruleset(kind: &'static str, data: &[u8]) {
     let (set, root) = evidence(kind, data);
     let Some(item) = set.get(root) else { return };
-    let read = facts::ruleset(&set, item);
+    let read = facts::ruleset(&set, item, case_nftables::model::release::Host::default());
     places(&set, &read);
     evaluate(&read.ruleset);
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 use case_nftables::facts;
 use case_nftables::model::packet::Packet;
 use case_nftables::model::packet_text;
+use case_nftables::model::release::Host;
 use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
 
@@ -50,7 +51,7 @@ fn main() {
     let mut set = EvidenceSet::new();
     let id = set.add("bench.nft", Some("nft-text"), Bytes::new(ruleset().into_bytes()));
     let Some(item) = set.get(id) else { return };
-    let facts = facts::ruleset(&set, item);
+    let facts = facts::ruleset(&set, item, Host::default());
     let mut evaluator = Evaluator::new(&facts.ruleset);
     let read = |lines: &[&str]| lines.iter().filter_map(|line| packet_text::parse(line).ok()).collect::<Vec<_>>();
     let early = read(&[

@@ -7,6 +7,7 @@ pub(crate) mod trace;
 use casebook_core::{Arg, ArgKind, EvidenceId, Verb, VerbError, VerbInput};
 
 use crate::facts::{self, RulesetFacts};
+use crate::model::release::{Host, Release};
 
 const RULESET: Arg = Arg {
     name: "ruleset",
@@ -14,6 +15,24 @@ const RULESET: Arg = Arg {
     value_name: "RULESET",
     help: "an nftables file, `nft -a list ruleset` or `nft -j -a list ruleset`",
     required: true,
+    many: false,
+};
+
+const NFT: Arg = Arg {
+    name: "nft",
+    kind: ArgKind::Value,
+    value_name: "RELEASE",
+    help: "release of nft that loads it [default: what a JSON listing says, else 1.0.6]",
+    required: false,
+    many: false,
+};
+
+const KERNEL: Arg = Arg {
+    name: "kernel",
+    kind: ArgKind::Value,
+    value_name: "RELEASE",
+    help: "release of the kernel that runs it [default: 6.18]",
+    required: false,
     many: false,
 };
 
@@ -49,6 +68,8 @@ pub static VERBS: &[Verb] = &[
                 required: false,
                 many: false,
             },
+            NFT,
+            KERNEL,
         ],
         run: trace::run,
     },
@@ -66,6 +87,8 @@ pub static VERBS: &[Verb] = &[
                 required: true,
                 many: false,
             },
+            NFT,
+            KERNEL,
         ],
         run: eval::run,
     },
@@ -73,16 +96,24 @@ pub static VERBS: &[Verb] = &[
         name: "show",
         about: "print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds",
         long: show::LONG,
-        args: &[RULESET],
+        args: &[RULESET, NFT, KERNEL],
         run: show::run,
     },
 ];
+
+/// A release given on the command line.
+fn release(input: &VerbInput<'_>, name: &str) -> Result<Option<Release>, VerbError> {
+    let Some(text) = input.value(name) else { return Ok(None) };
+    let wrong = || VerbError::usage(format!("--{name} {text} is not a release: write it as 1.0.6"));
+    Release::parse(text).map(Some).ok_or_else(wrong)
+}
 
 /// The ruleset argument, read.
 fn ruleset(input: &VerbInput<'_>) -> Result<(EvidenceId, RulesetFacts), VerbError> {
     let id = input.file("ruleset").ok_or_else(|| VerbError::usage("no ruleset was given"))?;
     let item = input.evidence.get(id).ok_or_else(|| VerbError::usage("the ruleset could not be read"))?;
-    let facts = facts::ruleset(input.evidence, item);
+    let host = Host { nft: release(input, "nft")?, kernel: release(input, "kernel")? };
+    let facts = facts::ruleset(input.evidence, item, host);
     if facts.ruleset.tables.is_empty() && !item.as_bytes().iter().all(u8::is_ascii_whitespace) {
         let first = facts.ruleset.problems.first().map(|problem| format!(": {}", problem.message)).unwrap_or_default();
         return Err(VerbError::with_hint(

@@ -14,7 +14,7 @@ pub mod model;
 pub mod page;
 pub mod rules;
 
-use casebook_core::{Kind, Want, WantSource, case};
+use casebook_core::{Kind, Setting, Want, WantSource, case};
 
 /// Kinds of evidence, the most specific first.
 pub static KINDS: &[&Kind] = &[
@@ -69,6 +69,7 @@ pub static WANTS: &[Want] = &[
         source: WantSource::Command(&[
             "sysctl",
             "-e",
+            "kernel.osrelease",
             "net.ipv4.ip_forward",
             "net.ipv6.conf.all.forwarding",
             "net.netfilter.nf_conntrack_max",
@@ -77,9 +78,28 @@ pub static WANTS: &[Want] = &[
         ]),
         timeout_s: 10,
         max_bytes: 1 << 20,
-        without: "whether the host forwards stays unknown",
+        without: "whether the host forwards, and its kernel's release, stay unknown",
     },
 ];
+
+/// Keys of `[case.nftables]`.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        name: "nft",
+        help: "release of nft that loads the rulesets, as \"1.0.6\" [default: what the evidence says, else 1.0.6]",
+        check: is_release,
+    },
+    Setting {
+        name: "kernel",
+        help: "release of the kernel that runs them, as \"6.18\" [default: what the evidence says, else 6.18]",
+        check: is_release,
+    },
+];
+
+fn is_release(value: &serde_json::Value) -> Result<(), String> {
+    let read = value.as_str().and_then(model::release::Release::parse);
+    read.map(|_| ()).ok_or_else(|| "a release in quotes, as \"1.0.6\"".to_owned())
+}
 
 /// The laboratory.
 static LAB: &[(&str, &str)] =
@@ -92,7 +112,7 @@ case! {
     "a rule in the wrong place: the verdict stays, the effect behind it is lost",
     kinds: KINDS,
     wants: WANTS,
-    settings: &[],
+    settings: SETTINGS,
     rules: rules::RULES,
     verbs: command::VERBS,
     lab: LAB,

@@ -7,6 +7,7 @@ use crate::command::trace::describe;
 use crate::facts;
 use crate::model::outcome::Outcome;
 use crate::model::packet_text;
+use crate::model::release::Host;
 use crate::model::walk::Evaluator;
 
 /// Answers `{"ruleset": "…", "packet": "…"}` with `{"steps": […], "verdict": …, "mark": …, "ct_mark": …}`, or with
@@ -31,7 +32,7 @@ fn answer(request: &Value) -> Value {
     let mut set = EvidenceSet::new();
     let id = set.add("page.nft", None, Bytes::new(ruleset.as_bytes().to_vec()));
     let Some(item) = set.get(id) else { return json!({"error": "no ruleset"}) };
-    let facts = facts::ruleset(&set, item);
+    let facts = facts::ruleset(&set, item, Host::default());
     let mut evaluator = Evaluator::new(&facts.ruleset);
     let (outcome, events) = evaluator.trace(&packet);
     let steps: Vec<Value> = events

@@ -24,16 +24,19 @@ mod nft;
 mod printer;
 #[path = "oracle/properties.rs"]
 mod properties;
+#[path = "oracle/releases.rs"]
+mod releases;
 #[path = "oracle/validity.rs"]
 mod validity;
 
 use case_nftables::facts::{self, RulesetFacts};
+use case_nftables::model::release::Host;
 use casebook_core::{Bytes, EvidenceSet};
 
 /// Reads text as the command does.
 fn read(text: &str) -> (EvidenceSet, RulesetFacts) {
     let mut set = EvidenceSet::new();
     let id = set.add("t.nft", Some("nft-text"), Bytes::new(text.as_bytes().to_vec()));
-    let facts = facts::ruleset(&set, set.get(id).unwrap());
+    let facts = facts::ruleset(&set, set.get(id).unwrap(), Host::default());
     (set, facts)
 }

@@ -59,7 +59,7 @@ pub static SYSCTL: Kind = Kind {
 /// `nft list hooks`.
 pub static NFT_HOOKS: Kind = Kind {
     name: "nft-hooks",
-    what: "output of `nft list hooks` (kept; not read yet)",
+    what: "output of `nft list hooks`",
     sniff: |sniff| head(sniff).starts_with("family ") && head(sniff).contains("hook "),
     refers: None,
     comment: None,

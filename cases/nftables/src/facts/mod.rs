@@ -1,6 +1,8 @@
 //! Bytes to facts with spans: rulesets in the kernel's terms, and the routing that reads their marks.
 
 pub mod ast;
+pub mod hooks;
+mod hosts;
 pub mod json;
 pub mod kinds;
 pub mod routing;
@@ -11,8 +13,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use casebook_core::{Coverage, Evidence, EvidenceId, EvidenceSet, Input, Read, Unmodelled};
 
 use crate::model::apply::State;
-use crate::model::ir::{ProblemKind, Ruleset};
+use crate::model::ir::{Problem, ProblemKind, Ruleset};
 use crate::model::lower::lower;
+use crate::model::release::{Host, Release};
 use ast::Parsed;
 
 /// How a ruleset was written down.
@@ -90,12 +93,14 @@ pub fn read(input: &Input<'_>) -> Read {
     for link in set.links() {
         link.to.iter().for_each(|to| includers.entry(*to).or_default().push(link.from));
     }
+    let hosts = hosts::Hosts::read(input);
+    let mut listings: Vec<(&str, hooks::Hooks)> = Vec::new();
     for item in set.iter() {
         match item.kind {
             // A file that another includes is read there; one that only includes itself is still a beginning.
             Some("nft-text") if includers.contains_key(&item.id) && !is_own_root(&includers, item.id) => {}
             Some("nft-text" | "nft-json") => {
-                let ruleset = ruleset(set, item);
+                let ruleset = ruleset(set, item, hosts.of(item));
                 for entry in ruleset.ruleset.unmodelled.iter() {
                     unmodelled.entry(entry.span.evidence).or_default().push(entry.clone());
                 }
@@ -134,10 +139,18 @@ pub fn read(input: &Input<'_>) -> Read {
                 unmodelled.entry(item.id).or_default().extend(stretches);
             }
             Some("nft-hooks") => {
-                let why = "the order at equal priority is not taken from it yet";
-                unmodelled.entry(item.id).or_default().push(Unmodelled::new(item.span(), why));
+                let listing = hooks::read(item);
+                unmodelled.entry(item.id).or_default().extend(listing.unmodelled.iter().cloned());
+                listings.push((folder(&item.path), listing));
             }
             _ => {}
+        }
+    }
+    // Hooks are listed of a running kernel: they order what was listed beside them, not a file to be loaded.
+    for ruleset in facts.rulesets.iter_mut().filter(|known| known.form != Form::Source) {
+        let place = folder(set.path(ruleset.evidence));
+        for (_, listing) in listings.iter().filter(|(beside, _)| *beside == place) {
+            listing.order(&mut ruleset.ruleset);
         }
     }
     for item in
@@ -175,7 +188,7 @@ fn is_own_root(includers: &HashMap<EvidenceId, Vec<EvidenceId>>, id: EvidenceId)
 }
 
 /// Reads one ruleset, by its kind or, where that was not decided, by its first character.
-pub fn ruleset(set: &EvidenceSet, item: &Evidence) -> RulesetFacts {
+pub fn ruleset(set: &EvidenceSet, item: &Evidence, host: Host) -> RulesetFacts {
     let json = match item.kind {
         Some("nft-json") => true,
         Some("nft-text") => false,
@@ -183,10 +196,19 @@ pub fn ruleset(set: &EvidenceSet, item: &Evidence) -> RulesetFacts {
     };
     let (parsed, included) =
         if json { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
-    let Parsed { commands, errors, unmodelled, version } = parsed;
+    let Parsed { mut commands, errors, unmodelled, version } = parsed;
+    let own = Host { nft: version.as_deref().and_then(Release::parse), kernel: None };
+    let host = host.or(own);
+    if json && host.json_add_ignores_handle() {
+        commands.iter_mut().for_each(forget_handle);
+    }
     let reload_duplicates = if json { 0 } else { duplicates(&commands) };
+    let destroyed = destroyed(&commands);
     let state = State::after(commands);
-    let ruleset = lower(state, &errors, unmodelled);
+    let mut ruleset = lower(state, &errors, unmodelled, host);
+    if host.lacks_destroy() {
+        ruleset.problems.extend(destroyed);
+    }
     let has_handles = ruleset.rules().any(|(_, rule)| rule.handle.is_some());
     let form = match (json, has_handles) {
         (true, _) => Form::Json,
@@ -194,6 +216,27 @@ pub fn ruleset(set: &EvidenceSet, item: &Evidence) -> RulesetFacts {
         (false, false) => Form::Source,
     };
     RulesetFacts { evidence: item.id, form, ruleset, version, included, reload_duplicates }
+}
+
+/// Takes the handle from a rule that a JSON command adds.
+fn forget_handle(command: &mut ast::Command<'_>) {
+    if command.verb == ast::CommandVerb::Add
+        && let ast::ObjectAst::Rule(_, _, position @ Some(ast::Position::Handle(..)), _) = &mut command.object
+    {
+        *position = None;
+    }
+}
+
+/// A problem for each `destroy`, which older releases of nft do not know.
+fn destroyed(commands: &[ast::Command<'_>]) -> Vec<Problem> {
+    let known = commands.iter().filter(|command| command.verb == ast::CommandVerb::Destroy);
+    let problem = |command: &ast::Command<'_>| Problem {
+        message: "this release of nft has no `destroy`: it came with 1.0.7".into(),
+        span: command.span,
+        also: None,
+        kind: ProblemKind::Syntax,
+    };
+    known.map(problem).collect()
 }
 
 /// Rules a second load adds, by running the commands twice.

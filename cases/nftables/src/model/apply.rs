@@ -82,6 +82,15 @@ pub struct RuleState<'a> {
     pub placement: Placement,
 }
 
+/// Elements of one command.
+#[derive(Debug)]
+pub enum SetChange<'a> {
+    /// `add element`
+    Add(Expr<'a>),
+    /// `delete element`
+    Delete(Expr<'a>),
+}
+
 /// A set.
 #[derive(Debug)]
 pub struct SetState<'a> {
@@ -89,10 +98,8 @@ pub struct SetState<'a> {
     pub name: String,
     /// Declaration.
     pub ast: SetAst<'a>,
-    /// Elements of later `add element` commands.
-    pub added: Vec<Expr<'a>>,
-    /// Elements that were deleted.
-    pub removed: Vec<Expr<'a>>,
+    /// Elements that later commands add and delete, in order.
+    pub changes: Vec<SetChange<'a>>,
     /// Where.
     pub span: Span,
     deleted: bool,
@@ -209,7 +216,7 @@ impl<'a> State<'a> {
                 Flush => {
                     let set = self.set(&table, &name)?;
                     set.ast.elements = None;
-                    set.added.clear();
+                    set.changes.clear();
                     Ok(())
                 }
                 _ => self.declare_set(&table, &name, *set, span),
@@ -217,8 +224,8 @@ impl<'a> State<'a> {
             ObjectAst::Element(table, name, elements) => {
                 let set = self.set(&table, &name)?;
                 match verb {
-                    Delete | Destroy => set.removed.push(elements),
-                    _ => set.added.push(elements),
+                    Delete | Destroy => set.changes.push(SetChange::Delete(elements)),
+                    _ => set.changes.push(SetChange::Add(elements)),
                 }
                 Ok(())
             }
@@ -388,11 +395,11 @@ impl<'a> State<'a> {
     ) -> Result<(), String> {
         let table = self.table(table)?;
         match table.set_names.get(name.text.as_ref()) {
-            Some(at) => table.sets[*at].added.extend(ast.elements),
+            Some(at) => table.sets[*at].changes.extend(ast.elements.map(SetChange::Add)),
             None => {
                 let name = name.text.to_string();
                 table.set_names.insert(name.clone(), table.sets.len());
-                table.sets.push(SetState { name, ast, added: Vec::new(), removed: Vec::new(), span, deleted: false });
+                table.sets.push(SetState { name, ast, changes: Vec::new(), span, deleted: false });
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::ir::{Field, OpKind, Ruleset, Target};
 use super::packet::{CtState, ETH_IP, ETH_IP6, Found, Headers, be16, find_ipv6_header};
+use super::release::Host;
 
 /// Priority of connection tracking at prerouting and output (`NF_IP_PRI_CONNTRACK`).
 pub const CONNTRACK: i32 = -200;
@@ -53,7 +54,7 @@ fn reads_ct(expr: &super::ir::Expr) -> bool {
 
 /// State of a packet no connection knows, and for which none is expected. `None` when the model does not know
 /// the protocol's tracker.
-pub fn first_packet(bytes: &[u8], headers: &Headers) -> Option<CtState> {
+pub fn first_packet(bytes: &[u8], headers: &Headers, host: Host) -> Option<CtState> {
     let l4proto = match headers.protocol {
         ETH_IP => headers.l4proto,
         // nf_conntrack_core.c `get_l4proto` goes past AH, unlike nft.
@@ -81,8 +82,9 @@ pub fn first_packet(bytes: &[u8], headers: &Headers) -> Option<CtState> {
         136 => udplite(bytes, at),
         // SCTP's tracker looks at every chunk; only the plain beginning of an association is modelled.
         132 if is_sctp_init(bytes, at) => CtState::New,
-        // DCCP had a tracker until Linux 6.16 and is like any other protocol since.
-        33 | 132 => return None,
+        // Of DCCP's tracker nothing is modelled.
+        33 if host.tracks_dccp() => return None,
+        132 => return None,
         // The generic tracker takes anything.
         _ => CtState::New,
     })

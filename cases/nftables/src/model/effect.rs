@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::eval::{Acted, Machine};
 use super::fields;
 use super::ir::{Base, CtKey, Expr, Family, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, Table, Target};
-use super::load::Ct;
+use super::load::{Ct, Tuple};
 use super::outcome::{Effect, End};
 use super::packet::{ETH_IP, ETH_IP6};
 use super::watch::{Event, Watch};
@@ -309,8 +309,11 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             };
             self.rewrite(headers.network + offset, bits, addr);
         }
-        // Without a port the kernel keeps the packet's own when it is free; a clash is rare and not known here.
-        if let Some(port) = port
+        // Without a port the connection keeps its own when that is free; a clash is rare and not known here. It is
+        // written into the packet too, over what a rule has put there since (nf_nat_proto.c `l4proto_manip_pkt`).
+        let own = |tuple: &Tuple| Some(u128::from(if source { tuple.sport } else { tuple.dport }));
+        let kept = || self.flight.tuple.as_ref().filter(|_| changes).map(own);
+        if let Some(port) = port.or_else(kept)
             && matches!(headers.l4proto, Some(6 | 17 | 33 | 132 | 136))
             && headers.fragment == 0
         {

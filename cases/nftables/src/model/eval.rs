@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::guard::{Guarded, Program};
 use super::ir::{
-    ChainId, Cmp, Data, Expr, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value, Verdict,
+    ChainId, Cmp, Data, Expr, Field, MetaKey, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value,
+    Verdict,
 };
 use super::load::{Flight, Loaded};
 use super::outcome::{Effect, End};
@@ -241,6 +242,11 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         if wide {
             return self.matches_wide(table, expr, test);
         }
+        if let (Expr::Load(Field::Meta(key @ (MetaKey::Iif | MetaKey::Oif))), test) = (expr, test)
+            && !matches!(test, Test::Lookup { .. })
+        {
+            return self.matches_device(*key, test);
+        }
         // A plain field is what most operations load.
         let got = match expr {
             Expr::Load(field) => match self.flight.load(*field) {
@@ -266,6 +272,32 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             Test::Unknown => return self.maybe(|| "a value the host resolves".into()),
         };
         if holds { Flow::Next } else { Flow::Break }
+    }
+
+    /// A device compared with one written by name, or by a number that only a packet with an index decides.
+    fn matches_device(&mut self, key: MetaKey, test: &'r Test) -> Flow {
+        let name = match self.flight.load(Field::Meta(key)) {
+            Loaded::Known(name) => name,
+            _ => return Flow::Break,
+        };
+        let device = if key == MetaKey::Iif { &self.flight.packet.iif } else { &self.flight.packet.oif };
+        let index = match device.as_ref().filter(|_| name != 0) {
+            Some(device) => device.index.map(u128::from),
+            None => Some(0),
+        };
+        let holds = match test {
+            Test::Cmp(cmp @ (Cmp::Eq | Cmp::Ne), Value::One(other)) if *other < 2 || *other > u128::from(u32::MAX) => {
+                Some((name == *other) == (*cmp == Cmp::Eq))
+            }
+            Test::Cmp(cmp, Value::One(other)) => index.map(|index| compare(*cmp, index, *other)),
+            Test::Range { low, high, negate } => index.map(|index| (*low <= index && index <= *high) != *negate),
+            _ => None,
+        };
+        match holds {
+            Some(true) => Flow::Next,
+            Some(false) => Flow::Break,
+            None => self.maybe(|| super::fields::name(Field::Meta(key))),
+        }
     }
 
     fn matches_wide(&mut self, table: &'r Table, expr: &'r Expr, test: &'r Test) -> Flow {

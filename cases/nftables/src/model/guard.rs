@@ -155,6 +155,8 @@ fn is_protocol(expr: &Expr) -> bool {
 /// Only fields, masked or shifted: nothing that asks a question or looks into a map.
 fn is_pure(expr: &Expr) -> bool {
     match expr {
+        // A device has a number beside its name, and rules may use either.
+        Expr::Load(Field::Meta(MetaKey::Iif | MetaKey::Oif)) => false,
         Expr::Load(_) => true,
         Expr::Bits { base, .. } | Expr::Shift { base, .. } => is_pure(base),
         Expr::Const(_) | Expr::Concat(_) | Expr::Map(..) | Expr::Unknown { .. } => false,

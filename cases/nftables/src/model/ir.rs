@@ -10,8 +10,8 @@ use casebook_core::Span;
 
 pub use crate::facts::ast::{Direction, NatKind, SetOp};
 pub use ruleset::{
-    BaseChain, Chain, ChainId, ChainKind, Data, Elem, Placement, Policy, Problem, ProblemKind, Rule, RuleRef, Ruleset,
-    Set, SetId, Table, TableId,
+    BaseChain, Chain, ChainId, ChainKind, Data, Elem, Join, JoinChange, Placement, Policy, Problem, ProblemKind, Rule,
+    RuleRef, Ruleset, Set, SetId, Table, TableId,
 };
 
 /// Table family.

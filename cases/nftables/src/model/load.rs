@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::conntrack::usual_status;
 use super::ir::{Base, CtKey, Direction, Family, Field, Hook, MetaKey, PayloadField};
 use super::packet::{CtState, ETH_IP, ETH_IP6, Found, Headers, Packet, Path, be16, find_ipv6_header};
-use super::types::name_value;
+use super::types::{index_value, name_value};
 
 /// What a load gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,8 +216,8 @@ impl<'p> Flight<'p> {
             MetaKey::L4proto => self.headers.l4proto.map_or(Loaded::Break, |proto| Loaded::Known(u128::from(proto))),
             MetaKey::Priority => number(self.priority),
             MetaKey::Mark => number(self.mark),
-            MetaKey::Iif => iif.map_or(Loaded::Known(0), |device| number(device.index)),
-            MetaKey::Oif => oif.map_or(Loaded::Known(0), |device| number(device.index)),
+            MetaKey::Iif => Loaded::Known(iif.map_or(0, |device| index_value(&device.name))),
+            MetaKey::Oif => Loaded::Known(oif.map_or(0, |device| index_value(&device.name))),
             MetaKey::Iifname => Loaded::Known(iif.map_or(0, |device| name_value(&device.name))),
             MetaKey::Oifname => Loaded::Known(oif.map_or(0, |device| name_value(&device.name))),
             MetaKey::Iiftype => iif.map_or(Loaded::Break, |device| number(device.kind.map(u32::from))),

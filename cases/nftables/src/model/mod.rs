@@ -22,6 +22,7 @@ pub mod packet_json;
 pub mod packet_pcap;
 pub mod packet_text;
 pub mod plan;
+pub mod release;
 pub mod services;
 pub mod sets;
 pub mod show;

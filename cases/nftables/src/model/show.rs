@@ -27,6 +27,8 @@ pub fn value(value: u128, ty: Type) -> String {
         }
         Type::IfName if value == 0 => "\"\"".into(),
         Type::IfName => format!("\"{}\"", value_name(value)),
+        Type::IfIndex if value == 1 => "\"lo\"".into(),
+        Type::IfIndex if value > u128::from(u32::MAX) => format!("\"{}\"", value_name(value)),
         Type::Mark | Type::CtLabel => format!("{value:#x}"),
         Type::Proto => names::name_of(
             &[

@@ -219,18 +219,13 @@ impl Type {
                 "reply" => one(1),
                 _ => Err(Some(format!("`{text}` is not a direction"))),
             },
-            Type::IfIndex if text == "lo" => one(1),
+            Type::IfIndex => one(index_value(text)),
             Type::Uid | Type::Gid if text == "root" => one(0),
             Type::DevGroup if text == "default" => one(0),
             // Names only the host resolves.
-            Type::Uid
-            | Type::Gid
-            | Type::IfIndex
-            | Type::DevGroup
-            | Type::Mark
-            | Type::CtLabel
-            | Type::Any
-            | Type::Priority => Err(None),
+            Type::Uid | Type::Gid | Type::DevGroup | Type::Mark | Type::CtLabel | Type::Any | Type::Priority => {
+                Err(None)
+            }
             Type::Ipv4 | Type::Ipv6 if text.contains(|c: char| c.is_ascii_alphabetic()) => Err(None),
             _ => Err(Some(format!("`{text}` is not a value of this type"))),
         }
@@ -301,6 +296,12 @@ pub fn name_value(name: &str) -> u128 {
         *slot = byte;
     }
     u128::from_be_bytes(bytes)
+}
+
+/// The index of a device, as far as its name tells: `lo` is 1 everywhere, and for others, whose number only the host
+/// knows, the name stands for it. A name's value is over 2^120 and no index is.
+pub fn index_value(name: &str) -> u128 {
+    if name == "lo" { 1 } else { name_value(name) }
 }
 
 /// The interface name a number stands for.

@@ -300,7 +300,7 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
             self.flight.ct = Ct::Unknown;
             return;
         }
-        let state = said.or_else(|| first_packet(&self.flight.bytes, &self.flight.headers));
+        let state = said.or_else(|| first_packet(&self.flight.bytes, &self.flight.headers, self.ruleset.host));
         // An ICMP error belongs to the connection its payload is about: the addresses are not those of the packet.
         if state == Some(CtState::Related) && matches!(self.flight.headers.l4proto, Some(1 | 58)) {
             self.flight.tuple = None;

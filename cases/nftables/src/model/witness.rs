@@ -211,8 +211,12 @@ impl Draft {
         }
         let path = self.path(hook);
         map.insert("path".into(), path.as_str().into());
-        let device =
-            |key, other| meta(key).map(value_name).or(meta(other).filter(|i| *i == 1).map(|_| "lo".to_owned()));
+        let by_index = |value: u128| match value {
+            1 => Some("lo".to_owned()),
+            value if value > u128::from(u32::MAX) => Some(value_name(value)),
+            _ => None,
+        };
+        let device = |key, other| meta(key).map(value_name).or(meta(other).and_then(by_index));
         let iif = device(MetaKey::Iifname, MetaKey::Iif).filter(|name| !name.is_empty());
         let oif = device(MetaKey::Oifname, MetaKey::Oif).filter(|name| !name.is_empty());
         if path != Path::Output {

@@ -59,7 +59,7 @@ fn fix(facts: &RulesetFacts, set: &EvidenceSet) -> Option<Fix> {
     let patched = format!("{}{lines}{}", &text[..at], &text[at..]);
     let mut copy = EvidenceSet::new();
     let id = copy.add("patched", Some("nft-text"), casebook_core::Bytes::new(patched.into_bytes()));
-    let checked = crate::facts::ruleset(&copy, copy.get(id)?);
+    let checked = crate::facts::ruleset(&copy, copy.get(id)?, facts.ruleset.host);
     let holds = checked.reload_duplicates == 0 && facts.included.is_empty();
     let class = if holds { FixClass::Safe } else { FixClass::Unsafe };
     Some(Fix {

@@ -6,8 +6,10 @@ Random rulesets and packets go through both; the verdict, the rules that were fi
 """
 
 import argparse
+import functools
 import json
 import os
+import platform
 import random
 import re
 import shutil
@@ -114,6 +116,13 @@ def packet_line(packet, index):
     return line
 
 
+@functools.cache
+def releases():
+    """The options that tell casebook which nft and which kernel are here."""
+    said = subprocess.run(["nft", "--version"], capture_output=True, text=True, check=True).stdout
+    return "--nft", said.split()[1], "--kernel", platform.release()
+
+
 def evaluate(casebook, text, lines):
     """(outcomes by id, error): what casebook makes of the packets."""
     with tempfile.TemporaryDirectory() as folder:
@@ -123,8 +132,8 @@ def evaluate(casebook, text, lines):
         with open(sent, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
         try:
-            done = subprocess.run([casebook, "nft", "eval", rules, "--packets", sent], capture_output=True, text=True,
-                                  timeout=300, check=False)
+            done = subprocess.run([casebook, "nft", "eval", rules, "--packets", sent, *releases()], capture_output=True,
+                                  text=True, timeout=300, check=False)
         except subprocess.TimeoutExpired:
             return {}, "casebook did not end within 300 s"
     outcomes = {}

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use case_nftables::model::release::{NFT, Release};
+
 /// What nft said.
 pub struct Said {
     pub accepted: bool,
@@ -18,8 +20,10 @@ pub fn missing() -> Option<&'static str> {
             let quiet = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
             quiet.is_ok_and(|status| status.success())
         };
-        if !run("nft", &["--version"]) {
-            return Some("nft is not installed");
+        let Ok(version) = Command::new("nft").arg("--version").output() else { return Some("nft is not installed") };
+        let version = String::from_utf8_lossy(&version.stdout).into_owned();
+        if Release::parse(&version) != Some(NFT) {
+            return Some("the answers were read off nft 1.0.6, and another release is installed");
         }
         if !run("unshare", &["--net", "nft", "list", "ruleset"]) {
             return Some("network namespaces need root");

@@ -179,3 +179,19 @@ fn an_empty_chain_follows_its_policy() {
         }
     }
 }
+
+#[test]
+fn elements_are_added_and_deleted_in_the_order_of_the_file() {
+    let commands = |list: &[&str]| list.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let (add, delete) = ("add element inet t s { 22 }", "delete element inet t s { 22 }");
+    for (list, end) in [(vec![add, delete], End::Drop), (vec![add, delete, add], End::Accept)] {
+        let text = format!(
+            "table inet t {{\n set s {{\n  type inet_service\n }}\n chain c {{\n  type filter hook input priority 0; policy drop;\n  \
+             tcp dport @s accept\n }}\n}}\n{}",
+            commands(&list)
+        );
+        let (_, facts) = read(&text);
+        assert!(facts.ruleset.problems.is_empty(), "{:?}", facts.ruleset.problems);
+        assert_eq!(Evaluator::new(&facts.ruleset).run(&packets()[0]).end, end, "{text}");
+    }
+}

@@ -1,8 +1,10 @@
 //! Tables, chains, rules and sets, and how they refer to each other.
 
+use std::collections::HashMap;
+
 use casebook_core::{At, Span};
 
-use super::{Family, Hook, Op, Verdict};
+use super::{Expr, Family, Hook, Op, OpKind, Test, Verdict};
 
 /// Type of a base chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,12 +69,47 @@ pub struct RuleRef {
 /// The whole ruleset.
 #[derive(Clone, Debug, Default)]
 pub struct Ruleset {
+    /// What loads and runs it.
+    pub host: crate::model::release::Host,
     /// Tables in order of creation.
     pub tables: Vec<Table>,
     /// What nft or the kernel refuses.
     pub problems: Vec<Problem>,
     /// What the model does not cover: those operations are unknowns.
     pub unmodelled: Vec<casebook_core::Unmodelled>,
+    /// Matches that nft joined, where that changes what a rule says.
+    pub joins: Vec<Join>,
+}
+
+/// Matches of one rule that nft made one.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// The operations of the rule as they read, before anything in it was joined.
+    pub read: Vec<Op>,
+    /// The matches, as indices of `read`, in the order of their fields in the header.
+    pub parts: Vec<usize>,
+    /// The match in whose place the joined one stands.
+    pub stays: usize,
+    /// What the join changed.
+    pub changes: Vec<JoinChange>,
+}
+
+impl Join {
+    /// Where the joined match is written: the statement that stays.
+    pub fn span(&self) -> Option<Span> {
+        self.read.get(self.stays).map(|op| op.loc.span)
+    }
+}
+
+/// What a join changes of what a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinChange {
+    /// `!=` of each became `!=` of the whole, which holds when either differs.
+    Negation,
+    /// A list of flags, any of which would do, became the whole value.
+    ExactFlags,
+    /// A match was moved to the other side of an effect.
+    PastEffect,
 }
 
 /// Something that keeps the ruleset from loading.
@@ -256,6 +293,21 @@ impl Ruleset {
                 .enumerate()
                 .map(move |(index, rule)| (RuleRef { table, chain, index: index as u32 }, rule))
         })
+    }
+
+    /// The joins with their rules.
+    pub fn joins(&self) -> Vec<(RuleRef, &Join)> {
+        let known: HashMap<Span, &Join> =
+            self.joins.iter().filter_map(|join| join.span().map(|span| (span, join))).collect();
+        if known.is_empty() {
+            return Vec::new();
+        }
+        let joined = |op: &Op| matches!(op.kind, OpKind::Match(Expr::Concat(_), Test::Cmp(..)));
+        let of = |(at, rule): (RuleRef, &Rule)| {
+            let ops = rule.ops.iter().filter(|op| joined(op));
+            ops.filter_map(|op| known.get(&op.loc.span).map(|join| (at, *join))).collect::<Vec<_>>()
+        };
+        self.rules().flat_map(of).collect()
     }
 
     /// `inet filter input`.

@@ -3,10 +3,11 @@
 //!
 //! Most joins change nothing and are left alone here. Three change what a rule does (nft 1.0.6, read off
 //! `nft --debug=netlink`): two `!=` become one, which holds when either differs; `tcp flags` without an operator becomes
-//! exact when `tcp window` follows; and a match is moved to where its neighbour stands, past effects in between.
+//! exact when `tcp window` follows; and a match is moved to where its neighbour stands, past effects in between. Each
+//! such join is recorded with the operations as they read.
 
 use super::Lower;
-use crate::model::ir::{Base, Cmp, Expr, Field, Op, OpKind, PayloadField, Test, Value};
+use crate::model::ir::{Base, Cmp, Expr, Field, Join, JoinChange, Op, OpKind, PayloadField, Test, Value};
 
 /// A match that can be joined: its operation, field, comparison and value.
 #[derive(Clone, Copy)]
@@ -21,26 +22,34 @@ struct Part {
 impl Lower<'_, '_> {
     /// Joins what nft would join, where that matters.
     pub(super) fn merge(&mut self) {
+        let host = self.out.host;
         let mut joins: Vec<Vec<Part>> = Vec::new();
         let mut run: Vec<Part> = Vec::new();
         for (at, op) in self.ops.iter().enumerate() {
             if matches!(op.kind, OpKind::Match(..)) {
                 run.extend(self.part(at, op));
-            } else if run.len() > 1 {
+            } else if run.len() > 1 || !host.joins_past_statements() {
                 // A single match waits for a neighbour even across other statements: `stmt_reduce` goes on.
                 joins.extend(neighbours(std::mem::take(&mut run)));
             }
         }
         joins.extend(neighbours(run));
+        joins.retain(|parts| parts[0].cmp != Cmp::Ne || host.joins_negations());
+        let read = if joins.is_empty() { Vec::new() } else { self.ops.clone() };
         let mut gone: Vec<usize> = Vec::new();
         for parts in joins {
             let (first, last) = match (parts.iter().map(|p| p.op).min(), parts.iter().map(|p| p.op).max()) {
                 (Some(first), Some(last)) => (first, last),
                 _ => continue,
             };
-            let effects = self.ops[first..last].iter().any(|op| !matches!(op.kind, OpKind::Match(..)));
-            let changes = parts[0].cmp == Cmp::Ne || parts.iter().any(|part| part.flags) || effects;
-            if !changes {
+            let effects = read[first..last].iter().any(|op| !matches!(op.kind, OpKind::Match(..)));
+            let found = [
+                (JoinChange::Negation, parts[0].cmp == Cmp::Ne),
+                (JoinChange::ExactFlags, parts.iter().any(|part| part.flags)),
+                (JoinChange::PastEffect, effects),
+            ];
+            let changes: Vec<JoinChange> = found.iter().filter(|(_, holds)| *holds).map(|(what, _)| *what).collect();
+            if changes.is_empty() {
                 continue;
             }
             // The joined match stands where the field that comes first in the header stood; where one of them names the
@@ -49,6 +58,8 @@ impl Lower<'_, '_> {
             let loads = parts.iter().map(|part| Expr::Load(Field::Payload(part.field))).collect();
             let values = parts.iter().map(|part| part.value).collect();
             self.ops[stays].kind = OpKind::Match(Expr::Concat(loads), Test::Cmp(parts[0].cmp, Value::Many(values)));
+            let fields = parts.iter().map(|part| part.op).collect();
+            self.out.joins.push(Join { read: read.clone(), parts: fields, stays, changes });
             gone.extend(parts.iter().map(|part| part.op).filter(|op| *op != stays));
         }
         gone.sort_unstable();

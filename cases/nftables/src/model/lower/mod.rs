@@ -16,6 +16,7 @@ use super::ir::{
     BaseChain, Chain, ChainId, ChainKind, Family, Hook, Loc, Op, OpKind, Opaque, Policy, Problem, ProblemKind, Rule,
     Ruleset, Set, SetId, Table, Verdict,
 };
+use super::release::Host;
 use super::types::Type;
 use crate::facts::ast::{Expr as Ast, HookSpec, SyntaxError};
 
@@ -32,8 +33,8 @@ pub(super) type Lowered<T> = Result<T, Fail>;
 
 /// Lowers a state. Syntax errors of the front end become problems beside the lowering's own. A rule's syntax is
 /// given up once it is lowered, so that a long ruleset is not held twice.
-pub fn lower(state: State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodelled>) -> Ruleset {
-    let mut out = Ruleset { unmodelled, ..Ruleset::default() };
+pub fn lower(state: State<'_>, errors: &[SyntaxError], unmodelled: Vec<Unmodelled>, host: Host) -> Ruleset {
+    let mut out = Ruleset { unmodelled, host, ..Ruleset::default() };
     let syntax = |error: &SyntaxError| Problem {
         message: error.message.clone(),
         span: error.span,

@@ -6,7 +6,7 @@ use casebook_core::Span;
 
 use super::{Fail, Lower, Lowered, constant};
 use crate::facts::ast::{Elem as AstElem, Expr as Ast, StmtKind, TypeSpec, VerdictKind};
-use crate::model::apply::SetState;
+use crate::model::apply::{SetChange, SetState};
 use crate::model::ir::{Data, Elem, ProblemKind, Set, SetId};
 use crate::model::sets::{self, Index};
 use crate::model::types::Type;
@@ -60,7 +60,11 @@ impl<'s, 'a> Lower<'s, 'a> {
 
     fn fill(&mut self, id: SetId, state: &'s SetState<'a>) {
         let mut elems = Vec::new();
-        for list in state.ast.elements.iter().chain(&state.added) {
+        let added = state.changes.iter().filter_map(|change| match change {
+            SetChange::Add(list) => Some(list),
+            SetChange::Delete(_) => None,
+        });
+        for list in state.ast.elements.iter().chain(added) {
             flatten(list, &mut elems);
         }
         if state.ast.key.is_none() {
@@ -72,24 +76,38 @@ impl<'s, 'a> Lower<'s, 'a> {
             let message = format!("set `{}` needs `flags interval` for ranges and prefixes", state.name);
             self.fail(Fail::Refused(message, wide.span), wide.span);
         }
-        self.add_elements(id, &elems);
-        let mut deleted = Vec::new();
-        state.removed.iter().for_each(|list| flatten(list, &mut deleted));
-        if !deleted.is_empty() {
-            let types = self.sets[id.0 as usize].key.clone();
-            let gone: HashSet<_> = deleted.iter().filter_map(|elem| self.key(&elem.key, &types).ok()).collect();
-            self.sets[id.0 as usize].elems.retain(|known| !gone.contains(&known.key));
+        let of = |list: &'s Ast<'a>| {
+            let mut elems = Vec::new();
+            flatten(list, &mut elems);
+            elems
+        };
+        let declared = state.ast.elements.as_ref().map(of);
+        self.add_elements(id, &declared.unwrap_or_default());
+        for change in &state.changes {
+            match change {
+                SetChange::Add(list) => self.add_elements(id, &of(list)),
+                SetChange::Delete(list) => self.delete_elements(id, &of(list)),
+            }
         }
         if !state.ast.auto_merge {
             self.report_overlaps(id);
         }
     }
 
+    fn delete_elements(&mut self, id: SetId, elems: &[&AstElem<'a>]) {
+        if elems.iter().any(|elem| is_catchall(elem)) {
+            self.sets[id.0 as usize].catchall = None;
+        }
+        let types = self.sets[id.0 as usize].key.clone();
+        let gone: HashSet<_> = elems.iter().filter_map(|elem| self.key(&elem.key, &types).ok()).collect();
+        self.sets[id.0 as usize].elems.retain(|known| !gone.contains(&known.key));
+    }
+
     fn add_elements(&mut self, id: SetId, elems: &[&AstElem<'a>]) {
         let (key_types, data_types) = self.set_types(id);
         for elem in elems {
             let data = elem.data.as_ref().map(|data| self.data(data, &data_types));
-            if matches!(elem.key.resolve().0, Ast::Word(word) if word.text == "*" && !word.quoted) {
+            if is_catchall(elem) {
                 self.sets[id.0 as usize].catchall = Some(data);
                 continue;
             }
@@ -109,9 +127,14 @@ impl<'s, 'a> Lower<'s, 'a> {
 
     fn key(&self, key: &Ast<'a>, types: &[Type]) -> Lowered<Box<[(u128, u128)]>> {
         let (key, _) = key.resolve();
-        let part = |expr: &Ast<'a>, ty: Type| match ty.is_bitmask() {
-            true => constant::single(expr, ty).map(|value| (value, value)),
-            false => constant::range(expr, ty),
+        let part = |expr: &Ast<'a>, ty: Type| {
+            let (low, high) = match ty.is_bitmask() {
+                true => constant::single(expr, ty).map(|value| (value, value))?,
+                false => constant::range(expr, ty)?,
+            };
+            // Devices are looked up by name.
+            let numbered = ty == Type::IfIndex && (2..=u128::from(u32::MAX)).contains(&low);
+            if numbered { Err(Fail::Unknown("which device has this index".into())) } else { Ok((low, high)) }
         };
         match key {
             Ast::Concat(items, span) => {
@@ -314,4 +337,8 @@ pub(super) fn updated_sets(table: &crate::model::apply::TableState<'_>) -> HashS
         }
     }
     out
+}
+
+fn is_catchall(elem: &AstElem<'_>) -> bool {
+    matches!(elem.key.resolve().0, Ast::Word(word) if word.text == "*" && !word.quoted)
 }

@@ -120,6 +120,7 @@ impl<'a> Lower<'_, 'a> {
             return Ok(());
         }
         let (mut value, mut define) = right.resolve();
+        let mut op = op;
         // A literal set of one element is that element: `ct state { new }` tests a bit, as `ct state new` does
         // (src/evaluate.c `expr_evaluate_set`). Concatenations stay sets.
         if let Ast::Set(elems, _) = value
@@ -133,6 +134,9 @@ impl<'a> Lower<'_, 'a> {
         {
             let (inner, inner_define) = only.key.resolve();
             (value, define) = (inner, inner_define.or(define));
+            if op == RelOp::Implicit && types[0] != Type::CtState && !self.out.host.single_flag_is_bit() {
+                op = RelOp::Eq;
+            }
         }
         let negate = op == RelOp::Ne;
         let test = match value {
