@@ -26,6 +26,8 @@ mod printer;
 mod properties;
 #[path = "oracle/releases.rs"]
 mod releases;
+#[path = "oracle/symbolic.rs"]
+mod symbolic;
 #[path = "oracle/validity.rs"]
 mod validity;
 

@@ -137,7 +137,7 @@ pub enum SelectorKind<'a> {
 }
 
 /// Direction of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// As the first packet went.
     Original,

@@ -377,7 +377,7 @@ pub struct PayloadField {
 }
 
 /// `meta` keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MetaKey {
     /// Length of the packet.
     Length,
@@ -418,7 +418,7 @@ pub enum MetaKey {
 }
 
 /// `ct` keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CtKey {
     /// State, one bit.
     State,

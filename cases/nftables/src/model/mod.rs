@@ -26,6 +26,7 @@ pub mod release;
 pub mod services;
 pub mod sets;
 pub mod show;
+pub mod symbolic;
 pub mod types;
 pub mod walk;
 pub mod watch;

@@ -1,0 +1,13 @@
+//! The same mechanism over all packets at once: a ruleset as a decision diagram whose leaves are whole outcomes.
+//!
+//! [`space`] says which bits of a packet a field is, [`layout`] cuts them into variables, [`diagram`] is the engine,
+//! [`compile`] turns a ruleset into one function, with [`value`] for tests and [`act`] for effects.
+
+mod act;
+pub mod compile;
+pub mod diagram;
+pub mod layout;
+pub mod leaf;
+pub mod packet;
+pub mod space;
+mod value;

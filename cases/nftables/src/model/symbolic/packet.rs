@@ -1,0 +1,245 @@
+//! Packets of a class: which values of the variables belong to one, and the packet they make.
+
+use super::compile::Shared;
+use super::diagram::{Node, Within};
+use super::layout::Layout;
+use super::space::{Run, Space};
+use crate::model::ir::{CtKey, Direction, MetaKey};
+use crate::model::packet::{CT_STATES, Connection, Device, ETH_IP, ETH_IP6, Packet, Path};
+use crate::model::types::value_name;
+
+/// IPv6 next headers that are extensions: a class has none.
+const EXTENSIONS: [u128; 4] = [0, 43, 44, 60];
+
+/// States a packet comes in with.
+const INVALID: u128 = 1;
+const NEW: u128 = 8;
+const UNTRACKED: u128 = 64;
+
+/// Where the values of the variables are those of a packet that can be.
+pub fn possible(shared: &mut Shared) -> Within<Node> {
+    let class = shared.layout.class;
+    let mut all = Node::TRUE;
+    let mut also = |shared: &mut Shared, node: Node| -> Within<()> {
+        all = shared.arena.and(all, node)?;
+        Ok(())
+    };
+    let state = Run { space: Space::CtState, first: 0, count: 32 };
+    let known = within(shared, state, &[(1, 1), (2, 2), (4, 4), (8, 8), (64, 64)])?;
+    also(shared, known)?;
+    // Connection tracking itself exempts neighbour discovery; all other exemptions are rules'.
+    let exempt = within(shared, state, &[(UNTRACKED, UNTRACKED)])?;
+    let discovery = if class.ip6 { within(shared, L4PROTO, &[(58, 58)])? } else { Node::FALSE };
+    let fits = implies(shared, exempt, discovery)?;
+    also(shared, fits)?;
+    // A new connection has no mark and no labels yet, and one packet, in its original direction.
+    let new = within(shared, state, &[(NEW, NEW)])?;
+    for run in [
+        Run { space: Space::CtMark, first: 0, count: 32 },
+        Run { space: Space::Ct(CtKey::Label, None), first: 0, count: 128 },
+        Run { space: Space::Ct(CtKey::Direction, None), first: 0, count: 8 },
+    ] {
+        for (_, var) in shared.layout.atoms(run) {
+            let none = shared.arena.within(var, &[(0, 0)])?;
+            let fits = implies(shared, new, none)?;
+            also(shared, fits)?;
+        }
+    }
+    let one_way = within(shared, Run { space: Space::Ct(CtKey::Direction, None), first: 0, count: 8 }, &[(0, 1)])?;
+    if !shared.layout.atoms(Run { space: Space::Ct(CtKey::Direction, None), first: 0, count: 8 }).is_empty() {
+        also(shared, one_way)?;
+    }
+    // Names of devices begin with a letter or digit; which device there is, is known by the hook.
+    for space in [Space::Iif, Space::Oif] {
+        let named = within(shared, Run { space, first: 0, count: 128 }, &[(0x30 << 120, (0x7b << 120) - 1)])?;
+        also(shared, named)?;
+    }
+    let hops = Run { space: Space::Network, first: if class.ip6 { 56 } else { 64 }, count: 8 };
+    if class.path == Path::Forward {
+        let alive = within(shared, hops, &[(2, 255)])?;
+        also(shared, alive)?;
+    }
+    let pkttype = Run { space: Space::Meta(MetaKey::Pkttype), first: 0, count: 8 };
+    let kinds = within(shared, pkttype, &[(0, if class.path == Path::Input { 2 } else { 0 })])?;
+    also(shared, kinds)?;
+    if class.ip6 {
+        let extension = within(shared, L4PROTO, &EXTENSIONS.map(|number| (number, number)))?;
+        let plain = shared.arena.not(extension)?;
+        also(shared, plain)?;
+    }
+    let tcp = within(shared, L4PROTO, &[(6, 6)])?;
+    for kind in 0..=u8::MAX {
+        let run = Run { space: Space::HasOption(kind), first: 0, count: 1 };
+        if !shared.layout.atoms(run).is_empty() {
+            let there = within(shared, run, &[(1, 1)])?;
+            let fits = implies(shared, there, tcp)?;
+            also(shared, fits)?;
+        }
+    }
+    Ok(all)
+}
+
+const L4PROTO: Run = Run { space: Space::L4proto, first: 0, count: 8 };
+
+fn within(shared: &mut Shared, run: Run, intervals: &[(u128, u128)]) -> Within<Node> {
+    if shared.layout.atoms(run).is_empty() { Ok(Node::TRUE) } else { shared.lies(run, intervals) }
+}
+
+fn implies(shared: &mut Shared, a: Node, b: Node) -> Within<Node> {
+    shared.arena.choose(a, b, Node::TRUE)
+}
+
+/// The name of a device in an interval of names; `None` when no name a device can have lies there.
+pub fn name_between(low: u128, high: u128) -> Option<u128> {
+    const LETTERS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let bytes = low.to_be_bytes();
+    let good = bytes.iter().take(15).take_while(|byte| LETTERS.contains(byte) || b"-_.".contains(byte)).count();
+    let of = |start: &[u8], last: Option<u8>| {
+        let mut name = [0u8; 16];
+        for (slot, byte) in name.iter_mut().zip(start.iter().copied().chain(last)) {
+            *slot = byte;
+        }
+        u128::from_be_bytes(name)
+    };
+    let inside = |name: u128| name != 0 && low <= name && name <= high;
+    let ends = (0..=good.min(14)).rev().flat_map(|cut| {
+        let start = &bytes[..cut];
+        std::iter::once(of(start, None)).chain(LETTERS.iter().map(move |letter| of(start, Some(*letter))))
+    });
+    std::iter::once(of(&bytes[..good], None)).chain(ends).find(|name| inside(*name))
+}
+
+/// The packet of these values, one for each variable; what no variable holds has its usual value.
+pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
+    let class = layout.class;
+    let made = Made::new(layout, values);
+    let mut bytes = Vec::new();
+    if layout.runs().any(|run| run.space == Space::Link) {
+        let mut link = vec![0; 14];
+        link[12..].copy_from_slice(&(if class.ip6 { ETH_IP6 } else { ETH_IP }).to_be_bytes());
+        made.put(Space::Link, &mut link);
+        bytes = link;
+    }
+    let linked = !bytes.is_empty();
+    let l4proto = made.number(L4PROTO).map_or(6, |value| value as u8);
+    let transport = made.transport(l4proto);
+    bytes.extend(made.network(class.ip6, l4proto, transport.len()));
+    bytes.extend(transport);
+    let meta = |key, count| made.number(Run { space: Space::Meta(key), first: 0, count });
+    let device = |space| {
+        let name = made.number(Run { space, first: 0, count: 128 }).map(value_name);
+        Device::named(&name.filter(|name| !name.is_empty()).unwrap_or_else(|| "eth0".into()))
+    };
+    let with = |device: Device, kind, group| Device {
+        kind: meta(kind, 16).map(|value| value as u16).or(device.kind),
+        group: meta(group, 32).map(|value| value as u32).or(device.group),
+        ..device
+    };
+    let iif = with(device(Space::Iif), MetaKey::Iiftype, MetaKey::Iifgroup);
+    let oif = with(device(Space::Oif), MetaKey::Oiftype, MetaKey::Oifgroup);
+    let ct = |key, count| made.number(Run { space: Space::Ct(key, None), first: 0, count });
+    let state = made.number(Run { space: Space::CtState, first: 0, count: 32 }).unwrap_or(INVALID);
+    let state = CT_STATES.iter().find(|(.., bit)| *bit == state).map(|(state, ..)| *state);
+    Packet {
+        bytes,
+        link: linked,
+        path: class.path,
+        iif: (class.path != Path::Output).then_some(iif),
+        oif: (class.path != Path::Input).then_some(oif),
+        mark: made.number(Run { space: Space::Mark, first: 0, count: 32 }).unwrap_or(0) as u32,
+        priority: meta(MetaKey::Priority, 32).unwrap_or(0) as u32,
+        pkttype: meta(MetaKey::Pkttype, 8).unwrap_or(0) as u8,
+        skuid: meta(MetaKey::Skuid, 32).map(|value| value as u32),
+        skgid: meta(MetaKey::Skgid, 32).map(|value| value as u32),
+        ct: Connection {
+            state,
+            direction: ct(CtKey::Direction, 8)
+                .map(|value| if value == 1 { Direction::Reply } else { Direction::Original }),
+            status: None,
+            mark: made.number(Run { space: Space::CtMark, first: 0, count: 32 }).unwrap_or(0) as u32,
+            zone: ct(CtKey::Zone, 16).unwrap_or(0) as u16,
+            label: ct(CtKey::Label, 128).unwrap_or(0),
+        },
+    }
+}
+
+/// Values on their way into a packet.
+struct Made<'a> {
+    layout: &'a Layout,
+    values: &'a [u128],
+}
+
+impl<'a> Made<'a> {
+    fn new(layout: &'a Layout, values: &'a [u128]) -> Self {
+        Self { layout, values }
+    }
+
+    /// The number in a run of bits, when some variable holds bits of it.
+    fn number(&self, run: Run) -> Option<u128> {
+        let mut bytes = vec![0u8; usize::from(run.end().div_ceil(8))];
+        let any = self.layout.runs().any(|atom| atom.space == run.space);
+        self.put(run.space, &mut bytes);
+        any.then(|| bytes.iter().fold(0, |value, byte| value << 8 | u128::from(*byte))).map(|value| {
+            let spare = bytes.len() * 8 - usize::from(run.count);
+            value >> spare
+        })
+    }
+
+    /// Writes all variables of a space into its bytes; what does not fit is left out.
+    fn put(&self, space: Space, bytes: &mut [u8]) {
+        for (run, value) in self.layout.runs().zip(self.values) {
+            if run.space != space {
+                continue;
+            }
+            for bit in 0..run.count {
+                let at = usize::from(run.first + bit);
+                let set = value >> (run.count - 1 - bit) & 1 == 1;
+                if let Some(byte) = bytes.get_mut(at / 8) {
+                    let mask = 0x80 >> (at % 8);
+                    *byte = if set { *byte | mask } else { *byte & !mask };
+                }
+            }
+        }
+    }
+
+    fn network(&self, ip6: bool, l4proto: u8, payload: usize) -> Vec<u8> {
+        let mut bytes = vec![0u8; if ip6 { 40 } else { 20 }];
+        // A hop limit that forwarding lowers and does not use up.
+        bytes[if ip6 { 7 } else { 8 }] = 64;
+        self.put(Space::Network, &mut bytes);
+        let length = if ip6 { payload } else { payload + 20 } as u16;
+        let (first, at, protocol) = if ip6 { (0x60, 4, 6) } else { (0x45, 2, 9) };
+        bytes[0] = if ip6 { first | bytes[0] & 0x0f } else { first };
+        bytes[at..at + 2].copy_from_slice(&length.to_be_bytes());
+        bytes[protocol] = l4proto;
+        bytes
+    }
+
+    fn transport(&self, l4proto: u8) -> Vec<u8> {
+        let mut bytes = vec![0u8; if l4proto == 6 { 20 } else { 40 }];
+        if l4proto == 6 {
+            bytes[12] = 5 << 4;
+        }
+        self.put(Space::Transport, &mut bytes);
+        if l4proto != 6 {
+            return bytes;
+        }
+        for kind in 0..=u8::MAX {
+            if self.number(Run { space: Space::HasOption(kind), first: 0, count: 1 }) != Some(1) {
+                continue;
+            }
+            let ends = self.layout.runs().filter(|run| run.space == Space::Option(kind)).map(Run::end);
+            let length = usize::from(ends.max().unwrap_or(16)).div_ceil(8).max(2);
+            let mut option = vec![0u8; length];
+            self.put(Space::Option(kind), &mut option);
+            option[0] = kind;
+            option[1] = length as u8;
+            bytes.extend(option);
+        }
+        while bytes.len() % 4 != 0 {
+            bytes.push(1);
+        }
+        bytes[12] = ((bytes.len() / 4) as u8) << 4 | bytes[12] & 0x0f;
+        bytes
+    }
+}
