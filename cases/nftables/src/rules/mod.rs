@@ -10,6 +10,7 @@ mod flag_set;
 mod hooks;
 mod inserted;
 mod insertion;
+mod joined;
 mod local;
 mod loss;
 mod marks;
@@ -47,4 +48,5 @@ pub static RULES: &[&Rule] = &[
     &nat_priority::NAT_PRIORITY,
     &established::ESTABLISHED,
     &flag_set::NOT_EQUAL_LIST,
+    &joined::JOINED,
 ];

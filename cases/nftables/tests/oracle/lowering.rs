@@ -7,6 +7,8 @@ use super::{bytecode, nft, printer, read};
 const RULES: &[&str] = &[
     "tcp dport 22 accept",
     "tcp dport 1000-2000 drop",
+    "tcp dport != 5-5",
+    "tcp sport 6-6",
     "tcp dport != 1000-2000 drop",
     "tcp dport 1024-2047 drop",
     "tcp dport { 22, 80 } accept",

@@ -235,7 +235,8 @@ impl<'a> Lower<'_, 'a> {
             Err(fail) => return Err(fail),
         };
         let test = match op {
-            RelOp::Implicit | RelOp::Eq | RelOp::Ne if low != high => {
+            // `5-5` stays a range, which nft does not join with its neighbours.
+            RelOp::Implicit | RelOp::Eq | RelOp::Ne if low != high || matches!(value, Ast::Range(..)) => {
                 Test::Range { low, high, negate: op == RelOp::Ne }
             }
             _ if low != high => {
