@@ -1,5 +1,6 @@
-//! The case's verbs: `casebook nft trace`, `eval`, `show`.
+//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`.
 
+mod diff;
 pub(crate) mod eval;
 mod show;
 pub(crate) mod trace;
@@ -99,6 +100,18 @@ pub static VERBS: &[Verb] = &[
         args: &[RULESET, NFT, KERNEL],
         run: show::run,
     },
+    Verb {
+        name: "diff",
+        about: "say which packets a change changes: verdicts first, then marks, translations, logs, limits, counters",
+        long: diff::LONG,
+        args: &[
+            Arg { name: "old", value_name: "OLD", help: "the ruleset before", ..RULESET },
+            Arg { name: "new", value_name: "NEW", help: "the ruleset after", ..RULESET },
+            NFT,
+            KERNEL,
+        ],
+        run: diff::run,
+    },
 ];
 
 /// A release given on the command line.
@@ -110,7 +123,12 @@ fn release(input: &VerbInput<'_>, name: &str) -> Result<Option<Release>, VerbErr
 
 /// The ruleset argument, read.
 fn ruleset(input: &VerbInput<'_>) -> Result<(EvidenceId, RulesetFacts), VerbError> {
-    let id = input.file("ruleset").ok_or_else(|| VerbError::usage("no ruleset was given"))?;
+    named_ruleset(input, "ruleset")
+}
+
+/// A ruleset argument of this name, read.
+fn named_ruleset(input: &VerbInput<'_>, name: &str) -> Result<(EvidenceId, RulesetFacts), VerbError> {
+    let id = input.file(name).ok_or_else(|| VerbError::usage("no ruleset was given"))?;
     let item = input.evidence.get(id).ok_or_else(|| VerbError::usage("the ruleset could not be read"))?;
     let host = Host { nft: release(input, "nft")?, kernel: release(input, "kernel")? };
     let facts = facts::ruleset(input.evidence, item, host);

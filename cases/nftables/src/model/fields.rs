@@ -192,6 +192,14 @@ pub fn payload(protocol_name: &str, field: &str) -> Option<(Proto, PayloadField,
     Some((proto, PayloadField { base, offset: row.1, bits: row.2, name: row.0 }, row.3))
 }
 
+/// The field of one of these protocols that is exactly these bits.
+pub fn at(protocols: &[&str], base: Base, offset: u16, bits: u16) -> Option<PayloadField> {
+    protocols.iter().filter_map(|name| protocol(name)).filter(|(_, known, _)| *known == base).find_map(|(.., rows)| {
+        let row = rows.iter().find(|row| row.1 == offset && row.2 == bits)?;
+        Some(PayloadField { base, offset, bits, name: row.0 })
+    })
+}
+
 /// The protocol itself, for dependencies of whole headers.
 pub fn protocol_of(name: &str) -> Option<Proto> {
     protocol(name).map(|(proto, ..)| proto)

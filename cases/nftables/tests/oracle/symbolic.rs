@@ -6,7 +6,7 @@ use case_nftables::model::ir::Ruleset;
 use case_nftables::model::outcome::{Effect, Outcome};
 use case_nftables::model::packet::{ETH_IP, ETH_IP6, Path};
 use case_nftables::model::release::Host;
-use case_nftables::model::symbolic::compile::{Shared, compile};
+use case_nftables::model::symbolic::compile::{Care, Shared, compile};
 use case_nftables::model::symbolic::diagram::Node;
 use case_nftables::model::symbolic::layout::Layout;
 use case_nftables::model::symbolic::leaf::{Leaf, Slice};
@@ -277,7 +277,7 @@ fn diagrams_agree_with_the_evaluator() {
             let tracked = is_active(&ruleset, if ip6 { ETH_IP6 } else { ETH_IP });
             let class = Class { path, ip6, tracked };
             let mut shared = Shared::new(Layout::of(class, &[&ruleset]), 50_000_000, 5_000_000);
-            let node = compile(&mut shared, &ruleset, class).unwrap();
+            let node = compile(&mut shared, &ruleset, class, Care::Everywhere).unwrap();
             let real = possible(&mut shared).unwrap();
             let nowhere = Node::leaf(u32::MAX >> 2);
             let where_possible = shared.arena.choose(real, node, nowhere).unwrap();

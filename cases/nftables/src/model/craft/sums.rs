@@ -24,14 +24,14 @@ pub(crate) fn get_bits(bytes: &[u8], at: usize, bits: u16) -> Option<u128> {
 }
 
 /// The sum of the 16-bit words, the last padded with zeros.
-pub(super) fn sum16(data: &[u8]) -> u64 {
+pub(crate) fn sum16(data: &[u8]) -> u64 {
     let pairs = data.chunks_exact(2);
     let last = pairs.remainder().first().map_or(0, |byte| u64::from(*byte) << 8);
     pairs.map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]]))).sum::<u64>() + last
 }
 
 /// The Internet checksum (RFC 1071), added to `start`.
-pub(super) fn checksum(data: &[u8], start: u64) -> u16 {
+pub(crate) fn checksum(data: &[u8], start: u64) -> u16 {
     let mut sum = start + sum16(data);
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

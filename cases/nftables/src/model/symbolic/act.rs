@@ -14,7 +14,10 @@ use crate::model::ir::{
 use crate::model::outcome::{Effect, End};
 use crate::model::show;
 
-impl<'r> Compiler<'r, '_> {
+/// What is done with what a map gives.
+type Then<'t, 'r, 's> = &'t mut dyn FnMut(&mut Compiler<'r, 's>, Option<&[u128]>) -> Within<Node>;
+
+impl<'r, 's> Compiler<'r, 's> {
     /// An operation that is neither a match nor a verdict: `rest` follows it, `next` follows the rule when it breaks.
     pub(super) fn act(
         &mut self,
@@ -139,7 +142,7 @@ impl<'r> Compiler<'r, '_> {
         id: SetId,
         rest: Node,
         next: Node,
-        then: &mut dyn FnMut(&mut Self, Option<&[u128]>) -> Within<Node>,
+        then: Then<'_, 'r, 's>,
     ) -> Within<Node> {
         let set = &table.sets[id.0 as usize];
         let parts: &[Expr] = if let Expr::Concat(parts) = key { parts } else { std::slice::from_ref(key) };

@@ -65,6 +65,11 @@ impl Shared {
         self.arena.variables()
     }
 
+    /// Greatest value of a variable.
+    pub fn greatest(&self, var: Var) -> u128 {
+        self.arena.greatest(var)
+    }
+
     /// What a variable asks, for one that stands for something unknown.
     pub fn asks(&self, var: Var) -> Option<&str> {
         self.names.get(&var).map(String::as_str)
@@ -93,15 +98,38 @@ pub(super) struct Compiler<'r, 's> {
     depth: usize,
     /// What `ct state` loads before the lookup.
     pub(super) early: u128,
+    /// Where the function is wanted.
+    care: Node,
     known: HashMap<(TableId, ChainId, Exits, At), Node>,
     labels: HashMap<(TableId, ChainId), Vec<Label>>,
 }
 
-/// The function of a ruleset over a class of packets: what becomes of each.
-pub fn compile(shared: &mut Shared, ruleset: &Ruleset, class: Class) -> Within<Node> {
-    let at = At { hook: Hook::Prerouting, looked_up: true };
-    let (known, labels) = (HashMap::new(), HashMap::new());
-    Compiler { shared, ruleset, class, at, main: false, depth: 0, early: 1, known, labels }.path()
+/// Which packets a function is wanted for; of the others it may say anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// All.
+    Everywhere,
+    /// Those for which this is true.
+    Where(Node),
+    /// None.
+    Nothing,
+}
+
+/// The function of a ruleset over a class of packets: what becomes of each one asked for.
+pub fn compile(shared: &mut Shared, ruleset: &Ruleset, class: Class, care: Care) -> Within<Node> {
+    let mut compiler = Compiler::new(shared, ruleset, class);
+    if let Care::Where(care) = care {
+        compiler.care = care;
+    }
+    compiler.path()
+}
+
+impl<'r, 's> Compiler<'r, 's> {
+    pub(super) fn new(shared: &'s mut Shared, ruleset: &'r Ruleset, class: Class) -> Self {
+        let at = At { hook: Hook::Forward, looked_up: true };
+        let (known, labels) = (HashMap::new(), HashMap::new());
+        Self { shared, ruleset, class, at, main: false, depth: 0, early: 1, care: Node::TRUE, known, labels }
+    }
 }
 
 /// The connection was exempted before it was looked up.
@@ -263,6 +291,9 @@ impl<'r> Compiler<'r, '_> {
     }
 
     fn rule(&mut self, table: &'r Table, rule: &'r Rule, at: RuleRef, next: Node, exits: Exits) -> Within<Node> {
+        if !self.is_wanted(table, rule)? {
+            return Ok(next);
+        }
         let mut rest = next;
         for (index, op) in rule.ops.iter().enumerate().rev() {
             rest = match &op.kind {
@@ -275,7 +306,8 @@ impl<'r> Compiler<'r, '_> {
                         let what = format!("{} in {}", show::op(table, &op.kind), compiler.shared.leaves.text(label));
                         compiler.question(what)
                     })?;
-                    self.shared.arena.choose(holds, rest, next)?
+                    let wanted = self.shared.arena.and(holds, self.care)?;
+                    self.shared.arena.choose(wanted, rest, next)?
                 }
                 OpKind::Vmap(key, set) => {
                     self.before_lookup(key, |compiler| compiler.vmap(table, key, *set, at, next, exits))?
@@ -285,6 +317,27 @@ impl<'r> Compiler<'r, '_> {
             };
         }
         Ok(rest)
+    }
+
+    /// False when the tests the rule begins with hold for no packet the function is wanted for.
+    fn is_wanted(&mut self, table: &'r Table, rule: &'r Rule) -> Within<bool> {
+        if self.care == Node::TRUE {
+            return Ok(true);
+        }
+        let mut left = self.care;
+        for op in &rule.ops {
+            let OpKind::Match(expr, test) = &op.kind else { break };
+            if reads_state(expr) {
+                continue;
+            }
+            if let Some(holds) = self.test(table, expr, test)? {
+                left = self.shared.arena.and(holds, left)?;
+            }
+            if left == Node::FALSE {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Before the packet's connection is looked up its state is invalid, or untracked once a rule has exempted it.

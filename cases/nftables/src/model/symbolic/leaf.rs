@@ -33,7 +33,7 @@ pub struct Leaf {
     /// Mark of the connection at the end; `None` as it was.
     pub ct_mark: Option<Vec<Slice>>,
     /// Other effects, in order.
-    effects: ListId,
+    pub(super) effects: ListId,
     /// Why the outcome is not known, when it is not.
     pub why: Option<String>,
 }

@@ -6,8 +6,11 @@
 mod act;
 pub mod compile;
 pub mod diagram;
+pub mod diff;
 pub mod layout;
 pub mod leaf;
 pub mod packet;
+pub mod region;
 pub mod space;
+mod touched;
 mod value;

@@ -4,6 +4,7 @@ use super::compile::Shared;
 use super::diagram::{Node, Within};
 use super::layout::Layout;
 use super::space::{Run, Space};
+use crate::model::craft::{internet_checksum, internet_sum};
 use crate::model::ir::{CtKey, Direction, MetaKey};
 use crate::model::packet::{CT_STATES, Connection, Device, ETH_IP, ETH_IP6, Packet, Path};
 use crate::model::types::value_name;
@@ -122,8 +123,13 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
     }
     let linked = !bytes.is_empty();
     let l4proto = made.number(L4PROTO).map_or(6, |value| value as u8);
-    let transport = made.transport(l4proto);
-    bytes.extend(made.network(class.ip6, l4proto, transport.len()));
+    let state = made.number(Run { space: Space::CtState, first: 0, count: 32 }).unwrap_or(INVALID);
+    let mut transport = made.transport(l4proto, matches!(state, INVALID | NEW | UNTRACKED));
+    // The checksum needs the addresses, and the header the length the checksum may have added to.
+    let addresses = made.network(class.ip6, l4proto, transport.len());
+    seal(layout, &addresses, l4proto, &mut transport);
+    let network = made.network(class.ip6, l4proto, transport.len());
+    bytes.extend(network);
     bytes.extend(transport);
     let meta = |key, count| made.number(Run { space: Space::Meta(key), first: 0, count });
     let device = |space| {
@@ -138,7 +144,6 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
     let iif = with(device(Space::Iif), MetaKey::Iiftype, MetaKey::Iifgroup);
     let oif = with(device(Space::Oif), MetaKey::Oiftype, MetaKey::Oifgroup);
     let ct = |key, count| made.number(Run { space: Space::Ct(key, None), first: 0, count });
-    let state = made.number(Run { space: Space::CtState, first: 0, count: 32 }).unwrap_or(INVALID);
     let state = CT_STATES.iter().find(|(.., bit)| *bit == state).map(|(state, ..)| *state);
     Packet {
         bytes,
@@ -161,6 +166,43 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
             label: ct(CtKey::Label, 128).unwrap_or(0),
         },
     }
+}
+
+/// Puts the checksum into a transport header that has one. A checksum that some rule reads, as `tcp dport` and
+/// `th dport` read that of ICMP, keeps its value: a word behind the message makes it right.
+fn seal(layout: &Layout, network: &[u8], l4proto: u8, transport: &mut Vec<u8>) {
+    let at = match l4proto {
+        6 => 16,
+        17 => 6,
+        1 | 58 => 2,
+        _ => return,
+    };
+    let bits = at as u16 * 8..at as u16 * 8 + 16;
+    let is_read =
+        layout.runs().any(|run| run.space == Space::Transport && run.first < bits.end && bits.start < run.end());
+    let mends = is_read && matches!(l4proto, 1 | 58);
+    if is_read && !mends {
+        return;
+    }
+    if mends {
+        if transport.len() % 2 == 1 {
+            transport.push(0);
+        }
+        transport.extend([0, 0]);
+    }
+    let addresses = if network.len() == 40 { &network[8..40] } else { &network[12..20] };
+    let pseudo = match l4proto {
+        1 => 0,
+        _ => internet_sum(addresses) + u64::from(l4proto) + transport.len() as u64,
+    };
+    let slot = if mends { transport.len() - 2 } else { at };
+    if !mends {
+        transport[slot..slot + 2].fill(0);
+    }
+    let sum = internet_checksum(transport, pseudo);
+    // UDP says 0 for none.
+    let sum = if sum == 0 && l4proto == 17 { 0xffff } else { sum };
+    transport[slot..slot + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Values on their way into a packet.
@@ -206,19 +248,46 @@ impl<'a> Made<'a> {
         let mut bytes = vec![0u8; if ip6 { 40 } else { 20 }];
         // A hop limit that forwarding lowers and does not use up.
         bytes[if ip6 { 7 } else { 8 }] = 64;
+        if ip6 {
+            bytes[8..12].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+            bytes[24..28].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+            (bytes[23], bytes[39]) = (1, 2);
+        } else {
+            bytes[12..20].copy_from_slice(&[192, 0, 2, 1, 198, 51, 100, 1]);
+        }
         self.put(Space::Network, &mut bytes);
         let length = if ip6 { payload } else { payload + 20 } as u16;
         let (first, at, protocol) = if ip6 { (0x60, 4, 6) } else { (0x45, 2, 9) };
         bytes[0] = if ip6 { first | bytes[0] & 0x0f } else { first };
         bytes[at..at + 2].copy_from_slice(&length.to_be_bytes());
         bytes[protocol] = l4proto;
+        if !ip6 {
+            bytes[10..12].fill(0);
+            let sum = internet_checksum(&bytes, 0);
+            bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        }
         bytes
     }
 
-    fn transport(&self, l4proto: u8) -> Vec<u8> {
-        let mut bytes = vec![0u8; if l4proto == 6 { 20 } else { 40 }];
-        if l4proto == 6 {
-            bytes[12] = 5 << 4;
+    /// A transport header as it usually is, with the values in it; `first` for the first packet of a connection.
+    fn transport(&self, l4proto: u8, first: bool) -> Vec<u8> {
+        let read = self.layout.runs().filter(|run| run.space == Space::Transport).map(Run::end).max().unwrap_or(0);
+        let usual = match l4proto {
+            6 => 20,
+            132 => 12,
+            _ => 8,
+        };
+        let mut bytes = vec![0u8; usual.max(usize::from(read).div_ceil(8))];
+        match l4proto {
+            1 => bytes[0] = 8,
+            58 => bytes[0] = 128,
+            6 | 17 | 132 | 136 => bytes[..4].copy_from_slice(&[0x9c, 0x40, 0, 9]),
+            _ => {}
+        }
+        match l4proto {
+            6 => bytes[12..16].copy_from_slice(&[5 << 4, if first { 0x02 } else { 0x10 }, 0xfa, 0xf0]),
+            17 => bytes[5] = bytes.len() as u8,
+            _ => {}
         }
         self.put(Space::Transport, &mut bytes);
         if l4proto != 6 {

@@ -189,7 +189,7 @@ impl Class {
         let local = self.path == Path::Output;
         let has_iif = at.hook != Hook::Output && !(local && at.hook == Hook::Postrouting);
         let has_oif = !matches!(at.hook, Hook::Ingress | Hook::Prerouting | Hook::Input);
-        let bits = u16::try_from(fields::type_of(Field::Meta(key)).bits()).unwrap_or(32);
+        let bits = fields::type_of(Field::Meta(key)).bits();
         match key {
             MetaKey::Protocol => known(16, u128::from(if self.ip6 { ETH_IP6 } else { ETH_IP })),
             MetaKey::Nfproto => known(8, if self.ip6 { 10 } else { 2 }),

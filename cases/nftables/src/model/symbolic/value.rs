@@ -9,6 +9,14 @@ use crate::model::ir::{Cmp, CtKey, Expr, Field, MetaKey, Set, SetId, Table, Test
 use crate::model::sets::Index;
 use crate::model::types::name_value;
 
+/// One part of a key.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    slices: Vec<Slice>,
+    /// Devices are compared by name.
+    device: bool,
+}
+
 /// A value as the rules see it.
 #[derive(Clone, Debug)]
 pub(super) enum Read {
@@ -174,8 +182,8 @@ impl<'r> Compiler<'r, '_> {
                 Some(node) => node,
                 None => return Ok(None),
             },
-            Test::Range { low, high, negate } if !wide && !values[0].1 => {
-                let inside = self.shared.between(&values[0].0, *low, *high)?;
+            Test::Range { low, high, negate } if !wide && !values[0].device => {
+                let inside = self.shared.between(&values[0].slices, *low, *high)?;
                 if *negate { self.shared.arena.not(inside)? } else { inside }
             }
             Test::Lookup { set, negate } => match self.member(table, *set, &values)? {
@@ -189,7 +197,7 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// The parts of a key: where all can be read, and their slices; `None` when one is not covered.
-    pub(super) fn parts(&mut self, parts: &[Expr]) -> Within<Option<(Node, Vec<(Vec<Slice>, bool)>)>> {
+    pub(super) fn parts(&mut self, parts: &[Expr]) -> Within<Option<(Node, Vec<Part>)>> {
         let mut all = Node::TRUE;
         let mut values = Vec::with_capacity(parts.len());
         let mut unknown = false;
@@ -199,14 +207,14 @@ impl<'r> Compiler<'r, '_> {
                 Read::Unknown => unknown = true,
                 Read::Slices { valid, slices, device } => {
                     all = self.shared.arena.and(all, valid)?;
-                    values.push((slices, device));
+                    values.push(Part { slices, device });
                 }
             }
         }
         Ok((!unknown).then_some((all, values)))
     }
 
-    fn compare(&mut self, (slices, device): &(Vec<Slice>, bool), cmp: Cmp, value: u128) -> Within<Option<Node>> {
+    fn compare(&mut self, Part { slices, device }: &Part, cmp: Cmp, value: u128) -> Within<Option<Node>> {
         let value = match (device, value) {
             (false, value) | (true, value @ 0) => value,
             (true, 1) => name_value("lo"),
@@ -231,9 +239,9 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// True where every part lies in its interval.
-    fn inside(&mut self, values: &[(Vec<Slice>, bool)], key: &[(u128, u128)]) -> Within<Node> {
+    fn inside(&mut self, values: &[Part], key: &[(u128, u128)]) -> Within<Node> {
         let mut all = Node::TRUE;
-        for ((slices, device), (low, high)) in values.iter().zip(key).rev() {
+        for (Part { slices, device }, (low, high)) in values.iter().zip(key).rev() {
             let by_name = |value: u128| if *device && value == 1 { name_value("lo") } else { value };
             let node = self.shared.between(slices, by_name(*low), by_name(*high))?;
             all = self.shared.arena.and(node, all)?;
@@ -242,7 +250,7 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// Where a key is in a set; `None` when what is written does not decide it.
-    fn member(&mut self, table: &'r Table, id: SetId, values: &[(Vec<Slice>, bool)]) -> Within<Option<Node>> {
+    fn member(&mut self, table: &'r Table, id: SetId, values: &[Part]) -> Within<Option<Node>> {
         let set = &table.sets[id.0 as usize];
         let decided = !set.dynamic && set.conditions.is_empty() && set.elems.iter().all(|elem| !elem.conditional);
         if !decided || values.len() != set.key.len() {
@@ -255,8 +263,8 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// Where some element holds the key.
-    fn any_of(&mut self, set: &Set, values: &[(Vec<Slice>, bool)]) -> Within<Node> {
-        if let ([(slices, false)], Index::Intervals(list)) = (values, &set.index)
+    fn any_of(&mut self, set: &Set, values: &[Part]) -> Within<Node> {
+        if let ([Part { slices, device: false }], Index::Intervals(list)) = (values, &set.index)
             && let [Slice::Atom(_, var)] = slices.as_slice()
         {
             let intervals: Vec<(u128, u128)> = list.iter().map(|(low, high, _)| (*low, *high)).collect();
@@ -283,7 +291,7 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// Where a key is that of one element.
-    pub(super) fn is_element(&mut self, values: &[(Vec<Slice>, bool)], key: &[(u128, u128)]) -> Within<Node> {
+    pub(super) fn is_element(&mut self, values: &[Part], key: &[(u128, u128)]) -> Within<Node> {
         self.inside(values, key)
     }
 

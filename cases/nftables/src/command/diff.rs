@@ -1,0 +1,167 @@
+//! `casebook nft diff`: the packets whose outcome a change changes.
+
+use std::io::Write;
+
+use casebook_core::{OutputFormat, VerbError, VerbInput};
+use serde_json::{Value, json};
+
+use crate::model::ir::Ruleset;
+use crate::model::packet::Path;
+use crate::model::symbolic::diff::{Budget, Change, Found, Kind, classes, compare};
+use crate::model::symbolic::space::Class;
+use crate::model::{craft, packet_json};
+
+pub(super) const LONG: &str = "\
+Both rulesets are compiled over all packets at once, so that what is printed is all that changes: packets that end another
+way first, then those that end the same way and lose or gain a mark, a translation, a log, a limit or a counter, then those
+for which the same is done in another order. Every change has a witness, a packet that was run through both rulesets.
+
+Compared are packets to, through and from this host, IPv4 and IPv6, with whole headers: no fragments, IP options or
+extension headers, and no bridge, arp or netdev chains.
+
+Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read or the answer is not complete.
+
+Examples:
+  casebook nft diff before.nft after.nft
+  nft -j -a list ruleset | casebook nft diff /etc/nftables.conf -";
+
+pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
+    let (_, old) = super::named_ruleset(input, "old")?;
+    let (_, new) = super::named_ruleset(input, "new")?;
+    let budget = Budget::default();
+    let mut changes: Vec<Change> = Vec::new();
+    let mut stopped: Vec<Class> = Vec::new();
+    for class in classes(&old.ruleset, &new.ruleset) {
+        match compare(&old.ruleset, &new.ruleset, class, budget) {
+            Found::Changes(found) => changes.extend(found),
+            Found::OverBudget => stopped.push(class),
+        }
+    }
+    changes.sort_by_key(|change| change.kind);
+    let notes = notes(&old.ruleset, &new.ruleset);
+    if input.format == OutputFormat::Json {
+        let value = json!({
+            "changes": changes.iter().map(as_json).collect::<Vec<_>>(),
+            "undecided": stopped.iter().map(|class| name(*class)).collect::<Vec<_>>(),
+            "notes": notes,
+        });
+        serde_json::to_writer_pretty(&mut *out, &value).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        for (index, change) in changes.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            print(change, out)?;
+        }
+        if changes.is_empty() && stopped.is_empty() {
+            writeln!(out, "same: no packet's outcome changes")?;
+        }
+        for class in &stopped {
+            writeln!(out, "undecided within budget: {}", name(*class))?;
+        }
+        for note in &notes {
+            writeln!(out, "note: {note}")?;
+        }
+    }
+    Ok(match (stopped.is_empty(), changes.is_empty()) {
+        (false, _) => 2,
+        (true, false) => 1,
+        (true, true) => 0,
+    })
+}
+
+/// What is not compared, when one of the rulesets has it.
+fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+    use crate::model::ir::Family;
+    let mut out = Vec::new();
+    let mut families: Vec<&str> = [old, new]
+        .iter()
+        .flat_map(|ruleset| &ruleset.tables)
+        .filter(|table| matches!(table.family, Family::Bridge | Family::Arp | Family::Netdev))
+        .map(|table| table.family.as_str())
+        .collect();
+    families.sort_unstable();
+    families.dedup();
+    if !families.is_empty() {
+        out.push(format!("{} tables are not compared", families.join(" and ")));
+    }
+    let refused = old.problems.len() + new.problems.len();
+    if refused > 0 {
+        out.push(format!("nft refuses parts of these rulesets ({refused} problems); `casebook check` names them"));
+    }
+    out
+}
+
+fn name(class: Class) -> String {
+    let way = match class.path {
+        Path::Input => "to this host",
+        Path::Output => "from this host",
+        _ => "through this host",
+    };
+    format!("{} packets {way}", if class.ip6 { "IPv6" } else { "IPv4" })
+}
+
+fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
+    let class = name(change.class);
+    match change.kind {
+        Kind::Verdict => writeln!(out, "{class}: {} becomes {}", change.old, change.new)?,
+        Kind::Effect => writeln!(out, "{class}: still {}, and {}", change.new, what(change))?,
+        Kind::Order => writeln!(out, "{class}: still {}, the same done in another order", change.new)?,
+    }
+    for region in &change.regions {
+        writeln!(out, "    {region}")?;
+    }
+    if change.more {
+        writeln!(out, "    and more: only the first {} regions are named", change.regions.len())?;
+    }
+    let by = |who: &Option<String>| who.clone().unwrap_or_else(|| "no rule".into());
+    if change.old_by == change.new_by {
+        writeln!(out, "  decided by  {}", by(&change.new_by))?;
+    } else {
+        writeln!(out, "  before      {}", by(&change.old_by))?;
+        writeln!(out, "  after       {}", by(&change.new_by))?;
+    }
+    if change.kind == Kind::Verdict && !(change.lost.is_empty() && change.gained.is_empty()) {
+        writeln!(out, "  also        {}", what(change))?;
+    }
+    for what in &change.depends {
+        writeln!(out, "  depends on  {what}")?;
+    }
+    match &change.witness {
+        Some(packet) => writeln!(out, "  witness     {}", craft::describe(packet)),
+        None if change.depends.is_empty() => writeln!(out, "  witness     none was confirmed: take this as undecided"),
+        None => Ok(()),
+    }
+}
+
+fn what(change: &Change) -> String {
+    let mut parts = Vec::new();
+    if !change.lost.is_empty() {
+        parts.push(format!("lost: {}", change.lost.join("; ")));
+    }
+    if !change.gained.is_empty() {
+        parts.push(format!("new: {}", change.gained.join("; ")));
+    }
+    parts.join(", ")
+}
+
+fn as_json(change: &Change) -> Value {
+    let kind = match change.kind {
+        Kind::Verdict => "verdict",
+        Kind::Effect => "effect",
+        Kind::Order => "order",
+    };
+    json!({
+        "kind": kind,
+        "packets": name(change.class),
+        "old": {"verdict": change.old, "by": change.old_by},
+        "new": {"verdict": change.new, "by": change.new_by},
+        "lost": change.lost,
+        "gained": change.gained,
+        "regions": change.regions,
+        "more_regions": change.more,
+        "witness": change.witness.as_ref().map(packet_json::to_json),
+        "depends": change.depends,
+    })
+}

@@ -1,0 +1,290 @@
+//! What a change really does: the packets whose outcome differs between two rulesets.
+
+use std::collections::HashMap;
+
+use super::compile::{Care, Shared, compile};
+use super::diagram::{Node, Within};
+use super::layout::Layout;
+use super::leaf::{Leaf, Slice};
+use super::packet::{packet, possible};
+use super::region::{Regions, values};
+use super::space::Class;
+use super::touched::care;
+use crate::model::conntrack::is_active;
+use crate::model::ir::Ruleset;
+use crate::model::outcome::{Effect, End, Outcome};
+use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use crate::model::walk::Evaluator;
+
+/// How an outcome changed; the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The packet ends another way.
+    Verdict,
+    /// It ends the same way, and something else is done to it.
+    Effect,
+    /// The same is done in another order.
+    Order,
+}
+
+/// Packets of one class whose outcomes change alike.
+#[derive(Debug)]
+pub struct Change {
+    /// How.
+    pub kind: Kind,
+    /// Class.
+    pub class: Class,
+    /// Outcome before, in words.
+    pub old: String,
+    /// Outcome after.
+    pub new: String,
+    /// Who decided before.
+    pub old_by: Option<String>,
+    /// Who decides after.
+    pub new_by: Option<String>,
+    /// What is done before and not after.
+    pub lost: Vec<String>,
+    /// What is done after and was not before.
+    pub gained: Vec<String>,
+    /// Which packets, in words.
+    pub regions: Vec<String>,
+    /// There are more regions.
+    pub more: bool,
+    /// One of them, for which the evaluator says the same; `None` when it could not be confirmed.
+    pub witness: Option<Packet>,
+    /// What it depends on that no packet decides.
+    pub depends: Vec<String>,
+}
+
+/// What was found in one class.
+#[derive(Debug)]
+pub enum Found {
+    /// All changes.
+    Changes(Vec<Change>),
+    /// The budget ran out before an answer.
+    OverBudget,
+}
+
+/// How much work a comparison may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Steps in each class.
+    pub steps: u64,
+    /// Intervals kept in each class.
+    pub edges: u64,
+    /// Regions named for each change.
+    pub regions: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { steps: 400_000_000, edges: 16_000_000, regions: 64 }
+    }
+}
+
+/// The classes two rulesets are compared over.
+pub fn classes(old: &Ruleset, new: &Ruleset) -> Vec<Class> {
+    let mut out = Vec::new();
+    for ip6 in [false, true] {
+        let tracked = [old, new].iter().any(|ruleset| is_active(ruleset, if ip6 { ETH_IP6 } else { ETH_IP }));
+        out.extend([Path::Input, Path::Forward, Path::Output].map(|path| Class { path, ip6, tracked }));
+    }
+    out
+}
+
+/// Compares two rulesets over one class.
+pub fn compare(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Found {
+    let mut shared = Shared::new(Layout::of(class, &[old, new]), budget.steps, budget.edges);
+    match changes(&mut shared, old, new, class, budget) {
+        Ok(changes) => Found::Changes(changes),
+        Err(_) => Found::OverBudget,
+    }
+}
+
+/// Number of the leaf of packets whose outcome is the same.
+const SAME: u32 = 0;
+
+fn changes(shared: &mut Shared, old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Within<Vec<Change>> {
+    let care = care(shared, old, new)?;
+    if care == Care::Nothing {
+        return Ok(Vec::new());
+    }
+    let tracked = |ruleset| is_active(ruleset, if class.ip6 { ETH_IP6 } else { ETH_IP });
+    let before = compile(shared, old, Class { tracked: tracked(old), ..class }, care)?;
+    let after = compile(shared, new, Class { tracked: tracked(new), ..class }, care)?;
+    let mut pairs: Vec<(u32, u32)> = vec![(0, 0)];
+    let mut known: HashMap<(u32, u32), u32> = HashMap::new();
+    let Shared { arena, leaves, .. } = &mut *shared;
+    let both = arena.pair(before, after, &mut |a, b| {
+        if same(leaves.get(a), leaves.get(b)) {
+            return SAME;
+        }
+        *known.entry((a, b)).or_insert_with(|| {
+            pairs.push((a, b));
+            pairs.len() as u32 - 1
+        })
+    })?;
+    let real = possible(shared)?;
+    let both = match care {
+        Care::Where(care) => shared.arena.choose(care, both, Node::leaf(SAME))?,
+        _ => both,
+    };
+    let inside = shared.arena.choose(real, both, Node::leaf(SAME))?;
+    let mut found: Vec<u32> = Vec::new();
+    let _ = shared.arena.map(inside, &mut |leaf| {
+        if leaf != SAME && !found.contains(&leaf) {
+            found.push(leaf);
+        }
+        leaf
+    })?;
+    let mut out = Vec::new();
+    for leaf in found {
+        // Named without what no packet is like, so that a region says no more than the rules do.
+        let here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
+        let (a, b) = pairs[leaf as usize];
+        out.push(change(shared, (old, new), class, (a, b), (here, real), budget)?);
+    }
+    out.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    Ok(out)
+}
+
+/// The same outcome, whoever decided it.
+fn same(a: &Leaf, b: &Leaf) -> bool {
+    *a == Leaf { decided: a.decided, ..b.clone() }
+}
+
+fn change(
+    shared: &mut Shared,
+    (old, new): (&Ruleset, &Ruleset),
+    class: Class,
+    (a, b): (u32, u32),
+    (here, real): (Node, Node),
+    budget: Budget,
+) -> Within<Change> {
+    let (before, after) = (shared.leaves.get(a).clone(), shared.leaves.get(b).clone());
+    let (had, has) = (effects(shared, &before), effects(shared, &after));
+    let lost = without(&had, &has);
+    let gained = without(&has, &had);
+    let kind = match (before.end == after.end && before.why == after.why, lost.is_empty() && gained.is_empty()) {
+        (false, _) => Kind::Verdict,
+        (true, false) => Kind::Effect,
+        (true, true) => Kind::Order,
+    };
+    let mut regions = Regions::of(shared, here, budget.regions);
+    let mut inhabited = Vec::new();
+    for region in &regions.boxes {
+        inhabited.push(region.within(shared, real)?);
+    }
+    let mut at = 0..;
+    regions.boxes.retain(|_| at.next().is_some_and(|index: usize| inhabited[index] != Node::FALSE));
+    inhabited.retain(|node| *node != Node::FALSE);
+    let mut depends: Vec<String> =
+        regions.boxes.iter().flat_map(|region| region.questions(shared)).map(str::to_owned).collect();
+    depends.extend([&before, &after].into_iter().filter_map(|leaf| leaf.why.clone()));
+    depends.sort_unstable();
+    depends.dedup();
+    let by = |leaf: &Leaf| leaf.decided.map(|label| shared.leaves.text(label).to_owned());
+    let certain = regions.boxes.iter().zip(&inhabited).filter(|(region, _)| region.questions(shared).is_empty());
+    let witness = certain.into_iter().find_map(|(_, node)| {
+        let packet = packet(&shared.layout, &values(shared, *node));
+        let (first, second) = (Evaluator::new(old).run(&packet), Evaluator::new(new).run(&packet));
+        confirms(&first, &second, kind).then_some(packet)
+    });
+    Ok(Change {
+        kind,
+        class,
+        old: end(&before),
+        new: end(&after),
+        old_by: by(&before),
+        new_by: by(&after),
+        lost,
+        gained,
+        regions: regions.boxes.iter().map(|region| region.text(shared)).collect(),
+        more: regions.more,
+        witness,
+        depends,
+    })
+}
+
+impl Change {
+    /// Verdicts first; then what others depend on before what is only counted.
+    fn rank(&self) -> (Kind, bool, &str, &str) {
+        let counted = |what: &String| what.starts_with("counter") || what.starts_with("log");
+        (self.kind, self.lost.iter().chain(&self.gained).all(counted), &self.old, &self.new)
+    }
+}
+
+/// True when the two outcomes the evaluator found differ in this way.
+fn confirms(old: &Outcome, new: &Outcome, kind: Kind) -> bool {
+    if !old.depends.is_empty() || !new.depends.is_empty() {
+        return false;
+    }
+    let effects = |outcome: &Outcome| outcome.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>();
+    match kind {
+        Kind::Verdict => old.end != new.end,
+        Kind::Effect => {
+            old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || effects(old) != effects(new))
+        }
+        Kind::Order => effects(old) != effects(new),
+    }
+}
+
+fn end(leaf: &Leaf) -> String {
+    match (&leaf.why, leaf.end) {
+        (Some(why), _) => format!("undecided ({why})"),
+        (None, End::Stolen) => "taken away".into(),
+        (None, end) => end.as_str().into(),
+    }
+}
+
+/// All that is done to a packet beside its verdict, in words: marks as they are at the end, effects in order.
+fn effects(shared: &Shared, leaf: &Leaf) -> Vec<String> {
+    let mut out = Vec::new();
+    if leaf.end == End::Accept {
+        out.extend(leaf.mark.as_ref().map(|mark| format!("meta mark {}", value(shared, mark))));
+    }
+    out.extend(leaf.ct_mark.as_ref().map(|mark| format!("ct mark {}", value(shared, mark))));
+    for done in shared.leaves.effects(leaf) {
+        let text = match &done.effect {
+            Effect::Counter(None) => "counter".into(),
+            other => other.describe(),
+        };
+        out.push(match done.of {
+            Some(label) => format!("{text} of rule `{}`", shared.leaves.text(label)),
+            None => text,
+        });
+    }
+    out
+}
+
+fn value(shared: &Shared, slices: &[Slice]) -> String {
+    if let [Slice::Known(_, value)] = slices {
+        return format!("{value:#x}");
+    }
+    let part = |slice: &Slice| match slice {
+        Slice::Known(count, value) => format!("{value:#x} in {count} bits"),
+        Slice::Atom(_, var) => match (shared.layout.run(*var), shared.asks(*var)) {
+            (Some(run), _) => {
+                format!("{:?} bits {}-{} as they came", run.space, run.first, run.end() - 1).to_lowercase()
+            }
+            (None, Some(what)) => format!("an unknown value ({what})"),
+            (None, None) => "an unknown value".into(),
+        },
+    };
+    slices.iter().map(part).collect::<Vec<_>>().join(" . ")
+}
+
+/// What `list` has and `other` has not, counted.
+fn without(list: &[String], other: &[String]) -> Vec<String> {
+    let mut rest: Vec<&String> = other.iter().collect();
+    let mut out = Vec::new();
+    for item in list {
+        match rest.iter().position(|known| *known == item) {
+            Some(at) => {
+                rest.swap_remove(at);
+            }
+            None => out.push(item.clone()),
+        }
+    }
+    out
+}
