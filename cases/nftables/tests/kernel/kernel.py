@@ -53,7 +53,7 @@ route add local {LOCAL_V6} dev lo
 """
 
 # Error replies of the host would pass the output hook and look like packets of ours: they are turned off, except TCP
-# resets, which carry the id 0 that is never a tag.
+# resets, which carry the id 0 that is never a tag (packets.py keeps clear of the one key that looks like theirs).
 SYSCTLS = {
     "ipv4/ip_forward": 1,
     "ipv4/conf/all/rp_filter": 0,

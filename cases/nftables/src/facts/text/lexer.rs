@@ -181,7 +181,7 @@ impl Lexer<'_> {
                 b'>' if self.peek(1) == b'=' => (Tok::Ge, 2),
                 b'>' => one(Tok::Gt),
                 b':' if self.peek(1) != b':' => one(Tok::Colon),
-                b'.' if !is_word(self.peek(1)) => one(Tok::Dot),
+                b'.' if !is(self.peek(1), WORD) => one(Tok::Dot),
                 _ => {
                     self.word();
                     continue;
@@ -242,10 +242,7 @@ impl Lexer<'_> {
             return self.push(Tok::Addr, start, start + len);
         }
         if first.is_ascii_digit() {
-            let mut end = start;
-            while end < self.bytes.len() && is_number(self.bytes[end]) && end - start < MAX_WORD {
-                end += 1;
-            }
+            let mut end = start + run_of(&self.bytes[start..], NUMBER);
             // `10.` is a number and a dot: concatenations are written `22 . 80`, sometimes without spaces.
             while end > start + 1 && self.bytes[end - 1] == b'.' {
                 end -= 1;
@@ -253,10 +250,10 @@ impl Lexer<'_> {
             return self.push(Tok::Number, start, end);
         }
         if first.is_ascii_alphabetic() || first == b'_' || first == b'.' {
-            let mut end = start + 1;
+            let mut end = start + run_of(&self.bytes[start..], WORD);
             while end < self.bytes.len() && end - start < MAX_WORD {
                 match self.bytes[end] {
-                    byte if is_word(byte) || byte == b'*' => end += 1,
+                    byte if is(byte, WORD) || byte == b'*' => end += 1,
                     b'\\' if self.bytes.get(end + 1) == Some(&b'*') => end += 2,
                     _ => break,
                 }
@@ -272,23 +269,54 @@ impl Lexer<'_> {
     }
 }
 
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')
+/// Classes of bytes: a look-up instead of comparisons, for every byte of the text passes here.
+const WORD: u8 = 1;
+const NUMBER: u8 = 2;
+const HEX: u8 = 4;
+
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.' {
+            table[at] = WORD | NUMBER;
+        }
+        if byte == b'-' || byte == b'/' {
+            table[at] = WORD;
+        }
+        if byte.is_ascii_hexdigit() {
+            table[at] |= HEX;
+        }
+        at += 1;
+    }
+    table
+};
+
+#[inline]
+fn is(byte: u8, class: u8) -> bool {
+    CLASS[usize::from(byte)] & class != 0
 }
 
-fn is_number(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_'
+/// Bytes from the start that are of a class, at most [`MAX_WORD`].
+#[inline]
+fn run_of(bytes: &[u8], class: u8) -> usize {
+    bytes.iter().take(MAX_WORD).take_while(|byte| is(**byte, class)).count()
 }
 
 /// Length of an IPv6 or Ethernet address at `start`, when there is one.
 fn address(text: &str, start: usize) -> Option<usize> {
     let bytes = &text.as_bytes()[start..];
-    let mut len = 0;
+    // Most words are none: the first group of an address ends at a colon.
+    let mut len = bytes.iter().take(5).take_while(|byte| is(**byte, HEX)).count();
+    if bytes.get(len) != Some(&b':') {
+        return None;
+    }
     let mut colons = 0;
     while len < bytes.len() && len < 48 {
         match bytes[len] {
             b':' => colons += 1,
-            byte if byte.is_ascii_hexdigit() => {}
+            byte if is(byte, HEX) => {}
             b'.' if colons >= 2 && bytes.get(len + 1).is_some_and(u8::is_ascii_digit) => {}
             _ => break,
         }
