@@ -16,6 +16,10 @@ use case_nftables::model::release::Host;
 use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A hundred rules with sets, services before addresses, as hosts have them.
 fn ruleset() -> String {
     let mut rules = String::from("ct state established,related accept\nct state invalid drop\niifname lo accept\n");
