@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::model::ir::Ruleset;
 use crate::model::packet::Path;
-use crate::model::symbolic::diff::{Budget, Change, Found, Kind, classes, compare};
+use crate::model::symbolic::diff::{Budget, Change, Found, Kind, classes};
 use crate::model::symbolic::space::Class;
+use crate::model::symbolic::touched::Pair;
 use crate::model::{craft, packet_json};
 
 pub(super) const LONG: &str = "\
@@ -31,8 +32,9 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     let budget = Budget::default();
     let mut changes: Vec<Change> = Vec::new();
     let mut stopped: Vec<Class> = Vec::new();
+    let pair = Pair::new(&old.ruleset, &new.ruleset);
     for class in classes(&old.ruleset, &new.ruleset) {
-        match compare(&old.ruleset, &new.ruleset, class, budget) {
+        match pair.compare(class, budget) {
             Found::Changes(found) => changes.extend(found),
             Found::OverBudget => stopped.push(class),
         }

@@ -232,7 +232,7 @@ pub enum Verdict {
 }
 
 /// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// `meta KEY set`.
     Meta(MetaKey),

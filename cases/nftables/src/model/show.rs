@@ -260,7 +260,8 @@ fn nat_text(table: &Table, nat: &super::ir::Nat) -> String {
     text
 }
 
-fn matching(table: &Table, left: &Expr, test: &Test) -> String {
+/// A match: `tcp dport 22`.
+pub fn matching(table: &Table, left: &Expr, test: &Test) -> String {
     let ty = type_of(left);
     match (left, test) {
         // `f & m != 0` is how `flags m` is lowered; `f & m == 0` is `! m`.

@@ -28,8 +28,15 @@ impl<'r, 's> Compiler<'r, 's> {
         next: Node,
         exits: Exits,
     ) -> Within<Node> {
-        let label = self.label(at);
-        let place = format!("{}, operation {index}", self.shared.leaves.text(label));
+        // Most operations need no name for where they are.
+        let place = match op {
+            OpKind::Counter(_) | OpKind::Log { .. } | OpKind::Reject(_) | OpKind::Notrack => String::new(),
+            OpKind::Assign(_, Expr::Const(_)) => String::new(),
+            _ => {
+                let label = self.label(at);
+                format!("{}, operation {index}", self.shared.leaves.text(label))
+            }
+        };
         match op {
             OpKind::Assign(target, value) => self.assign(table, *target, value, &place, rest, next),
             OpKind::Nat(nat) => self.nat(table, nat, &place, rest, next, exits),
@@ -50,7 +57,7 @@ impl<'r, 's> Compiler<'r, 's> {
             OpKind::Fwd(_) | OpKind::Synproxy => self.ends(End::Stolen, at),
             OpKind::Flow(name) => self.with(rest, Effect::Attach(format!("flow add @{name}")), None),
             OpKind::Counter(name) => {
-                let own = name.is_none().then_some(label);
+                let own = name.is_none().then(|| self.label(at));
                 self.with(rest, Effect::Counter(name.clone()), own)
             }
             OpKind::Log { prefix, .. } => self.with(rest, Effect::Log(prefix.clone()), None),
@@ -68,6 +75,7 @@ impl<'r, 's> Compiler<'r, 's> {
             OpKind::Condition(_, text) => {
                 let met = self.question(format!("{text}: {place}"))?;
                 let both = self.shared.arena.choose(met, rest, next)?;
+                let label = self.label(at);
                 self.with(both, Effect::Limit(text.clone()), Some(label))
             }
             OpKind::CtObject(text) => self.with(rest, Effect::Attach(text.clone()), None),

@@ -6,13 +6,16 @@
 //! never unrolled along paths.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
+use super::alike::marks;
+use super::block::Hull;
 use super::diagram::{Arena, Node, Source, Var, Within};
 use super::layout::{Layout, ones};
 use super::leaf::{Label, Leaves, Slice};
 use super::space::{At, Class, Run, Space};
 use crate::model::ir::{
-    ChainId, CtKey, Data, Expr, Family, Field, Hook, OpKind, Policy, Rule, RuleRef, Ruleset, SetId, Table, TableId,
+    ChainId, CtKey, Data, Expr, Family, Field, Hook, Policy, RuleRef, Ruleset, SetId, Table, TableId,
     Verdict,
 };
 use crate::model::outcome::{Effect, End};
@@ -99,9 +102,17 @@ pub(super) struct Compiler<'r, 's> {
     /// What `ct state` loads before the lookup.
     pub(super) early: u128,
     /// Where the function is wanted.
-    care: Node,
+    pub(super) care: Node,
+    /// Leaves say who decided.
+    decides: bool,
     known: HashMap<(TableId, ChainId, Exits, At), Node>,
-    labels: HashMap<(TableId, ChainId), Vec<Label>>,
+    /// For each rule of a chain, whether an earlier one does the same: [`super::alike::marks`].
+    marks: HashMap<(TableId, ChainId), Vec<u64>>,
+    labels: HashMap<RuleRef, Label>,
+    /// The variable of a field that has one.
+    pub(super) vars: HashMap<Field, Option<Var>>,
+    /// What variables can be where the function is wanted.
+    pub(super) hulls: HashMap<Var, Rc<Hull>>,
 }
 
 /// Which packets a function is wanted for; of the others it may say anything.
@@ -115,9 +126,20 @@ pub enum Care {
     Nothing,
 }
 
-/// The function of a ruleset over a class of packets: what becomes of each one asked for.
+/// The function of a ruleset over a class of packets: what becomes of each one asked for, and who decided.
 pub fn compile(shared: &mut Shared, ruleset: &Ruleset, class: Class, care: Care) -> Within<Node> {
     let mut compiler = Compiler::new(shared, ruleset, class);
+    if let Care::Where(care) = care {
+        compiler.care = care;
+    }
+    compiler.path()
+}
+
+/// As [`compile`], without who decided: rules that do the same need not be told apart, and most lists of rules have few
+/// outcomes.
+pub fn compile_undecided(shared: &mut Shared, ruleset: &Ruleset, class: Class, care: Care) -> Within<Node> {
+    let mut compiler = Compiler::new(shared, ruleset, class);
+    compiler.decides = false;
     if let Care::Where(care) = care {
         compiler.care = care;
     }
@@ -127,8 +149,22 @@ pub fn compile(shared: &mut Shared, ruleset: &Ruleset, class: Class, care: Care)
 impl<'r, 's> Compiler<'r, 's> {
     pub(super) fn new(shared: &'s mut Shared, ruleset: &'r Ruleset, class: Class) -> Self {
         let at = At { hook: Hook::Forward, looked_up: true };
-        let (known, labels) = (HashMap::new(), HashMap::new());
-        Self { shared, ruleset, class, at, main: false, depth: 0, early: 1, care: Node::TRUE, known, labels }
+        Self {
+            shared,
+            ruleset,
+            class,
+            at,
+            main: false,
+            depth: 0,
+            early: 1,
+            care: Node::TRUE,
+            decides: true,
+            known: HashMap::new(),
+            marks: HashMap::new(),
+            labels: HashMap::new(),
+            vars: HashMap::new(),
+            hulls: HashMap::new(),
+        }
     }
 }
 
@@ -235,7 +271,7 @@ impl<'r> Compiler<'r, '_> {
         let policy = self.ruleset.chain(table, chain).base.as_ref().map(|base| base.policy);
         let label = self.shared.leaves.label(format!("policy of {}", self.ruleset.chain_name(table, chain)));
         let back = match policy {
-            Some(Policy::Drop) => Node::leaf(self.shared.leaves.end(End::Drop, Some(label))),
+            Some(Policy::Drop) => Node::leaf(self.shared.leaves.end(End::Drop, self.decides.then_some(label))),
             _ => self.decided(accept, label)?,
         };
         self.chain(table, chain, Exits { accept, back, bound })
@@ -243,7 +279,7 @@ impl<'r> Compiler<'r, '_> {
 
     /// Who decided, where the outcome does not say. Later base chains have the last word, and the main hook's.
     fn decided(&mut self, node: Node, label: Label) -> Within<Node> {
-        if !self.main {
+        if !self.main || !self.decides {
             return Ok(node);
         }
         let Shared { arena, leaves, .. } = &mut *self.shared;
@@ -260,89 +296,35 @@ impl<'r> Compiler<'r, '_> {
         }
         self.depth += 1;
         let table = self.ruleset.table(table_id);
-        let mut next = exits.back;
-        for (index, rule) in table.chains[chain.0 as usize].rules.iter().enumerate().rev() {
-            let reference = RuleRef { table: table_id, chain, index: index as u32 };
-            next = self.rule(table, rule, reference, next, exits)?;
-        }
+        let next = self.rules(table_id, chain, &table.chains[chain.0 as usize].rules, exits)?;
         self.depth -= 1;
         self.known.insert(key, next);
         Ok(next)
     }
 
-    /// The label of a rule: its chain and its text, and a number where the chain has the text more than once.
+    /// The label of a rule: its chain and its text, and a number where the chain has the rule more than once.
     pub(super) fn label(&mut self, rule: RuleRef) -> Label {
-        let key = (rule.table, rule.chain);
-        if !self.labels.contains_key(&key) {
-            let chain = self.ruleset.chain_name(rule.table, rule.chain);
-            let table = self.ruleset.table(rule.table);
-            let mut times: HashMap<String, usize> = HashMap::new();
-            let mut list = Vec::new();
-            for rule in &table.chains[rule.chain.0 as usize].rules {
-                let text = show::rule(self.ruleset, key.0, rule);
-                let seen = times.entry(text.clone()).or_default();
-                *seen += 1;
-                let again = if *seen > 1 { format!(" (no. {seen})") } else { String::new() };
-                list.push(self.shared.leaves.label(format!("{chain}: {text}{again}")));
-            }
-            self.labels.insert(key, list);
+        if let Some(label) = self.labels.get(&rule) {
+            return *label;
         }
-        self.labels[&key][rule.index as usize]
-    }
-
-    fn rule(&mut self, table: &'r Table, rule: &'r Rule, at: RuleRef, next: Node, exits: Exits) -> Within<Node> {
-        if !self.is_wanted(table, rule)? {
-            return Ok(next);
-        }
-        let mut rest = next;
-        for (index, op) in rule.ops.iter().enumerate().rev() {
-            rest = match &op.kind {
-                OpKind::Match(expr, test) => {
-                    let holds = self.before_lookup(expr, |compiler| {
-                        if let Some(holds) = compiler.test(table, expr, test)? {
-                            return Ok(holds);
-                        }
-                        let label = compiler.label(at);
-                        let what = format!("{} in {}", show::op(table, &op.kind), compiler.shared.leaves.text(label));
-                        compiler.question(what)
-                    })?;
-                    let wanted = self.shared.arena.and(holds, self.care)?;
-                    self.shared.arena.choose(wanted, rest, next)?
-                }
-                OpKind::Vmap(key, set) => {
-                    self.before_lookup(key, |compiler| compiler.vmap(table, key, *set, at, next, exits))?
-                }
-                OpKind::Verdict(verdict) => self.verdict(*verdict, at, next, exits)?,
-                other => self.act(table, other, (at, index), rest, next, exits)?,
-            };
-        }
-        Ok(rest)
-    }
-
-    /// False when the tests the rule begins with hold for no packet the function is wanted for.
-    fn is_wanted(&mut self, table: &'r Table, rule: &'r Rule) -> Within<bool> {
-        if self.care == Node::TRUE {
-            return Ok(true);
-        }
-        let mut left = self.care;
-        for op in &rule.ops {
-            let OpKind::Match(expr, test) = &op.kind else { break };
-            if reads_state(expr) {
-                continue;
-            }
-            if let Some(holds) = self.test(table, expr, test)? {
-                left = self.shared.arena.and(holds, left)?;
-            }
-            if left == Node::FALSE {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let marks = self.marks.entry((rule.table, rule.chain)).or_insert_with(|| marks(self.ruleset, rule));
+        let at = rule.index as usize;
+        let before = marks[..at].iter().filter(|mark| **mark == marks[at]).count();
+        let again = if before > 0 { format!(" (no. {})", before + 1) } else { String::new() };
+        let chain = self.ruleset.chain_name(rule.table, rule.chain);
+        let text = show::rule(self.ruleset, rule.table, self.ruleset.rule(rule));
+        let label = self.shared.leaves.label(format!("{chain}: {text}{again}"));
+        self.labels.insert(rule, label);
+        label
     }
 
     /// Before the packet's connection is looked up its state is invalid, or untracked once a rule has exempted it.
-    fn before_lookup(&mut self, expr: &Expr, then: impl Fn(&mut Self) -> Within<Node>) -> Within<Node> {
-        if self.at.looked_up || !self.class.tracked || !reads_state(expr) {
+    pub(super) fn before_lookup(
+        &mut self,
+        expr: &Expr,
+        then: impl Fn(&mut Self) -> Within<Node>,
+    ) -> Within<Node> {
+        if !self.is_early(expr) {
             return then(self);
         }
         let usual = then(self)?;
@@ -353,7 +335,12 @@ impl<'r> Compiler<'r, '_> {
         self.shared.arena.choose(is_exempt, exempt?, usual)
     }
 
-    fn verdict(&mut self, verdict: Verdict, at: RuleRef, next: Node, exits: Exits) -> Within<Node> {
+    /// True for an expression that reads the state of a connection that has not been looked up.
+    pub(super) fn is_early(&self, expr: &Expr) -> bool {
+        !self.at.looked_up && self.class.tracked && reads_state(expr)
+    }
+
+    pub(super) fn verdict(&mut self, verdict: Verdict, at: RuleRef, next: Node, exits: Exits) -> Within<Node> {
         match verdict {
             Verdict::Accept => self.accept(at, exits),
             Verdict::Drop => self.ends(End::Drop, at),
@@ -366,16 +353,27 @@ impl<'r> Compiler<'r, '_> {
     }
 
     pub(super) fn accept(&mut self, at: RuleRef, exits: Exits) -> Within<Node> {
+        if !self.main || !self.decides {
+            return Ok(exits.accept);
+        }
         let label = self.label(at);
         self.decided(exits.accept, label)
     }
 
     pub(super) fn ends(&mut self, end: End, at: RuleRef) -> Within<Node> {
-        let label = self.label(at);
-        Ok(Node::leaf(self.shared.leaves.end(end, Some(label))))
+        let label = self.decides.then(|| self.label(at));
+        Ok(Node::leaf(self.shared.leaves.end(end, label)))
     }
 
-    fn vmap(&mut self, table: &'r Table, key: &Expr, id: SetId, at: RuleRef, next: Node, exits: Exits) -> Within<Node> {
+    pub(super) fn vmap(
+        &mut self,
+        table: &'r Table,
+        key: &Expr,
+        id: SetId,
+        at: RuleRef,
+        next: Node,
+        exits: Exits,
+    ) -> Within<Node> {
         let set = &table.sets[id.0 as usize];
         let parts: &[Expr] = if let Expr::Concat(parts) = key { parts } else { std::slice::from_ref(key) };
         let decided = !set.dynamic && set.conditions.is_empty() && set.elems.iter().all(|elem| !elem.conditional);

@@ -50,6 +50,8 @@ pub struct Arena {
     inner: Vec<Inner>,
     unique: HashMap<(Var, Rc<[Edge]>), Node>,
     choices: HashMap<(Node, Node, Node), Node>,
+    /// Lists that have been solved, see [`super::first`].
+    pub(super) lists: HashMap<(u64, u64), Node>,
     /// Greatest value of each variable.
     greatest: Vec<u128>,
     steps_left: u64,
@@ -72,6 +74,16 @@ impl Node {
         (self.0 & LEAF != 0).then_some(self.0 & !LEAF)
     }
 
+    /// The number that stands for the node: equal nodes, equal numbers.
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The node of a number [`Self::number`] gave.
+    pub(super) fn from_number(number: u32) -> Self {
+        Node(number)
+    }
+
     /// The leaf of a truth value.
     pub fn of(truth: bool) -> Self {
         if truth { Node::TRUE } else { Node::FALSE }
@@ -85,6 +97,7 @@ impl Arena {
             inner: Vec::new(),
             unique: HashMap::new(),
             choices: HashMap::new(),
+            lists: HashMap::new(),
             greatest,
             steps_left: steps,
             edges_left: edges,
@@ -127,7 +140,20 @@ impl Arena {
         }
     }
 
-    fn spend(&mut self, steps: usize) -> Within<()> {
+    /// Allows at most so many more steps until [`Self::unlimit`] is given what this returns.
+    pub(super) fn limit(&mut self, steps: u64) -> u64 {
+        let kept = self.steps_left.saturating_sub(steps);
+        self.steps_left -= kept;
+        kept
+    }
+
+    /// Takes a limit away.
+    pub(super) fn unlimit(&mut self, kept: u64) {
+        self.steps_left += kept;
+    }
+
+    /// Counts steps.
+    pub(super) fn spend(&mut self, steps: usize) -> Within<()> {
         match self.steps_left.checked_sub(steps as u64) {
             Some(left) => {
                 self.steps_left = left;
@@ -155,7 +181,8 @@ impl Arena {
             return Ok(*node);
         }
         self.edges_left = self.edges_left.checked_sub(key.1.len() as u64).ok_or(OverBudget)?;
-        let number = u32::try_from(self.inner.len()).ok().filter(|number| number & LEAF == 0).ok_or(OverBudget)?;
+        // Two bits are kept free: one says that a node is a leaf, one is [`super::block`]'s.
+        let number = u32::try_from(self.inner.len()).ok().filter(|number| number >> 30 == 0).ok_or(OverBudget)?;
         let node = Node(number);
         self.inner.push(Inner { var, edges: key.1.clone() });
         self.unique.insert(key, node);
@@ -242,6 +269,40 @@ impl Arena {
     /// The opposite.
     pub fn not(&mut self, a: Node) -> Within<Node> {
         self.choose(a, Node::FALSE, Node::TRUE)
+    }
+
+    /// Where a condition holds for some value of the variables that `keep` does not keep.
+    pub(super) fn project(&mut self, node: Node, keep: &dyn Fn(Var) -> bool) -> Within<Node> {
+        self.project_in(node, keep, &mut HashMap::new())
+    }
+
+    fn project_in(
+        &mut self,
+        node: Node,
+        keep: &dyn Fn(Var) -> bool,
+        known: &mut HashMap<Node, Node>,
+    ) -> Within<Node> {
+        let Some((var, _)) = self.inner(node) else { return Ok(node) };
+        if let Some(done) = known.get(&node) {
+            return Ok(*done);
+        }
+        let old = self.edges(node, var);
+        let done = if keep(var) {
+            let mut edges = Vec::with_capacity(old.len());
+            for (high, child) in old.iter() {
+                edges.push((*high, self.project_in(*child, keep, known)?));
+            }
+            self.node(var, edges)?
+        } else {
+            let mut all = Node::FALSE;
+            for (_, child) in old.iter() {
+                let child = self.project_in(*child, keep, known)?;
+                all = self.or(all, child)?;
+            }
+            all
+        };
+        known.insert(node, done);
+        Ok(done)
     }
 
     /// Two functions at once: the leaves of both become one.

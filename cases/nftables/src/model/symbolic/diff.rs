@@ -1,15 +1,14 @@
 //! What a change really does: the packets whose outcome differs between two rulesets.
 
-use std::collections::HashMap;
-
-use super::compile::{Care, Shared, compile};
-use super::diagram::{Node, Within};
+use super::compile::{Care, Shared, compile_undecided};
+use super::diagram::{Node, OverBudget, Within};
+use super::group::{Both, Group, SAME, grouped};
 use super::layout::Layout;
-use super::leaf::{Leaf, Slice};
+use super::leaf::{Label, Leaf, Slice};
 use super::packet::{packet, possible};
 use super::region::{Regions, values};
 use super::space::Class;
-use super::touched::care;
+use super::touched::Pair;
 use crate::model::conntrack::is_active;
 use crate::model::ir::Ruleset;
 use crate::model::outcome::{Effect, End, Outcome};
@@ -94,41 +93,50 @@ pub fn classes(old: &Ruleset, new: &Ruleset) -> Vec<Class> {
 
 /// Compares two rulesets over one class.
 pub fn compare(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Found {
-    let mut shared = Shared::new(Layout::of(class, &[old, new]), budget.steps, budget.edges);
-    match changes(&mut shared, old, new, class, budget) {
-        Ok(changes) => Found::Changes(changes),
-        Err(_) => Found::OverBudget,
+    Pair::new(old, new).compare(class, budget)
+}
+
+impl Pair<'_> {
+    /// The packets of a class whose outcomes differ.
+    pub fn compare(&self, class: Class, budget: Budget) -> Found {
+        if self.is_same() {
+            return Found::Changes(Vec::new());
+        }
+        let mut shared = Shared::new(Layout::for_uses(class, &self.uses), budget.steps, budget.edges);
+        match changes(&mut shared, self, class, budget) {
+            Ok(changes) => Found::Changes(changes),
+            Err(_) => Found::OverBudget,
+        }
+    }
+
+    /// Packets of a class as each ruleset sees them: connection tracking can run in one only.
+    fn classes(&self, class: Class) -> [Class; 2] {
+        self.tracked.map(|tracked| Class { tracked: tracked[usize::from(class.ip6)], ..class })
     }
 }
 
-/// Number of the leaf of packets whose outcome is the same.
-const SAME: u32 = 0;
-
-fn changes(shared: &mut Shared, old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Within<Vec<Change>> {
-    let care = care(shared, old, new)?;
+fn changes(shared: &mut Shared, pair: &Pair<'_>, class: Class, budget: Budget) -> Within<Vec<Change>> {
+    let care = pair.care(shared)?;
     if care == Care::Nothing {
         return Ok(Vec::new());
     }
-    let tracked = |ruleset| is_active(ruleset, if class.ip6 { ETH_IP6 } else { ETH_IP });
-    let before = compile(shared, old, Class { tracked: tracked(old), ..class }, care)?;
-    let after = compile(shared, new, Class { tracked: tracked(new), ..class }, care)?;
-    let mut pairs: Vec<(u32, u32)> = vec![(0, 0)];
-    let mut known: HashMap<(u32, u32), u32> = HashMap::new();
+    let [first, second] = pair.classes(class);
+    // Who decides is asked only where something differs, which is nearly nowhere.
+    let before = compile_undecided(shared, pair.old, first, care)?;
+    let after = compile_undecided(shared, pair.new, second, care)?;
     let Shared { arena, leaves, .. } = &mut *shared;
-    let both = arena.pair(before, after, &mut |a, b| {
-        if same(leaves.get(a), leaves.get(b)) {
-            return SAME;
-        }
-        *known.entry((a, b)).or_insert_with(|| {
-            pairs.push((a, b));
-            pairs.len() as u32 - 1
-        })
-    })?;
+    let differ = arena.pair(before, after, &mut |a, b| u32::from(!same(leaves.get(a), leaves.get(b))))?;
     let real = possible(shared)?;
-    let both = match care {
-        Care::Where(care) => shared.arena.choose(care, both, Node::leaf(SAME))?,
-        _ => both,
+    let differ = match care {
+        Care::Where(care) => shared.arena.and(care, differ)?,
+        _ => differ,
     };
+    let differ = shared.arena.and(real, differ)?;
+    if differ == Node::FALSE {
+        return Ok(Vec::new());
+    }
+    let outcomes = Both { before, after, care };
+    let (both, groups) = grouped(shared, pair, [first, second], outcomes, differ)?;
     let inside = shared.arena.choose(real, both, Node::leaf(SAME))?;
     let mut found: Vec<u32> = Vec::new();
     let _ = shared.arena.map(inside, &mut |leaf| {
@@ -141,15 +149,15 @@ fn changes(shared: &mut Shared, old: &Ruleset, new: &Ruleset, class: Class, budg
     for leaf in found {
         // Named without what no packet is like, so that a region says no more than the rules do.
         let here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
-        let (a, b) = pairs[leaf as usize];
-        out.push(change(shared, (old, new), class, (a, b), (here, real), budget)?);
+        let group = &groups[leaf as usize];
+        out.push(change(shared, (pair.old, pair.new), class, group, (here, real), budget)?);
     }
     out.sort_by(|a, b| a.rank().cmp(&b.rank()));
     Ok(out)
 }
 
 /// The same outcome, whoever decided it.
-fn same(a: &Leaf, b: &Leaf) -> bool {
+pub(super) fn same(a: &Leaf, b: &Leaf) -> bool {
     *a == Leaf { decided: a.decided, ..b.clone() }
 }
 
@@ -157,19 +165,25 @@ fn change(
     shared: &mut Shared,
     (old, new): (&Ruleset, &Ruleset),
     class: Class,
-    (a, b): (u32, u32),
+    group: &Group,
     (here, real): (Node, Node),
     budget: Budget,
 ) -> Within<Change> {
+    let Some((a, b)) = group.members.first().copied() else { return Err(OverBudget) };
     let (before, after) = (shared.leaves.get(a).clone(), shared.leaves.get(b).clone());
-    let (had, has) = (effects(shared, &before), effects(shared, &after));
-    let lost = without(&had, &has);
-    let gained = without(&has, &had);
-    let kind = match (before.end == after.end && before.why == after.why, lost.is_empty() && gained.is_empty()) {
-        (false, _) => Kind::Verdict,
-        (true, false) => Kind::Effect,
-        (true, true) => Kind::Order,
-    };
+    let kind = kind(shared, &before, &after);
+    let (mut lost, mut gained) = (Vec::new(), Vec::new());
+    for (a, b) in &group.members {
+        let (had, has) = (effects(shared, shared.leaves.get(*a)), effects(shared, shared.leaves.get(*b)));
+        lost.extend(without(&had, &has));
+        gained.extend(without(&has, &had));
+    }
+    if group.members.len() > 1 {
+        for list in [&mut lost, &mut gained] {
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
     let mut regions = Regions::of(shared, here, budget.regions);
     let mut inhabited = Vec::new();
     for region in &regions.boxes {
@@ -183,7 +197,7 @@ fn change(
     depends.extend([&before, &after].into_iter().filter_map(|leaf| leaf.why.clone()));
     depends.sort_unstable();
     depends.dedup();
-    let by = |leaf: &Leaf| leaf.decided.map(|label| shared.leaves.text(label).to_owned());
+    let [old_by, new_by] = deciders(shared, group);
     let certain = regions.boxes.iter().zip(&inhabited).filter(|(region, _)| region.questions(shared).is_empty());
     let witness = certain.into_iter().find_map(|(_, node)| {
         let packet = packet(&shared.layout, &values(shared, *node));
@@ -195,8 +209,8 @@ fn change(
         class,
         old: end(&before),
         new: end(&after),
-        old_by: by(&before),
-        new_by: by(&after),
+        old_by,
+        new_by,
         lost,
         gained,
         regions: regions.boxes.iter().map(|region| region.text(shared)).collect(),
@@ -204,6 +218,40 @@ fn change(
         witness,
         depends,
     })
+}
+
+/// How two outcomes that are not the same differ.
+pub(super) fn kind(shared: &Shared, before: &Leaf, after: &Leaf) -> Kind {
+    let (had, has) = (effects(shared, before), effects(shared, after));
+    let equal = without(&had, &has).is_empty() && without(&has, &had).is_empty();
+    match (before.end == after.end && before.why == after.why, equal) {
+        (false, _) => Kind::Verdict,
+        (true, false) => Kind::Effect,
+        (true, true) => Kind::Order,
+    }
+}
+
+/// Who decides before and after, in words.
+fn deciders(shared: &Shared, group: &Group) -> [Option<String>; 2] {
+    const NAMED: usize = 3;
+    let of = |pick: &dyn Fn(&(u32, u32)) -> u32| {
+        let mut labels: Vec<Label> =
+            group.members.iter().filter_map(|members| shared.leaves.get(pick(members)).decided).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        match labels.as_slice() {
+            _ if group.anonymous => Some("rules that were not told apart within the budget".to_owned()),
+            [] => None,
+            [only] => Some(shared.leaves.text(*only).to_owned()),
+            many => {
+                let named: Vec<&str> = many.iter().take(NAMED).map(|label| shared.leaves.text(*label)).collect();
+                let more = many.len() - named.len();
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                Some(format!("{} rules: {}{more}", many.len(), named.join("; ")))
+            }
+        }
+    };
+    [of(&|(a, _)| *a), of(&|(_, b)| *b)]
 }
 
 impl Change {

@@ -3,12 +3,12 @@
 //! Each atom is one variable. Cutting at the edges of masks makes a masked test exact without listing the values that
 //! meet it: of `mark & 0xff` the low byte is tested and the other three are not looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::diagram::Var;
 use super::space::{At, Class, Located, Piece, Run, Space};
 use crate::model::ir::{Base, Hook};
-use crate::model::ir::{CtKey, Expr, Field, MetaKey, NatKind, OpKind, PayloadField, Ruleset, Target};
+use crate::model::ir::{CtKey, Expr, Field, MetaKey, Nat, NatKind, OpKind, PayloadField, Ruleset, Target};
 
 /// The variables of a class.
 #[derive(Debug)]
@@ -30,14 +30,63 @@ struct Cuts {
     copies: Vec<(Run, Run)>,
 }
 
+/// What rulesets read and write, each kind of operation once: the same for all classes.
+#[derive(Debug, Default)]
+pub struct Uses<'r> {
+    /// Fields, and fields under masks, that are compared or looked up.
+    reads: HashSet<&'r Expr>,
+    /// What is written where.
+    writes: HashSet<(Target, &'r Expr)>,
+    /// Translations.
+    nats: Vec<&'r Nat>,
+}
+
+impl<'r> Uses<'r> {
+    /// What these rulesets read and write.
+    pub fn of(rulesets: &[&'r Ruleset]) -> Self {
+        let mut out = Self::default();
+        for op in rulesets.iter().flat_map(|ruleset| ruleset.rules()).flat_map(|(_, rule)| &rule.ops) {
+            match &op.kind {
+                OpKind::Match(expr, _) | OpKind::Vmap(expr, _) | OpKind::SetUpdate { key: expr, .. } => {
+                    out.reads.insert(expr);
+                }
+                OpKind::Assign(target, value) => {
+                    out.writes.insert((*target, value));
+                }
+                OpKind::Nat(nat) => {
+                    out.nats.push(nat);
+                    out.reads.extend([&nat.addr, &nat.port].into_iter().flatten());
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The fields that some rule writes, in a class of packets.
+    pub(super) fn written(&self, ip6: bool) -> impl Iterator<Item = Field> {
+        let assigned = self.writes.iter().filter_map(|(target, _)| target_field(*target));
+        let translated = self.nats.iter().flat_map(move |nat| nat_fields(nat.kind, ip6).map(Field::Payload));
+        assigned.chain(translated)
+    }
+}
+
 impl Layout {
     /// The variables that these rulesets need in a class.
     pub fn of(class: Class, rulesets: &[&Ruleset]) -> Self {
+        Self::for_uses(class, &Uses::of(rulesets))
+    }
+
+    /// The variables that are needed in a class for what is read and written.
+    pub fn for_uses(class: Class, uses: &Uses<'_>) -> Self {
         let mut cuts = Cuts::default();
-        for ruleset in rulesets {
-            for (_, rule) in ruleset.rules() {
-                rule.ops.iter().for_each(|op| cuts.op(class, &op.kind));
-            }
+        uses.reads.iter().for_each(|expr| {
+            cuts.expr(class, expr);
+        });
+        uses.writes.iter().for_each(|(target, value)| cuts.assign(class, *target, value));
+        let translated = uses.nats.iter().map(|nat| nat.kind).collect::<HashSet<_>>();
+        for field in translated.into_iter().flat_map(|kind| nat_fields(kind, class.ip6)) {
+            cuts.field(class, Field::Payload(field));
         }
         // What the constraints of a class and the hooks themselves look at.
         for (space, count) in [(Space::L4proto, 8), (Space::CtState, 32), (Space::Iif, 128), (Space::Oif, 128)] {
@@ -154,40 +203,21 @@ impl Cuts {
         }
     }
 
-    fn op(&mut self, class: Class, op: &OpKind) {
-        match op {
-            OpKind::Match(expr, _) | OpKind::Vmap(expr, _) => {
-                self.expr(class, expr);
-            }
-            OpKind::SetUpdate { key, .. } => {
-                self.expr(class, key);
-            }
-            OpKind::Assign(target, value) => {
-                let from = self.expr(class, value);
-                if let Target::TcpOption(kind, offset, bits) = target {
-                    self.field(class, Field::TcpOption(*kind, 0, 0));
-                    self.field(class, Field::TcpOption(*kind, *offset, *bits));
-                }
-                if let Expr::Bits { and, xor, .. } = value
-                    && let Some(from) = &from
-                {
-                    self.mask(from, *and);
-                    self.mask(from, *xor);
-                }
-                let to = target_field(*target).and_then(|field| self.field(class, field));
-                if let (Some(from), Some(to)) = (from, to) {
-                    self.copy(&from, &to);
-                }
-            }
-            OpKind::Nat(nat) => {
-                for field in nat_fields(nat.kind, class.ip6) {
-                    self.field(class, Field::Payload(field));
-                }
-                for expr in [&nat.addr, &nat.port].into_iter().flatten() {
-                    self.expr(class, expr);
-                }
-            }
-            _ => {}
+    fn assign(&mut self, class: Class, target: Target, value: &Expr) {
+        let from = self.expr(class, value);
+        if let Target::TcpOption(kind, offset, bits) = target {
+            self.field(class, Field::TcpOption(kind, 0, 0));
+            self.field(class, Field::TcpOption(kind, offset, bits));
+        }
+        if let Expr::Bits { and, xor, .. } = value
+            && let Some(from) = &from
+        {
+            self.mask(from, *and);
+            self.mask(from, *xor);
+        }
+        let to = target_field(target).and_then(|field| self.field(class, field));
+        if let (Some(from), Some(to)) = (from, to) {
+            self.copy(&from, &to);
         }
     }
 

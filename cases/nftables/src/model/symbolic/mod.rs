@@ -4,13 +4,17 @@
 //! [`compile`] turns a ruleset into one function, with [`value`] for tests and [`act`] for effects.
 
 mod act;
+mod alike;
+mod block;
 pub mod compile;
 pub mod diagram;
 pub mod diff;
+mod first;
+mod group;
 pub mod layout;
 pub mod leaf;
 pub mod packet;
 pub mod region;
 pub mod space;
-mod touched;
+pub mod touched;
 mod value;
