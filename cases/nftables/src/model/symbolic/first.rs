@@ -45,13 +45,21 @@ impl Arena {
         let greatest = self.greatest(var);
         let mut edges = Vec::new();
         let mut list: Vec<Item> = Vec::new();
-        while let Some(end) = sweep.next(greatest) {
+        // The item behind which nothing counts, and what came of the last interval.
+        let mut last: Option<(u32, Node)> = None;
+        while let Some((end, first)) = sweep.next(greatest) {
+            if let Some((decider, child)) = last
+                && first > decider
+            {
+                edges.push((end, child));
+                continue;
+            }
             list.clear();
-            let mut decided = default;
+            let (mut decided, mut decider) = (default, u32::MAX);
             for (at, condition) in &sweep.active {
                 let target = items[*at as usize].1;
                 if *condition == Node::TRUE {
-                    decided = target;
+                    (decided, decider) = (target, *at);
                     break;
                 }
                 list.push((*condition, target));
@@ -67,6 +75,7 @@ impl Arena {
                     child
                 }
             };
+            last = Some((decider, child));
             edges.push((end, child));
         }
         self.node(var, edges)
@@ -118,19 +127,21 @@ fn key(items: &[Item], default: u32) -> Key {
 }
 
 /// The conditions that are left in each interval of a variable, from the lowest value up.
-pub(super) struct Sweep {
-    /// From a value on, what is left of an item's condition; by value.
-    events: Vec<(u128, u32, Node)>,
+struct Sweep {
+    /// Where something changes, in order: the value and the number of the change.
+    order: Vec<(u128, u32)>,
+    /// What changes: an item, and what is left of its condition from there on.
+    changes: Vec<(u32, Node)>,
     at: usize,
     /// First value of the next interval; `None` at the end.
     begin: Option<u128>,
     /// Index of an item, and its condition here; by index, none of them false.
-    pub(super) active: Vec<(u32, Node)>,
+    active: Vec<(u32, Node)>,
 }
 
 impl Sweep {
-    pub(super) fn new(arena: &Arena, items: &[Item], var: Var) -> Self {
-        let (mut events, mut active) = (Vec::new(), Vec::new());
+    fn new(arena: &Arena, items: &[Item], var: Var) -> Self {
+        let (mut order, mut changes, mut active) = (Vec::new(), Vec::new(), Vec::new());
         for (index, (condition, _)) in items.iter().enumerate() {
             match arena.inner(*condition) {
                 Some((top, edges)) if top == var => {
@@ -138,7 +149,8 @@ impl Sweep {
                     for (high, child) in edges {
                         // An item that is not there at first need not be said to be absent.
                         if from > 0 || *child != Node::FALSE {
-                            events.push((from, index as u32, *child));
+                            order.push((from, changes.len() as u32));
+                            changes.push((index as u32, *child));
                         }
                         from = high.saturating_add(1);
                     }
@@ -146,17 +158,20 @@ impl Sweep {
                 _ => active.push((index as u32, *condition)),
             }
         }
-        events.sort_unstable_by_key(|(from, index, _)| (*from, *index));
-        Self { events, at: 0, begin: Some(0), active }
+        sort(&mut order, arena.greatest(var));
+        Self { order, changes, at: 0, begin: Some(0), active }
     }
 
-    /// Goes on to the next interval; its last value, or `None` at the end.
-    pub(super) fn next(&mut self, greatest: u128) -> Option<u128> {
+    /// Goes on to the next interval; its last value and the first item that changes, or `None` at the end.
+    fn next(&mut self, greatest: u128) -> Option<(u128, u32)> {
         let begin = self.begin?;
-        while let Some((from, index, child)) = self.events.get(self.at).copied()
+        let mut first = u32::MAX;
+        while let Some((from, change)) = self.order.get(self.at).copied()
             && from == begin
         {
             self.at += 1;
+            let (index, child) = self.changes[change as usize];
+            first = first.min(index);
             match (self.active.binary_search_by_key(&index, |(index, _)| *index), child) {
                 (Ok(place), Node::FALSE) => {
                     self.active.remove(place);
@@ -166,9 +181,21 @@ impl Sweep {
                 (Err(place), child) => self.active.insert(place, (index, child)),
             }
         }
-        self.begin = self.events.get(self.at).map(|(from, ..)| *from);
-        Some(self.begin.map_or(greatest, |from| from - 1))
+        self.begin = self.order.get(self.at).map(|(from, _)| *from);
+        Some((self.begin.map_or(greatest, |from| from - 1), first))
     }
+}
+
+/// Sorts by value. Most values have 32 bits, and numbers of one word sort several times faster.
+fn sort(order: &mut Vec<(u128, u32)>, greatest: u128) {
+    if greatest > u128::from(u32::MAX) {
+        order.sort_unstable();
+        return;
+    }
+    let mut words: Vec<u64> = order.iter().map(|(from, change)| (*from as u64) << 32 | u64::from(*change)).collect();
+    words.sort_unstable();
+    order.clear();
+    order.extend(words.into_iter().map(|word| (u128::from(word >> 32), word as u32)));
 }
 
 #[cfg(test)]

@@ -246,13 +246,13 @@ impl Run {
         self.first + self.count
     }
 
-    /// Rank of a run in the order of variables: addresses first, for they tell most rules apart; then the protocol,
-    /// ports and devices; marks, which are written, late.
+    /// Rank of a run in the order of variables: the protocol, which ends many lists early; then addresses, for they
+    /// tell most rules apart; then ports and devices; marks, which are written, late.
     pub fn rank(self, ip6: bool) -> (u8, Space, u16) {
         let addresses = if ip6 { 64..320 } else { 96..160 };
         let rank = match self.space {
-            Space::Network if addresses.contains(&self.first) => 0,
-            Space::L4proto => 1,
+            Space::L4proto => 0,
+            Space::Network if addresses.contains(&self.first) => 1,
             Space::Transport if (16..32).contains(&self.first) => 2,
             Space::Transport if self.first < 16 => 3,
             Space::Iif | Space::Oif => 4,
