@@ -17,8 +17,8 @@ Both rulesets are compiled over all packets at once, so that what is printed is 
 way first, then those that end the same way and lose or gain a mark, a translation, a log, a limit or a counter, then those
 for which the same is done in another order. Every change has a witness, a packet that was run through both rulesets.
 
-Compared are packets to, through and from this host, IPv4 and IPv6, with whole headers: no fragments, IP options or
-extension headers, and no bridge, arp or netdev chains.
+Compared are packets to, through and from this host, IPv4 and IPv6, headers cut short and fragments included; chains of
+bridge, arp and netdev tables are not.
 
 Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read or the answer is not complete.
 
@@ -101,7 +101,8 @@ fn name(class: Class) -> String {
         Path::Output => "from this host",
         _ => "through this host",
     };
-    format!("{} packets {way}", if class.ip6 { "IPv6" } else { "IPv4" })
+    let what = if class.later { "fragments after the first," } else { "packets" };
+    format!("{} {what} {way}", if class.ip6 { "IPv6" } else { "IPv4" })
 }
 
 fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {

@@ -401,7 +401,7 @@ impl<'p> Flight<'p> {
 }
 
 /// Loads of 1, 2 or 4 bytes at an offset of their own size (net/netfilter/nft_payload.c `nft_payload_select_ops`).
-fn is_fast(field: PayloadField) -> bool {
+pub(super) fn is_fast(field: PayloadField) -> bool {
     let start = field.offset / 8;
     let len = (field.offset + field.bits).div_ceil(8) - start;
     matches!(len, 1 | 2 | 4) && start.is_multiple_of(len)

@@ -5,7 +5,7 @@ use super::compile::{Compiler, EXEMPT, Exits};
 use super::diagram::{Node, Source, Within};
 use super::layout::{nat_fields, target_field};
 use super::leaf::Slice;
-use super::space::{Located, Piece, Run, Space};
+use super::space::{Located, Needs, Piece, Run, Space};
 use super::value::{Read, fitted};
 use crate::model::fields;
 use crate::model::ir::{
@@ -192,7 +192,12 @@ impl<'r, 's> Compiler<'r, 's> {
                 Target::Ct(key) => self.with(rest, Effect::Write(format!("ct {}", fields::ct_name(key))), None),
                 Target::TcpOption(kind, offset, bits) => {
                     let name = fields::name(Field::TcpOption(kind, offset, bits));
+                    if self.class.later {
+                        return Ok(next);
+                    }
                     let tcp = self.is(Run { space: Space::L4proto, first: 0, count: 8 }, &[(6, 6)])?;
+                    let header = self.met(Needs { bytes: 20, ..Needs::default() })?;
+                    let tcp = self.shared.arena.and(header, tcp)?;
                     let there = self.is(Run { space: Space::HasOption(kind), first: 0, count: 1 }, &[(1, 1)])?;
                     let run = Run { space: Space::Option(kind), first: offset, count: bits };
                     let written = self.write(rest, run, None, place)?;
@@ -203,12 +208,16 @@ impl<'r, 's> Compiler<'r, 's> {
                 _ => Ok(rest),
             };
         };
-        let located = match (field, self.class.locate(field, self.at)) {
+        // A write of a transport header looks at the fragment offset, however it is read.
+        if self.class.later && matches!(target, Target::Payload(field) if field.base == Base::Transport) {
+            return Ok(next);
+        }
+        let (located, mut needs) = match (field, self.class.locate(field, self.at)) {
             // Without a connection nothing is set, and the rule goes on.
             (Field::Ct(..), Located::Absent) => return Ok(rest),
             (_, Located::Absent) => return Ok(next),
-            (_, Located::Unknown) => None,
-            (_, Located::Bits { pieces, .. }) => Some(pieces),
+            (_, Located::Unknown) => (None, Needs::default()),
+            (_, Located::Bits { pieces, needs }) => (Some(pieces), needs),
         };
         let name = fields::name(field);
         let Some(pieces) = located else {
@@ -243,6 +252,12 @@ impl<'r, 's> Compiler<'r, 's> {
             }
             _ => self.with(out, Effect::Write(text), None)?,
         };
+        if let Field::Payload(payload) = field {
+            needs.bytes = needs.bytes.max(checksum_end(payload));
+            let there = self.met(needs)?;
+            let out = if self.moves(payload) { self.elsewhere(out)? } else { out };
+            return self.shared.arena.choose(there, out, next);
+        }
         match field {
             Field::Ct(..) => {
                 let there = self.has_connection()?;
@@ -250,6 +265,27 @@ impl<'r, 's> Compiler<'r, 's> {
             }
             _ => Ok(out),
         }
+    }
+
+    /// True for a write that gives the packet to another connection: of an address or port, before the lookup.
+    fn moves(&self, field: PayloadField) -> bool {
+        let addresses = if self.class.ip6 { 64..320 } else { 96..160 };
+        let overlaps =
+            |range: &std::ops::Range<u16>| field.offset < range.end && range.start < field.offset + field.bits;
+        let tuple = match field.base {
+            Base::Network => overlaps(&addresses),
+            Base::Transport => overlaps(&(0..32)),
+            _ => false,
+        };
+        tuple && self.class.tracked && !self.at.looked_up
+    }
+
+    /// What is known of a packet's connection says nothing once it belongs to another.
+    fn elsewhere(&mut self, out: Node) -> Within<Node> {
+        let known = self.is(Run { space: Space::CtState, first: 0, count: 32 }, &[(2, 2), (4, 4)])?;
+        let why = "which connection a packet belongs to whose address or port a rule has changed";
+        let unknown = Node::leaf(self.shared.leaves.unknown(why));
+        self.shared.arena.choose(known, unknown, out)
     }
 
     /// `nft_nat_eval`, `nft_masq_eval`, `nft_redir_eval`.
@@ -336,6 +372,17 @@ impl<'r, 's> Compiler<'r, 's> {
         };
         let text = format!("{}{}{}", nat.text, part(addr), part(port));
         self.with(out, Effect::Nat(nat.kind, text), None)
+    }
+}
+
+/// Bytes of the transport header up to the checksum that a write mends: without them it breaks
+/// (`nft_payload_csum_inet`).
+fn checksum_end(field: PayloadField) -> u16 {
+    match field.name.split(' ').next() {
+        Some("tcp") => 18,
+        Some("udp" | "udplite") => 8,
+        Some("icmp" | "icmpv6" | "igmp") => 4,
+        _ => 0,
     }
 }
 

@@ -24,15 +24,15 @@ fn same_op(a: (&Table, &OpKind), b: (&Table, &OpKind)) -> bool {
         }
         (OpKind::Counter(x), OpKind::Counter(y)) => x == y,
         (OpKind::Nat(x), OpKind::Nat(y)) => {
-            let exprs =
-                |nat: &'_ crate::model::ir::Nat| [&nat.addr, &nat.addr_max, &nat.port, &nat.port_max].map(Option::clone);
+            let exprs = |nat: &'_ crate::model::ir::Nat| {
+                [&nat.addr, &nat.addr_max, &nat.port, &nat.port_max].map(Option::clone)
+            };
             let same = |(x, y): (Option<Expr>, Option<Expr>)| match (x, y) {
                 (None, None) => true,
                 (Some(x), Some(y)) => same_expr((a.0, &x), (b.0, &y)),
                 _ => false,
             };
-            (x.kind, x.family, &x.text) == (y.kind, y.family, &y.text)
-                && exprs(x).into_iter().zip(exprs(y)).all(same)
+            (x.kind, x.family, &x.text) == (y.kind, y.family, &y.text) && exprs(x).into_iter().zip(exprs(y)).all(same)
         }
         (OpKind::Assign(to, x), OpKind::Assign(other, y)) => to == other && same_expr((a.0, x), (b.0, y)),
         (

@@ -16,13 +16,7 @@ type Ending = (Node, Node);
 
 impl<'r> Compiler<'r, '_> {
     /// The rules of a chain, from the last to the first.
-    pub(super) fn rules(
-        &mut self,
-        table_id: TableId,
-        chain: ChainId,
-        rules: &'r [Rule],
-        exits: Exits,
-    ) -> Within<Node> {
+    pub(super) fn rules(&mut self, table_id: TableId, chain: ChainId, rules: &'r [Rule], exits: Exits) -> Within<Node> {
         let table = self.ruleset.table(table_id);
         let mut next = exits.back;
         let mut block: Vec<Ending> = Vec::new();

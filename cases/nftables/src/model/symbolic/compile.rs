@@ -15,8 +15,7 @@ use super::layout::{Layout, ones};
 use super::leaf::{Label, Leaves, Slice};
 use super::space::{At, Class, Run, Space};
 use crate::model::ir::{
-    ChainId, CtKey, Data, Expr, Family, Field, Hook, Policy, RuleRef, Ruleset, SetId, Table, TableId,
-    Verdict,
+    ChainId, CtKey, Data, Expr, Family, Field, Hook, Policy, RuleRef, Ruleset, SetId, Table, TableId, Verdict,
 };
 use crate::model::outcome::{Effect, End};
 use crate::model::packet::Path;
@@ -241,7 +240,14 @@ impl<'r> Compiler<'r, '_> {
                 let seen = self.meets_nat()?;
                 self.shared.arena.choose(seen, first, after)
             }
-            Entry::Defrag => Ok(after),
+            Entry::Defrag => {
+                let held = Node::leaf(self.shared.leaves.end(End::Stolen, None));
+                let fragment = self.fragment()?;
+                let exempt = self.question(EXEMPT.into())?;
+                let looked_at = self.shared.arena.not(exempt)?;
+                let here = self.shared.arena.and(fragment, looked_at)?;
+                self.shared.arena.choose(here, held, after)
+            }
             Entry::Conntrack => {
                 let is_exempt = self.question(EXEMPT.into())?;
                 let state = Run { space: Space::CtState, first: 0, count: 32 };
@@ -249,6 +255,15 @@ impl<'r> Compiler<'r, '_> {
                 self.shared.arena.choose(is_exempt, without, after)
             }
         }
+    }
+
+    /// Fragments, the first included (`ip_is_fragment`). [`super::packet::possible`] has no first fragments of IPv6 that
+    /// connection tracking would hold.
+    fn fragment(&mut self) -> Within<Node> {
+        if self.class.later || self.class.ip6 {
+            return Ok(Node::of(self.class.later));
+        }
+        self.is(Run { space: Space::Network, first: 50, count: 1 }, &[(1, 1)])
     }
 
     /// Nat chains see the first packet of a connection, no ICMP error about one, and nothing that comes back over `lo`.
@@ -319,11 +334,7 @@ impl<'r> Compiler<'r, '_> {
     }
 
     /// Before the packet's connection is looked up its state is invalid, or untracked once a rule has exempted it.
-    pub(super) fn before_lookup(
-        &mut self,
-        expr: &Expr,
-        then: impl Fn(&mut Self) -> Within<Node>,
-    ) -> Within<Node> {
+    pub(super) fn before_lookup(&mut self, expr: &Expr, then: impl Fn(&mut Self) -> Within<Node>) -> Within<Node> {
         if !self.is_early(expr) {
             return then(self);
         }

@@ -276,12 +276,7 @@ impl Arena {
         self.project_in(node, keep, &mut HashMap::new())
     }
 
-    fn project_in(
-        &mut self,
-        node: Node,
-        keep: &dyn Fn(Var) -> bool,
-        known: &mut HashMap<Node, Node>,
-    ) -> Within<Node> {
+    fn project_in(&mut self, node: Node, keep: &dyn Fn(Var) -> bool, known: &mut HashMap<Node, Node>) -> Within<Node> {
         let Some((var, _)) = self.inner(node) else { return Ok(node) };
         if let Some(done) = known.get(&node) {
             return Ok(*done);

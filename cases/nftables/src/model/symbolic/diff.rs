@@ -9,8 +9,8 @@ use super::packet::{packet, possible};
 use super::region::{Regions, values};
 use super::space::Class;
 use super::touched::Pair;
-use crate::model::conntrack::is_active;
-use crate::model::ir::Ruleset;
+use crate::model::conntrack::{DEFRAG, is_active};
+use crate::model::ir::{BaseChain, Hook, Ruleset};
 use crate::model::outcome::{Effect, End, Outcome};
 use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
 use crate::model::walk::Evaluator;
@@ -81,12 +81,23 @@ impl Default for Budget {
     }
 }
 
-/// The classes two rulesets are compared over.
+/// The classes two rulesets are compared over. Fragments after the first are a class of their own where rules see
+/// them: connection tracking holds them before most chains, and the kernel puts those for this host together.
 pub fn classes(old: &Ruleset, new: &Ruleset) -> Vec<Class> {
     let mut out = Vec::new();
+    let early = [old, new].iter().flat_map(|ruleset| ruleset.chains()).any(|(.., chain)| {
+        let before = |base: &BaseChain| base.priority <= DEFRAG && matches!(base.hook, Hook::Prerouting | Hook::Output);
+        chain.base.as_ref().is_some_and(before)
+    });
     for ip6 in [false, true] {
-        let tracked = [old, new].iter().any(|ruleset| is_active(ruleset, if ip6 { ETH_IP6 } else { ETH_IP }));
-        out.extend([Path::Input, Path::Forward, Path::Output].map(|path| Class { path, ip6, tracked }));
+        let active = [old, new].map(|ruleset| is_active(ruleset, if ip6 { ETH_IP6 } else { ETH_IP }));
+        let class = |path, later| Class { path, ip6, tracked: active.contains(&true), later };
+        let paths = [Path::Input, Path::Forward, Path::Output];
+        out.extend(paths.map(|path| class(path, false)));
+        if early || active.contains(&false) {
+            let seen = paths.into_iter().filter(|path| ip6 || *path != Path::Input);
+            out.extend(seen.map(|path| class(path, true)));
+        }
     }
     out
 }

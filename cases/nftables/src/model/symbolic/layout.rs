@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::diagram::Var;
-use super::space::{At, Class, Located, Piece, Run, Space};
+use super::space::{At, Class, HAS_LINK, Located, Piece, Run, Space, TRANSPORT_LEN};
 use crate::model::ir::{Base, Hook};
 use crate::model::ir::{CtKey, Expr, Field, MetaKey, Nat, NatKind, OpKind, PayloadField, Ruleset, Target};
 
@@ -95,6 +95,20 @@ impl Layout {
         cuts.cut(Run { space: Space::Meta(MetaKey::Pkttype), first: 0, count: 8 });
         // The hop limit, which forwarding lowers.
         cuts.cut(Run { space: Space::Network, first: if class.ip6 { 56 } else { 64 }, count: 8 });
+        // Bits that say what kind of packet it is, where a rule reads them among others.
+        let kinds: &[(u16, u16)] = if class.ip6 { &[(48, 8)] } else { &[(4, 4), (50, 1), (51, 13)] };
+        for (first, count) in kinds {
+            let run = Run { space: Space::Network, first: *first, count: *count };
+            let whole = class.later || *first != 51;
+            if whole
+                && cuts
+                    .used
+                    .iter()
+                    .any(|used| used.space == run.space && used.first < run.end() && run.first < used.end())
+            {
+                cuts.cut(run);
+            }
+        }
         if cuts.at.contains_key(&Space::CtMark) {
             cuts.cut(Run { space: Space::CtMark, first: 0, count: 32 });
         }
@@ -148,10 +162,22 @@ impl Cuts {
     fn field(&mut self, class: Class, field: Field) -> Option<Vec<Piece>> {
         // Where it is absent at one hook it may be there at another; the bits are the same.
         let hooks = [Hook::Forward, Hook::Input, Hook::Output, Hook::Prerouting, Hook::Postrouting];
-        let pieces = hooks.iter().find_map(|hook| match class.locate(field, At { hook: *hook, looked_up: true }) {
-            Located::Bits { pieces, .. } if pieces.iter().any(|piece| matches!(piece, Piece::Run(_))) => Some(pieces),
+        let at = |hook: &Hook| class.locate(field, At { hook: *hook, looked_up: true });
+        let (pieces, needs) = hooks.iter().find_map(|hook| match at(hook) {
+            Located::Bits { pieces, needs } if pieces.iter().any(|piece| matches!(piece, Piece::Run(_))) => {
+                Some((pieces, needs))
+            }
             _ => None,
         })?;
+        if needs.bytes > 0 {
+            self.cut(TRANSPORT_LEN);
+        }
+        if needs.link {
+            self.cut(HAS_LINK);
+        }
+        if let Some(kind) = needs.option {
+            self.cut(Run { space: Space::HasOption(kind), first: 0, count: 1 });
+        }
         for piece in &pieces {
             if let Piece::Run(run) = piece {
                 self.cut(*run);
@@ -208,6 +234,7 @@ impl Cuts {
         if let Target::TcpOption(kind, offset, bits) = target {
             self.field(class, Field::TcpOption(kind, 0, 0));
             self.field(class, Field::TcpOption(kind, offset, bits));
+            self.cut(TRANSPORT_LEN);
         }
         if let Expr::Bits { and, xor, .. } = value
             && let Some(from) = &from

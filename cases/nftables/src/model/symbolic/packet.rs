@@ -3,7 +3,8 @@
 use super::compile::Shared;
 use super::diagram::{Node, Within};
 use super::layout::Layout;
-use super::space::{Run, Space};
+use super::space::Class;
+use super::space::{HAS_LINK, Run, Space, TRANSPORT_LEN, WHOLE};
 use crate::model::craft::{internet_checksum, internet_sum};
 use crate::model::ir::{CtKey, Direction, MetaKey};
 use crate::model::packet::{CT_STATES, Connection, Device, ETH_IP, ETH_IP6, Packet, Path};
@@ -33,6 +34,19 @@ pub fn possible(shared: &mut Shared) -> Within<Node> {
     let discovery = if class.ip6 { within(shared, L4PROTO, &[(58, 58)])? } else { Node::FALSE };
     let fits = implies(shared, exempt, discovery)?;
     also(shared, fits)?;
+    // A header that is cut short belongs to no connection (`tcp_error`, `udp_error`, `icmp_error`).
+    if class.tracked && !shared.layout.atoms(TRANSPORT_LEN).is_empty() {
+        for (protocol, least) in [(1, 8), (6, 20), (17, 8), (33, 12), (58, 8), (132, 12), (136, 8)] {
+            let of = within(shared, L4PROTO, &[(protocol, protocol)])?;
+            let short = within(shared, TRANSPORT_LEN, &[(0, least - 1)])?;
+            let cut = shared.arena.and(of, short)?;
+            let unknown = within(shared, state, &[(INVALID, INVALID), (UNTRACKED, UNTRACKED)])?;
+            let fits = implies(shared, cut, unknown)?;
+            also(shared, fits)?;
+        }
+    }
+    let fragments = fragments(shared)?;
+    also(shared, fragments)?;
     // A new connection has no mark and no labels yet, and one packet, in its original direction.
     let new = within(shared, state, &[(NEW, NEW)])?;
     for run in [
@@ -65,10 +79,21 @@ pub fn possible(shared: &mut Shared) -> Within<Node> {
     also(shared, kinds)?;
     if class.ip6 {
         let extension = within(shared, L4PROTO, &EXTENSIONS.map(|number| (number, number)))?;
+        // Behind a fragment's header AH is an extension too (`ipv6_ext_hdr`).
+        let ah = if class.later { within(shared, L4PROTO, &[(51, 51)])? } else { Node::FALSE };
+        let extension = shared.arena.or(extension, ah)?;
         let plain = shared.arena.not(extension)?;
         also(shared, plain)?;
+        let named = next_header(shared)?;
+        also(shared, named)?;
+    } else {
+        let length = within(shared, Run { space: Space::Network, first: 4, count: 4 }, &[(5, 15)])?;
+        also(shared, length)?;
     }
+    // Options are read off a whole TCP header.
     let tcp = within(shared, L4PROTO, &[(6, 6)])?;
+    let whole = within(shared, TRANSPORT_LEN, &[(WHOLE, WHOLE)])?;
+    let tcp = shared.arena.and(whole, tcp)?;
     for kind in 0..=u8::MAX {
         let run = Run { space: Space::HasOption(kind), first: 0, count: 1 };
         if !shared.layout.atoms(run).is_empty() {
@@ -79,6 +104,48 @@ pub fn possible(shared: &mut Shared) -> Within<Node> {
     }
     Ok(all)
 }
+
+/// Fragments: a later one has an offset. Those for this host are put together before the input hook
+/// (net/ipv4/ip_input.c `ip_local_deliver`); what happens to them before it, happens to forwarded ones too.
+fn fragments(shared: &mut Shared) -> Within<Node> {
+    let class = shared.layout.class;
+    if class.ip6 {
+        return Ok(Node::TRUE);
+    }
+    let offset = Run { space: Space::Network, first: 51, count: 13 };
+    let more = Run { space: Space::Network, first: 50, count: 1 };
+    match (class.later, class.path) {
+        (true, _) => within(shared, offset, &[(1, 0x1fff)]),
+        (false, Path::Input) => within(shared, more, &[(0, 0)]),
+        (false, _) => Ok(Node::TRUE),
+    }
+}
+
+/// The header named by IPv6's own header: that of the transport protocol, or an extension. Connection tracking holds
+/// first fragments until the packet is whole.
+fn next_header(shared: &mut Shared) -> Within<Node> {
+    let class = shared.layout.class;
+    if shared.layout.atoms(NEXT_HEADER).is_empty() {
+        return Ok(Node::TRUE);
+    }
+    if class.later {
+        return within(shared, NEXT_HEADER, &EXTENSIONS.map(|number| (number, number)));
+    }
+    let mut all = within(shared, NEXT_HEADER, &[(0, 0), (43, 43), (60, 60)])?;
+    if !class.tracked {
+        let first = within(shared, NEXT_HEADER, &[(44, 44)])?;
+        all = shared.arena.or(all, first)?;
+    }
+    for number in 0..=255 {
+        let (named, there) =
+            (within(shared, NEXT_HEADER, &[(number, number)])?, within(shared, L4PROTO, &[(number, number)])?);
+        let both = shared.arena.and(named, there)?;
+        all = shared.arena.or(all, both)?;
+    }
+    Ok(all)
+}
+
+const NEXT_HEADER: Run = Run { space: Space::Network, first: 48, count: 8 };
 
 const L4PROTO: Run = Run { space: Space::L4proto, first: 0, count: 8 };
 
@@ -115,10 +182,11 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
     let class = layout.class;
     let made = Made::new(layout, values);
     let mut bytes = Vec::new();
-    if layout.runs().any(|run| run.space == Space::Link) {
+    let link = made.number(HAS_LINK).map_or(layout.runs().any(|run| run.space == Space::Link), |value| value == 1);
+    if link {
         let mut link = vec![0; 14];
-        link[12..].copy_from_slice(&(if class.ip6 { ETH_IP6 } else { ETH_IP }).to_be_bytes());
         made.put(Space::Link, &mut link);
+        link[12..].copy_from_slice(&(if class.ip6 { ETH_IP6 } else { ETH_IP }).to_be_bytes());
         bytes = link;
     }
     let linked = !bytes.is_empty();
@@ -126,9 +194,13 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
     let state = made.number(Run { space: Space::CtState, first: 0, count: 32 }).unwrap_or(INVALID);
     let mut transport = made.transport(l4proto, matches!(state, INVALID | NEW | UNTRACKED));
     // The checksum needs the addresses, and the header the length the checksum may have added to.
-    let addresses = made.network(class.ip6, l4proto, transport.len());
-    seal(layout, &addresses, l4proto, &mut transport);
-    let network = made.network(class.ip6, l4proto, transport.len());
+    let addresses = made.network(class, l4proto, transport.len());
+    match made.number(TRANSPORT_LEN).filter(|length| *length < WHOLE) {
+        Some(length) => transport.resize(length as usize, 0),
+        None if class.later => {}
+        None => seal(layout, &addresses, l4proto, &mut transport),
+    }
+    let network = made.network(class, l4proto, transport.len());
     bytes.extend(network);
     bytes.extend(transport);
     let meta = |key, count| made.number(Run { space: Space::Meta(key), first: 0, count });
@@ -190,7 +262,7 @@ fn seal(layout: &Layout, network: &[u8], l4proto: u8, transport: &mut Vec<u8>) {
         }
         transport.extend([0, 0]);
     }
-    let addresses = if network.len() == 40 { &network[8..40] } else { &network[12..20] };
+    let addresses = if network[0] >> 4 == 6 { &network[8..40] } else { &network[12..20] };
     let pseudo = match l4proto {
         1 => 0,
         _ => internet_sum(addresses) + u64::from(l4proto) + transport.len() as u64,
@@ -203,6 +275,26 @@ fn seal(layout: &Layout, network: &[u8], l4proto: u8, transport: &mut Vec<u8>) {
     // UDP says 0 for none.
     let sum = if sum == 0 && l4proto == 17 { 0xffff } else { sum };
     transport[slot..slot + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// The extension headers from `next` to the transport protocol; none when that is `next` itself.
+fn extensions(next: u8, l4proto: u8, later: bool) -> Vec<u8> {
+    let fragment = [l4proto, 0, 0, if later { 8 } else { 1 }, 0, 0, 0, 1];
+    let before = |bytes: [u8; 6]| {
+        let following = if later { 44 } else { l4proto };
+        let mut list: Vec<u8> = [following, 0].into_iter().chain(bytes).collect();
+        if later {
+            list.extend(fragment);
+        }
+        list
+    };
+    match next {
+        44 => fragment.to_vec(),
+        // Padding, and a routing header that is used up.
+        0 | 60 => before([1, 4, 0, 0, 0, 0]),
+        43 => before([4, 0, 0, 0, 0, 0]),
+        _ => Vec::new(),
+    }
 }
 
 /// Values on their way into a packet.
@@ -244,33 +336,47 @@ impl<'a> Made<'a> {
         }
     }
 
-    fn network(&self, ip6: bool, l4proto: u8, payload: usize) -> Vec<u8> {
+    /// The network header, with what options and extensions it says it has.
+    fn network(&self, class: Class, l4proto: u8, payload: usize) -> Vec<u8> {
+        let ip6 = class.ip6;
         let mut bytes = vec![0u8; if ip6 { 40 } else { 20 }];
         // A hop limit that forwarding lowers and does not use up.
         bytes[if ip6 { 7 } else { 8 }] = 64;
         if ip6 {
+            bytes[6] = if class.later { 44 } else { l4proto };
             bytes[8..12].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
             bytes[24..28].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
             (bytes[23], bytes[39]) = (1, 2);
         } else {
+            bytes[0] = 5;
+            // An offset of 8 bytes, the last fragment.
+            bytes[7] = u8::from(class.later);
             bytes[12..20].copy_from_slice(&[192, 0, 2, 1, 198, 51, 100, 1]);
         }
         self.put(Space::Network, &mut bytes);
-        let length = if ip6 { payload } else { payload + 20 } as u16;
-        let (first, at, protocol) = if ip6 { (0x60, 4, 6) } else { (0x45, 2, 9) };
-        bytes[0] = if ip6 { first | bytes[0] & 0x0f } else { first };
-        bytes[at..at + 2].copy_from_slice(&length.to_be_bytes());
-        bytes[protocol] = l4proto;
-        if !ip6 {
-            bytes[10..12].fill(0);
-            let sum = internet_checksum(&bytes, 0);
-            bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        if ip6 {
+            bytes[0] = 0x60 | bytes[0] & 0x0f;
+            let extensions = extensions(bytes[6], l4proto, class.later);
+            let length = (payload + extensions.len()) as u16;
+            bytes[4..6].copy_from_slice(&length.to_be_bytes());
+            bytes.extend(extensions);
+            return bytes;
         }
+        bytes[0] = 0x40 | bytes[0] & 0x0f;
+        bytes[9] = l4proto;
+        // Options that do nothing.
+        bytes.resize(usize::from(bytes[0] & 0x0f) * 4, 1);
+        let length = (bytes.len() + payload) as u16;
+        bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        bytes[10..12].fill(0);
+        let sum = internet_checksum(&bytes, 0);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
         bytes
     }
 
     /// A transport header as it usually is, with the values in it; `first` for the first packet of a connection.
     fn transport(&self, l4proto: u8, first: bool) -> Vec<u8> {
+        let class = self.layout.class;
         let read = self.layout.runs().filter(|run| run.space == Space::Transport).map(Run::end).max().unwrap_or(0);
         let usual = match l4proto {
             6 => 20,
@@ -279,18 +385,20 @@ impl<'a> Made<'a> {
         };
         let mut bytes = vec![0u8; usual.max(usize::from(read).div_ceil(8))];
         match l4proto {
+            _ if class.later => {}
             1 => bytes[0] = 8,
             58 => bytes[0] = 128,
             6 | 17 | 132 | 136 => bytes[..4].copy_from_slice(&[0x9c, 0x40, 0, 9]),
             _ => {}
         }
         match l4proto {
+            _ if class.later => {}
             6 => bytes[12..16].copy_from_slice(&[5 << 4, if first { 0x02 } else { 0x10 }, 0xfa, 0xf0]),
             17 => bytes[5] = bytes.len() as u8,
             _ => {}
         }
         self.put(Space::Transport, &mut bytes);
-        if l4proto != 6 {
+        if l4proto != 6 || class.later {
             return bytes;
         }
         for kind in 0..=u8::MAX {

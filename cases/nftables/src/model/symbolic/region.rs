@@ -3,7 +3,7 @@
 use super::compile::Shared;
 use super::diagram::{Node, Var, Within};
 use super::packet::name_between;
-use super::space::{Run, Space};
+use super::space::{Run, Space, WHOLE};
 use crate::model::fields;
 use crate::model::ir::{Base, CtKey, Field, MetaKey, PayloadField};
 use crate::model::packet::CT_STATES;
@@ -236,6 +236,23 @@ impl Region {
                 }
                 continue;
             };
+            // Where a field is named its header is there.
+            if matches!(run.space, Space::TransportLen | Space::HasLink)
+                && list.last().is_some_and(|(_, high)| *high == shared.greatest(*var))
+                && list.len() == 1
+            {
+                continue;
+            }
+            if run.space == Space::TransportLen
+                && let [(0, high)] = list.as_slice()
+            {
+                words.push(format!("transport header cut short before byte {}", high + 1));
+                continue;
+            }
+            if run.space == Space::HasLink {
+                words.push("no link header".into());
+                continue;
+            }
             let (name, ty) = name(run, named, shared.layout.class.ip6);
             names_protocol |= run.space == Space::Transport && !name.starts_with('@') && !name.starts_with("th ");
             words.push(sides(&name, ty, run, list, shared.greatest(*var)));
@@ -325,6 +342,8 @@ fn name(run: Run, l4proto: Option<u128>, ip6: bool) -> (String, Type) {
             };
             header(protocols).unwrap_or_else(|| raw("th"))
         }
+        Space::TransportLen => ("transport header bytes".into(), Type::Integer(8)),
+        Space::HasLink => ("link header".into(), Type::Boolean),
         Space::Link => raw("ll"),
         Space::L4proto => known(Field::Meta(MetaKey::L4proto)),
         Space::Iif => known(Field::Meta(MetaKey::Iifname)),
@@ -357,6 +376,8 @@ fn usual(run: Run, ip6: bool) -> u128 {
         Space::Network if run.first >= 96 => (96, 32, 0xc000_0201),
         Space::Network if run.first == if ip6 { 56 } else { 64 } => (run.first, 8, 64),
         Space::L4proto => (0, 8, 6),
+        Space::TransportLen => (0, 8, WHOLE),
+        Space::Network if run.first < 8 && !ip6 => (4, 4, 5),
         Space::Transport if run.end() <= 16 => (0, 16, 40000),
         Space::Transport if run.first >= 16 && run.end() <= 32 => (16, 16, 9),
         Space::Iif => (0, 128, crate::model::types::name_value("eth0")),

@@ -222,7 +222,10 @@ fn is_settled(class: Class, expr: &Expr, written: &HashSet<Run>) -> bool {
     match expr {
         Expr::Load(field @ (Field::Payload(_) | Field::Meta(MetaKey::L4proto | MetaKey::Nfproto))) => {
             let at = At { hook: Hook::Forward, looked_up: true };
-            let Located::Bits { pieces, needs: None } = class.locate(*field, at) else { return false };
+            let Located::Bits { pieces, needs } = class.locate(*field, at) else { return false };
+            if needs.connection || needs.option.is_some() {
+                return false;
+            }
             pieces.iter().all(|piece| match piece {
                 Piece::Run(run) => is_free(run, written),
                 Piece::Known(..) => true,
@@ -243,8 +246,6 @@ pub(super) fn settled(shared: &Shared, uses: &Uses<'_>) -> HashSet<Var> {
 
 /// True for bits of a header that no rule writes.
 fn is_free(run: &Run, written: &HashSet<Run>) -> bool {
-    matches!(run.space, Space::Network | Space::Transport | Space::L4proto)
-        && !written
-            .iter()
-            .any(|other| other.space == run.space && other.first < run.end() && run.first < other.end())
+    matches!(run.space, Space::TransportLen | Space::HasLink | Space::Network | Space::Transport | Space::L4proto)
+        && !written.iter().any(|other| other.space == run.space && other.first < run.end() && run.first < other.end())
 }

@@ -4,7 +4,7 @@ use super::compile::{Compiler, Shared};
 use super::diagram::{Node, Var, Within};
 use super::layout::ones;
 use super::leaf::Slice;
-use super::space::{Located, Need, Piece, Run, Space};
+use super::space::{HAS_LINK, Located, Needs, Piece, Run, Space, TRANSPORT_LEN, WHOLE};
 use crate::model::ir::{Cmp, CtKey, Expr, Field, MetaKey, Set, SetId, Table, Test, Value};
 use crate::model::sets::Index;
 use crate::model::types::name_value;
@@ -143,15 +143,32 @@ impl<'r> Compiler<'r, '_> {
                 }
             }
         }
-        let valid = match needs {
-            None => Node::TRUE,
-            Some(Need::Connection) => self.has_connection()?,
-            Some(Need::Option(kind)) => {
-                self.is(Run { space: Space::HasOption(kind), first: 0, count: 1 }, &[(1, 1)])?
-            }
-        };
+        let valid = self.met(needs)?;
         let device = matches!(field, Field::Meta(MetaKey::Iif | MetaKey::Oif));
         Ok(Read::Slices { valid, slices, device })
+    }
+
+    /// Where what a field needs is there.
+    pub(super) fn met(&mut self, needs: Needs) -> Within<Node> {
+        let mut all = Node::TRUE;
+        if needs.connection {
+            all = self.has_connection()?;
+        }
+        let mut sides = Vec::new();
+        if let Some(kind) = needs.option {
+            sides.push((Run { space: Space::HasOption(kind), first: 0, count: 1 }, 1, 1));
+        }
+        if needs.link {
+            sides.push((HAS_LINK, 1, 1));
+        }
+        if needs.bytes > 0 {
+            sides.push((TRANSPORT_LEN, u128::from(needs.bytes), WHOLE));
+        }
+        for (run, low, high) in sides {
+            let side = self.is(run, &[(low, high)])?;
+            all = self.shared.arena.and(side, all)?;
+        }
+        Ok(all)
     }
 
     /// True for packets of a connection: not invalid, not exempt.
