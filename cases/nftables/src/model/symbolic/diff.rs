@@ -77,7 +77,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { steps: 400_000_000, edges: 16_000_000, regions: 64 }
+        Self { steps: 160_000_000, edges: 16_000_000, regions: 64 }
     }
 }
 
