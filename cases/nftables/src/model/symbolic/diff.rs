@@ -229,7 +229,7 @@ fn confirms(old: &Outcome, new: &Outcome, kind: Kind) -> bool {
     }
 }
 
-fn end(leaf: &Leaf) -> String {
+pub(super) fn end(leaf: &Leaf) -> String {
     match (&leaf.why, leaf.end) {
         (Some(why), _) => format!("undecided ({why})"),
         (None, End::Stolen) => "taken away".into(),
@@ -238,7 +238,7 @@ fn end(leaf: &Leaf) -> String {
 }
 
 /// All that is done to a packet beside its verdict, in words: marks as they are at the end, effects in order.
-fn effects(shared: &Shared, leaf: &Leaf) -> Vec<String> {
+pub(super) fn effects(shared: &Shared, leaf: &Leaf) -> Vec<String> {
     let mut out = Vec::new();
     if leaf.end == End::Accept {
         out.extend(leaf.mark.as_ref().map(|mark| format!("meta mark {}", value(shared, mark))));

@@ -12,5 +12,6 @@ pub mod leaf;
 pub mod packet;
 pub mod region;
 pub mod space;
+pub mod query;
 mod touched;
 mod value;

@@ -200,7 +200,7 @@ fn uses(rule: &Rule, changed: &HashSet<&str>, table: &Table) -> bool {
 }
 
 /// Bits that some rule writes.
-fn written(class: Class, rulesets: &[&Ruleset]) -> HashSet<Run> {
+pub(super) fn written(class: Class, rulesets: &[&Ruleset]) -> HashSet<Run> {
     let mut out = HashSet::new();
     let at = super::space::At { hook: crate::model::ir::Hook::Forward, looked_up: true };
     let mut add = |field: Field| {
@@ -224,7 +224,7 @@ fn written(class: Class, rulesets: &[&Ruleset]) -> HashSet<Run> {
 }
 
 /// Where the tests a rule begins with hold, as far as they read header fields that no rule writes.
-fn asks(shared: &mut Shared, ruleset: &Ruleset, at: RuleRef, written: &HashSet<Run>) -> Within<Node> {
+pub(super) fn asks(shared: &mut Shared, ruleset: &Ruleset, at: RuleRef, written: &HashSet<Run>) -> Within<Node> {
     let class = shared.layout.class;
     let mut compiler = Compiler::new(shared, ruleset, class);
     let table = ruleset.table(at.table);
