@@ -1,7 +1,10 @@
-//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`.
+//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`, `query`, `test`, `insert`, `optimize-check`.
 
+mod asked;
 mod diff;
 pub(crate) mod eval;
+mod expect;
+mod query;
 mod show;
 pub(crate) mod trace;
 
@@ -111,6 +114,52 @@ pub static VERBS: &[Verb] = &[
             KERNEL,
         ],
         run: diff::run,
+    },
+    Verb {
+        name: "query",
+        about: "say which packets of a filter have which outcome, each with a witness",
+        long: query::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "filter",
+                kind: ArgKind::Text,
+                value_name: "FILTER",
+                help: "which packets: `tcp 10.0.0.0/8 > any:5432, path input`, or matches of nft",
+                required: true,
+                many: false,
+            },
+            Arg {
+                name: "expect",
+                kind: ArgKind::Value,
+                value_name: "END",
+                help: "check that every packet ends this way: accept, drop or reject",
+                required: false,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: query::run,
+    },
+    Verb {
+        name: "test",
+        about: "prove a file of expectations, or show the packets that break them",
+        long: expect::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "expect",
+                kind: ArgKind::Evidence,
+                value_name: "EXPECT.toml",
+                help: "the expectations",
+                required: true,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: expect::run,
     },
 ];
 

@@ -72,7 +72,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
 }
 
 /// What is not compared, when one of the rulesets has it.
-fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+pub(super) fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     use crate::model::ir::Family;
     let mut out = Vec::new();
     let mut families: Vec<&str> = [old, new]
@@ -93,7 +93,7 @@ fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     out
 }
 
-fn name(class: Class) -> String {
+pub(super) fn name(class: Class) -> String {
     let way = match class.path {
         Path::Input => "to this host",
         Path::Output => "from this host",

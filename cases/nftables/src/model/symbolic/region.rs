@@ -361,7 +361,7 @@ fn usual(run: Run, ip6: bool) -> u128 {
         Space::Transport if run.first >= 16 && run.end() <= 32 => (16, 16, 9),
         Space::Iif => (0, 128, crate::model::types::name_value("eth0")),
         Space::Oif => (0, 128, crate::model::types::name_value("eth1")),
-        Space::CtState => (0, 32, 1),
+        Space::CtState => (0, 32, 8),
         _ => return 0,
     };
     let (first, count, value) = whole;
