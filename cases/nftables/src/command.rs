@@ -17,7 +17,7 @@ const RULESET: Arg = Arg {
     name: "ruleset",
     kind: ArgKind::Evidence,
     value_name: "RULESET",
-    help: "an nftables file, `nft -a list ruleset` or `nft -j -a list ruleset`",
+    help: "an nftables file or its folder, `nft -a list ruleset`, `nft -j -a list ruleset`, `-`, or REV:path of git",
     required: true,
     many: false,
 };
@@ -177,7 +177,7 @@ fn ruleset(input: &VerbInput<'_>) -> Result<(EvidenceId, RulesetFacts), VerbErro
 
 /// A ruleset argument of this name, read.
 fn named_ruleset(input: &VerbInput<'_>, name: &str) -> Result<(EvidenceId, RulesetFacts), VerbError> {
-    let id = input.file(name).ok_or_else(|| VerbError::usage("no ruleset was given"))?;
+    let id = root(input, name)?;
     let item = input.evidence.get(id).ok_or_else(|| VerbError::usage("the ruleset could not be read"))?;
     let host = Host { nft: release(input, "nft")?, kernel: release(input, "kernel")? };
     let facts = facts::ruleset(input.evidence, item, host);
@@ -189,6 +189,35 @@ fn named_ruleset(input: &VerbInput<'_>, name: &str) -> Result<(EvidenceId, Rules
         ));
     }
     Ok((id, facts))
+}
+
+/// The ruleset an argument names: the file, or of a folder the one file that begins a ruleset.
+fn root(input: &VerbInput<'_>, name: &str) -> Result<EvidenceId, VerbError> {
+    let ids = input.files.get(name).map_or(&[][..], Vec::as_slice);
+    let known = |id: &&EvidenceId| {
+        let item = input.evidence.get(**id);
+        item.is_some_and(|item| !item.referred && matches!(item.kind, Some("nft-text" | "nft-json")))
+    };
+    let (first, roots) = match ids {
+        [] => return Err(VerbError::usage("no ruleset was given")),
+        [only] => return Ok(*only),
+        [first, ..] => (*first, ids.iter().filter(known).copied().collect::<Vec<_>>()),
+    };
+    let base = |id: &EvidenceId| input.evidence.path(*id).rsplit(['/', ':']).next().unwrap_or("").to_owned();
+    let main: Vec<EvidenceId> = roots.iter().filter(|id| base(id) == "nftables.conf").copied().collect();
+    match (main.as_slice(), roots.as_slice()) {
+        ([only], _) | (_, [only]) => Ok(*only),
+        (_, []) => Err(VerbError::with_hint(
+            format!("the folder of {} holds no ruleset that no other file includes", input.evidence.path(first)),
+            "name the file that is loaded",
+        )),
+        (_, many) => {
+            let shown: Vec<&str> = many.iter().take(6).map(|id| input.evidence.path(*id)).collect();
+            let more = if many.len() > shown.len() { " and others" } else { "" };
+            let message = format!("the folder holds {} rulesets: {}{more}", many.len(), shown.join(", "));
+            Err(VerbError::with_hint(message, "name the one that is loaded"))
+        }
+    }
 }
 
 /// `path:line:column` of a place.
