@@ -4,6 +4,7 @@ mod asked;
 mod diff;
 pub(crate) mod eval;
 mod expect;
+mod insert;
 mod query;
 mod show;
 pub(crate) mod trace;
@@ -160,6 +161,33 @@ pub static VERBS: &[Verb] = &[
             KERNEL,
         ],
         run: expect::run,
+    },
+    Verb {
+        name: "insert",
+        about: "say where in a chain a new rule belongs, and what it costs at every other place",
+        long: insert::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "rule",
+                kind: ArgKind::Text,
+                value_name: "RULE",
+                help: "the rule alone, as in the ruleset: 'tcp dport 9100 accept'",
+                required: true,
+                many: false,
+            },
+            Arg {
+                name: "chain",
+                kind: ArgKind::Value,
+                value_name: "CHAIN",
+                help: "family, table and chain: 'inet filter input'",
+                required: true,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: insert::run,
     },
 ];
 

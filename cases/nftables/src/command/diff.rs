@@ -102,7 +102,7 @@ pub(super) fn name(class: Class) -> String {
     format!("{} packets {way}", if class.ip6 { "IPv6" } else { "IPv4" })
 }
 
-fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
+pub(super) fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
     let class = name(change.class);
     match change.kind {
         Kind::Verdict => writeln!(out, "{class}: {} becomes {}", change.old, change.new)?,
@@ -146,7 +146,7 @@ fn what(change: &Change) -> String {
     parts.join(", ")
 }
 
-fn as_json(change: &Change) -> Value {
+pub(super) fn as_json(change: &Change) -> Value {
     let kind = match change.kind {
         Kind::Verdict => "verdict",
         Kind::Effect => "effect",

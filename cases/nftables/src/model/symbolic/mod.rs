@@ -12,6 +12,7 @@ pub mod leaf;
 pub mod packet;
 pub mod region;
 pub mod space;
+pub mod place;
 pub mod query;
 mod touched;
 mod value;
