@@ -5,6 +5,7 @@ mod diff;
 pub(crate) mod eval;
 mod expect;
 mod insert;
+mod optimize;
 mod query;
 mod show;
 pub(crate) mod trace;
@@ -188,6 +189,18 @@ pub static VERBS: &[Verb] = &[
             KERNEL,
         ],
         run: insert::run,
+    },
+    Verb {
+        name: "optimize-check",
+        about: "prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not",
+        long: optimize::LONG,
+        args: &[
+            Arg { name: "old", value_name: "OLD", help: "the ruleset as it was", ..RULESET },
+            Arg { name: "new", value_name: "NEW", help: "what was made of it", ..RULESET },
+            NFT,
+            KERNEL,
+        ],
+        run: optimize::run,
     },
 ];
 

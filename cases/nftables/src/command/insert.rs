@@ -10,7 +10,7 @@ use crate::facts::{self, RulesetFacts};
 use crate::model::ir::{ChainId, Family, OpKind, Rule, RuleRef, Ruleset, TableId};
 use crate::model::release::Host;
 use crate::model::show;
-use crate::model::symbolic::diff::{Budget, Change, Found, classes, compare};
+use crate::model::symbolic::diff::{Budget, Change, Found, classes, compare_rule};
 use crate::model::symbolic::place::{Asked, Decided, Position, Positions, killed, positions};
 
 pub(super) const LONG: &str = "\
@@ -21,7 +21,7 @@ Looks at every position of a chain a new rule can stand at. Positions with the s
   touches     packets that end neither as before nor as the rule says
   bypasses    marks, translations and other effects of rules behind it that its packets had; and, of packets that end
               as before, logs, counters and limits
-  kills       rules behind it all of whose packets it takes (for the recommended position and for index 0)
+  kills       rules that ask for none but its packets and get none any more (for the recommended position and index 0)
 
 It recommends the last position where the rule gets all it is meant to get, touches nobody else and bypasses least, as a
 command; shows what the rule changes there; and says what would be lost at index 0, where `nft insert rule` puts it.
@@ -47,8 +47,10 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     };
     let (best, front) = (&found.list[found.best], &found.list[0]);
     let there = advice.asked.at(best.last);
-    let gains = changes(&advice.asked.ruleset, &there, budget);
-    let costs = if found.best == 0 { Some(Vec::new()) } else { changes(&there, &advice.asked.at(0), budget) };
+    let stands = (&there, Some(advice.asked.place(best.last)));
+    let gains = changes((&advice.asked.ruleset, None), stands, budget);
+    let in_front = (&advice.asked.at(0), Some(advice.asked.place(0)));
+    let costs = if found.best == 0 { Some(Vec::new()) } else { changes(stands, in_front, budget) };
     let killed = [best.last, front.first].map(|at| {
         let rules = killed(&advice.asked, at, budget)?;
         let name = |rule: RuleRef| {
@@ -127,11 +129,14 @@ fn asked(input: &VerbInput<'_>, facts: &RulesetFacts, chain: &str, rule: &str) -
     Ok(Asked { ruleset, table, chain: id, rule })
 }
 
-/// Everything between two rulesets; `None` when a class has no answer.
-fn changes(old: &Ruleset, new: &Ruleset, budget: Budget) -> Option<Vec<Change>> {
+/// A ruleset, and where the rule stands in it.
+type Stands<'r> = (&'r Ruleset, Option<RuleRef>);
+
+/// Everything the place of the rule changes; `None` when a class has no answer.
+fn changes(old: Stands<'_>, new: Stands<'_>, budget: Budget) -> Option<Vec<Change>> {
     let mut out = Vec::new();
-    for class in classes(old, new) {
-        match compare(old, new, class, budget) {
+    for class in classes(old.0, new.0) {
+        match compare_rule(old, new, class, budget) {
             Found::Changes(found) => out.extend(found),
             Found::OverBudget => return None,
         }

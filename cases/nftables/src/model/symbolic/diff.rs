@@ -9,11 +9,12 @@ use super::leaf::{Leaf, Slice};
 use super::packet::{packet, possible};
 use super::region::{Regions, values};
 use super::space::Class;
-use super::touched::care;
+use super::touched::{asks, care, written};
 use crate::model::conntrack::is_active;
-use crate::model::ir::Ruleset;
+use crate::model::ir::{RuleRef, Ruleset};
 use crate::model::outcome::{Effect, End, Outcome};
 use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use crate::model::show;
 use crate::model::walk::Evaluator;
 
 /// How an outcome changed; the worst first.
@@ -101,11 +102,51 @@ pub fn compare(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Fo
     }
 }
 
+/// Compares two rulesets that differ in where one rule stands, or in whether it is there.
+pub fn compare_rule(
+    (old, before): (&Ruleset, Option<RuleRef>),
+    (new, after): (&Ruleset, Option<RuleRef>),
+    class: Class,
+    budget: Budget,
+) -> Found {
+    let mut shared = Shared::new(Layout::of(class, &[old, new]), budget.steps, budget.edges);
+    let result = (|| {
+        let written = written(class, &[old, new]);
+        let mut all = Node::FALSE;
+        for (ruleset, at) in [(old, before), (new, after)] {
+            let Some(at) = at else { continue };
+            let here = asks(&mut shared, ruleset, at, &written)?;
+            all = shared.arena.or(all, here)?;
+        }
+        let care = match all {
+            Node::FALSE => Care::Nothing,
+            Node::TRUE => Care::Everywhere,
+            node => Care::Where(node),
+        };
+        changes_in(&mut shared, old, new, class, budget, care)
+    })();
+    match result {
+        Ok(changes) => Found::Changes(changes),
+        Err(_) => Found::OverBudget,
+    }
+}
+
 /// Number of the leaf of packets whose outcome is the same.
 const SAME: u32 = 0;
 
 fn changes(shared: &mut Shared, old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Within<Vec<Change>> {
     let care = care(shared, old, new)?;
+    changes_in(shared, old, new, class, budget, care)
+}
+
+fn changes_in(
+    shared: &mut Shared,
+    old: &Ruleset,
+    new: &Ruleset,
+    class: Class,
+    budget: Budget,
+    care: Care,
+) -> Within<Vec<Change>> {
     if care == Care::Nothing {
         return Ok(Vec::new());
     }
@@ -188,7 +229,7 @@ fn change(
     let witness = certain.into_iter().find_map(|(_, node)| {
         let packet = packet(&shared.layout, &values(shared, *node));
         let (first, second) = (Evaluator::new(old).run(&packet), Evaluator::new(new).run(&packet));
-        confirms(&first, &second, kind).then_some(packet)
+        confirms((old, &first), (new, &second), kind).then_some(packet)
     });
     Ok(Change {
         kind,
@@ -215,18 +256,26 @@ impl Change {
 }
 
 /// True when the two outcomes the evaluator found differ in this way.
-fn confirms(old: &Outcome, new: &Outcome, kind: Kind) -> bool {
+fn confirms((before, old): (&Ruleset, &Outcome), (after, new): (&Ruleset, &Outcome), kind: Kind) -> bool {
     if !old.depends.is_empty() || !new.depends.is_empty() {
         return false;
     }
-    let effects = |outcome: &Outcome| outcome.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>();
+    let (had, has) = (done(before, old), done(after, new));
     match kind {
         Kind::Verdict => old.end != new.end,
-        Kind::Effect => {
-            old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || effects(old) != effects(new))
-        }
-        Kind::Order => effects(old) != effects(new),
+        Kind::Effect => old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || had != has),
+        Kind::Order => had != has,
     }
+}
+
+/// The effects of an outcome, those that belong to their rule alone with its text.
+fn done<'o>(ruleset: &Ruleset, outcome: &'o Outcome) -> Vec<(&'o Effect, Option<String>)> {
+    let own = |effect: &Effect| matches!(effect, Effect::Counter(None) | Effect::Limit(_));
+    let text = |at: &RuleRef| {
+        let chain = ruleset.chain_name(at.table, at.chain);
+        format!("{chain}: {}", show::rule(ruleset, at.table, ruleset.rule(*at)))
+    };
+    outcome.effects.iter().map(|(at, effect)| (effect, own(effect).then(|| text(at)))).collect()
 }
 
 pub(super) fn end(leaf: &Leaf) -> String {

@@ -108,7 +108,8 @@ impl Asked {
         &mut ruleset.tables[self.table.0 as usize].chains[self.chain.0 as usize].rules
     }
 
-    fn place(&self, position: usize) -> RuleRef {
+    /// The rule at a position.
+    pub fn place(&self, position: usize) -> RuleRef {
         RuleRef { table: self.table, chain: self.chain, index: position as u32 }
     }
 
@@ -444,8 +445,8 @@ fn number<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
     at as u32
 }
 
-/// Rules that some packet met without the new rule and none meets with it at a position: the rule takes all of theirs.
-/// `None` when it was not decided within the budget.
+/// Rules that ask only for packets the new rule asks for, that some packet met without it and none meets with it at a
+/// position: the rule takes all of theirs. `None` when it was not decided within the budget.
 pub fn killed(asked: &Asked, position: usize, budget: Budget) -> Option<Vec<RuleRef>> {
     let placed = asked.at(position);
     let mut rules = BTreeSet::new();
@@ -470,7 +471,7 @@ pub fn killed(asked: &Asked, position: usize, budget: Budget) -> Option<Vec<Rule
 /// Rules looked at, at the most.
 const MARKED: usize = 128;
 
-/// Rules that ask for a packet the new one asks for.
+/// Rules that ask for packets the new one asks for and no others.
 fn taken(asked: &Asked, placed: &Ruleset, position: usize, class: Class, budget: Budget) -> Within<Vec<RuleRef>> {
     let mut shared = Shared::new(Layout::of(class, &[placed]), budget.steps, budget.edges);
     let written = written(class, &[placed]);
@@ -483,7 +484,8 @@ fn taken(asked: &Asked, placed: &Ruleset, position: usize, class: Class, budget:
     }
     for (at, _) in asked.ruleset.rules() {
         let theirs = asks(&mut shared, &asked.ruleset, at, &written)?;
-        if shared.arena.and(theirs, own)? != Node::FALSE {
+        let theirs = shared.arena.and(theirs, real)?;
+        if theirs != Node::FALSE && shared.arena.and(theirs, own)? == theirs {
             out.push(at);
         }
     }

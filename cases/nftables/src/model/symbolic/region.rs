@@ -202,6 +202,33 @@ impl Region {
         (!words.is_empty()).then(|| words.join(", "))
     }
 
+    /// What the box says of TCP flags that are read in parts: one mask and value where each part has one value.
+    fn flags(&self, shared: &Shared) -> Vec<String> {
+        let name = |bits: u128| show::value(bits, Type::TcpFlag).replace(',', "|");
+        let (mut mask, mut value) = (0u128, 0u128);
+        let mut words = Vec::new();
+        for (var, list) in &self.sides {
+            let Some(run) = shared.layout.run(*var).filter(|run| is_flag_part(*run)) else { continue };
+            let after = FLAGS_END - run.end();
+            let own = super::layout::ones(run.count) << after;
+            match list.as_slice() {
+                [(low, high)] if low == high => {
+                    mask |= own;
+                    value |= low << after;
+                }
+                [(1, high)] if *high == shared.greatest(*var) => words.push(format!("tcp flags & ({}) != 0", name(own))),
+                list => words.push(sides(&format!("tcp flags & ({})", name(own)), Type::Integer(8), run, &list.to_vec(), shared.greatest(*var))),
+            }
+        }
+        match (mask, value) {
+            (0, _) => {}
+            (0xff, value) => words.insert(0, format!("tcp flags == {}", name(value))),
+            (mask, 0) => words.insert(0, format!("tcp flags & ({}) == 0", name(mask))),
+            (mask, value) => words.insert(0, format!("tcp flags & ({}) == {}", name(mask), name(value))),
+        }
+        words
+    }
+
     /// The box in words: `ip saddr 10.0.0.0/8, tcp dport { 22, 80-90 }`. Sides all packets have are left out.
     pub fn text(&self, shared: &Shared) -> String {
         let l4proto = self.sides.iter().find_map(|(var, list)| {
@@ -221,7 +248,16 @@ impl Region {
                 .into_iter()
                 .flatten(),
         );
+        let tcp = named == Some(6);
+        if tcp {
+            let flags = self.flags(shared);
+            names_protocol |= !flags.is_empty();
+            words.extend(flags);
+        }
         for (var, list) in &self.sides {
+            if tcp && shared.layout.run(*var).is_some_and(is_flag_part) {
+                continue;
+            }
             if shared
                 .layout
                 .run(*var)
@@ -245,6 +281,14 @@ impl Region {
         }
         if words.is_empty() { "every packet".into() } else { words.join(", ") }
     }
+}
+
+/// Where the TCP flags end in the transport header.
+const FLAGS_END: u16 = 112;
+
+/// True for some but not all of the TCP flags.
+fn is_flag_part(run: Run) -> bool {
+    run.space == Space::Transport && run.count < 8 && run.first >= FLAGS_END - 8 && run.end() <= FLAGS_END
 }
 
 fn sides(name: &str, ty: Type, run: Run, list: &Intervals, greatest: u128) -> String {
