@@ -82,7 +82,8 @@ pub(crate) fn open(text: &str) -> Result<Option<(Revision, Named)>, String> {
 
 /// Runs git and gives what it prints.
 fn git(args: &[&str], limit: u64) -> Result<Vec<u8>, String> {
-    let want = Want { name: "git", source: WantSource::Command(&[]), timeout_s: TIMEOUT_S, max_bytes: limit, without: "" };
+    let want =
+        Want { name: "git", source: WantSource::Command(&[]), timeout_s: TIMEOUT_S, max_bytes: limit, without: "" };
     let mut entry = live::Entry::new("git", &want);
     let mut argv = vec!["git"];
     argv.extend(args);
@@ -94,7 +95,9 @@ fn git(args: &[&str], limit: u64) -> Result<Vec<u8>, String> {
             let first = entry.stderr.lines().next().map(|line| format!(" ({line})")).unwrap_or_default();
             Err(format!("git {}: {error}{first}", args.first().copied().unwrap_or_default()))
         }
-        None if entry.truncated => Err(format!("git {}: over {limit} bytes", args.first().copied().unwrap_or_default())),
+        None if entry.truncated => {
+            Err(format!("git {}: over {limit} bytes", args.first().copied().unwrap_or_default()))
+        }
         None => Ok(bytes),
     }
 }
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_regular_files_are_evidence() {
-        let listing = b"100644 blob aa 12\tetc/a.nft\0120000 blob bb 5\tlink\0160000 commit cc -\tmodule\0";
+        let listing = b"100644 blob aa 12\tetc/a.nft\x00120000 blob bb 5\tlink\x00160000 commit cc -\tmodule\x00";
         let files = files(listing);
         assert_eq!(files.keys().collect::<Vec<_>>(), ["etc/a.nft"]);
         assert_eq!(files["etc/a.nft"].size, 12);

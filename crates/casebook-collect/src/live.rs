@@ -138,12 +138,7 @@ fn command(case: &'static str, want: &Want, argv: &[&str]) -> Reading {
 }
 
 /// What a command prints; `entry` gets how it ended.
-pub(crate) fn run(
-    argv: &[&str],
-    envs: &[(&str, &str)],
-    want: &Want,
-    entry: &mut Entry,
-) -> std::io::Result<Vec<u8>> {
+pub(crate) fn run(argv: &[&str], envs: &[(&str, &str)], want: &Want, entry: &mut Entry) -> std::io::Result<Vec<u8>> {
     let [program, args @ ..] = argv else {
         return Err(std::io::Error::other("the case names no command"));
     };

@@ -108,7 +108,10 @@ pub(super) fn verify(ruleset: &Ruleset, filter: &Filter, wanted: &Wanted) -> Ver
 impl Verdict {
     /// What does not hold, or is not known, indented.
     pub(super) fn print(&self, ruleset: &Ruleset, out: &mut dyn Write) -> std::io::Result<()> {
-        if self.failed.is_empty() && self.unknown.is_empty() && self.unanswered.is_empty() && self.status != Status::Holds
+        if self.failed.is_empty()
+            && self.unknown.is_empty()
+            && self.unanswered.is_empty()
+            && self.status != Status::Holds
         {
             writeln!(out, "  no packet meets the filter, so nothing was checked")?;
         }

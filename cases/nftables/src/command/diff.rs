@@ -19,10 +19,14 @@ for which the same is done in another order. Every change has a witness, a packe
 Compared are packets to, through and from this host, IPv4 and IPv6, with whole headers: no fragments, IP options or
 extension headers, and no bridge, arp or netdev chains.
 
+OLD and NEW are a file, a folder (of it the file that no other includes, nftables.conf first), JSON of nft, `-`, or REV:path
+of the git repository here, whose includes are read from the same revision.
+
 Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read or the answer is not complete.
 
 Examples:
   casebook nft diff before.nft after.nft
+  casebook nft diff HEAD~1:etc/edge.nft etc/edge.nft
   nft -j -a list ruleset | casebook nft diff /etc/nftables.conf -";
 
 pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {

@@ -114,7 +114,11 @@ fn read(item: &Evidence, ruleset: &Ruleset) -> Result<Vec<Expectation>, VerbErro
         };
         for entry in list.iter() {
             let DeValue::Table(table) = entry.get_ref() else {
-                return Err(file.error(entry.span().start, "an expectation is a table", Some("write [[expect]]".into())));
+                return Err(file.error(
+                    entry.span().start,
+                    "an expectation is a table",
+                    Some("write [[expect]]".into()),
+                ));
             };
             out.push(expectation(&file, entry.span().start, table, ruleset)?);
         }
@@ -222,6 +226,10 @@ mod tests {
         assert_eq!(error(""), "expect.toml holds no expectation");
         assert!(error("[[expect]\n").starts_with("expect.toml:1: "));
         let filter = "[[expect]]\nname = \"n\"\noutcome = \"drop\"\npackets = \"tcp dprot 22\"\n";
-        assert!(error(filter).starts_with("expect.toml:4: the filter cannot be read at `dprot`: "), "{}", error(filter));
+        assert!(
+            error(filter).starts_with("expect.toml:4: the filter cannot be read at `dprot`: "),
+            "{}",
+            error(filter)
+        );
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     let (_, facts) = super::ruleset(input)?;
     let rule = input.value("rule").ok_or_else(|| VerbError::usage("no rule was given"))?.trim();
     let chain = input.value("chain").ok_or_else(|| VerbError::usage("no chain was given"))?;
-    let advice = Advice { input, chain: chain_name(chain, &facts.ruleset)?, rule, asked: asked(input, &facts, chain, rule)? };
+    let advice =
+        Advice { input, chain: chain_name(chain, &facts.ruleset)?, rule, asked: asked(input, &facts, chain, rule)? };
     let budget = Budget::default();
     let Ok(found) = positions(&advice.asked, budget) else {
         return Err(VerbError::with_hint(
@@ -55,7 +56,11 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
         let rules = killed(&advice.asked, at, budget)?;
         let name = |rule: RuleRef| {
             let ruleset = &advice.asked.ruleset;
-            format!("{}: {}", ruleset.chain_name(rule.table, rule.chain), show::rule(ruleset, rule.table, ruleset.rule(rule)))
+            format!(
+                "{}: {}",
+                ruleset.chain_name(rule.table, rule.chain),
+                show::rule(ruleset, rule.table, ruleset.rule(rule))
+            )
         };
         Some(rules.into_iter().map(name).collect::<Vec<_>>())
     });
@@ -66,7 +71,8 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     } else {
         advice.print(&outcome, out)?;
     }
-    let loses = !best.lost.is_empty() || !best.collateral.is_empty() || !best.bypassed.is_empty() || !best.unseen.is_empty();
+    let loses =
+        !best.lost.is_empty() || !best.collateral.is_empty() || !best.bypassed.is_empty() || !best.unseen.is_empty();
     Ok(match (outcome.gains.is_some() && outcome.costs.is_some(), loses) {
         (false, _) => 2,
         (true, true) => 1,
@@ -225,7 +231,10 @@ impl Advice<'_> {
         writeln!(out, "put it at index {}, {place}", best.last)?;
         writeln!(out, "    {}", self.command(best.last))?;
         if !best.reached {
-            writeln!(out, "no packet reaches it there: rules before it end all its packets as it would; it is not needed")?;
+            writeln!(
+                out,
+                "no packet reaches it there: rules before it end all its packets as it would; it is not needed"
+            )?;
         }
         match gains {
             None => writeln!(out, "what it changes there was not decided within the budget")?,
@@ -248,7 +257,8 @@ impl Advice<'_> {
 
     fn json(&self, outcome: &Outcome<'_>) -> Value {
         let best = &outcome.found.list[outcome.found.best];
-        let changes = |list: &Option<Vec<Change>>| list.as_ref().map(|list| list.iter().map(diff::as_json).collect::<Vec<_>>());
+        let changes =
+            |list: &Option<Vec<Change>>| list.as_ref().map(|list| list.iter().map(diff::as_json).collect::<Vec<_>>());
         json!({
             "chain": self.chain,
             "rule": self.rule,

@@ -77,7 +77,9 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
         return Ok(code);
     }
     match answer {
-        "equal" => writeln!(out, "equal: every packet has the same verdict, marks, translations, logs and set updates")?,
+        "equal" => {
+            writeln!(out, "equal: every packet has the same verdict, marks, translations, logs and set updates")?
+        }
         "undecided" => writeln!(out, "undecided: nothing is shown to differ, and not all is shown to be the same")?,
         _ => writeln!(out, "not equal")?,
     }
@@ -109,7 +111,7 @@ fn by(who: &Option<String>) -> &str {
 }
 
 /// True for a counter that has no name: it belongs to its rule.
-fn is_counter(text: &String) -> bool {
+fn is_counter(text: &str) -> bool {
     text.starts_with("counter of rule ")
 }
 
@@ -117,7 +119,8 @@ fn weight(change: &Change) -> Weight {
     if change.witness.is_none() {
         return Weight::Undecided;
     }
-    let moved = change.lost.iter().chain(&change.gained).all(is_counter) && change.lost.len() == change.gained.len();
+    let moved = change.lost.iter().chain(&change.gained).all(|text| is_counter(text))
+        && change.lost.len() == change.gained.len();
     match change.kind {
         Kind::Effect if moved => Weight::Counted,
         Kind::Order => Weight::Ordered,
@@ -139,9 +142,14 @@ fn counters(changes: &[&Change]) -> BTreeMap<String, BTreeSet<String>> {
 /// Why flags that were merged into a set are not the same.
 fn flags(changes: &[&Change]) -> Option<&'static str> {
     let merged = |who: &Option<String>| who.as_deref().is_some_and(|text| text.contains("tcp flags {"));
-    let apart = |who: &Option<String>| who.as_deref().is_some_and(|text| text.contains("tcp flags") && !text.contains("tcp flags {"));
-    let found = changes.iter().any(|change| merged(&change.new_by) || (apart(&change.old_by) && !apart(&change.new_by)));
-    found.then_some("`tcp flags syn` asks for a flag, `tcp flags { syn, ack }` for the whole value; see `casebook explain NFT107`")
+    let apart = |who: &Option<String>| {
+        who.as_deref().is_some_and(|text| text.contains("tcp flags") && !text.contains("tcp flags {"))
+    };
+    let found =
+        changes.iter().any(|change| merged(&change.new_by) || (apart(&change.old_by) && !apart(&change.new_by)));
+    found.then_some(
+        "`tcp flags syn` asks for a flag, `tcp flags { syn, ack }` for the whole value; see `casebook explain NFT107`",
+    )
 }
 
 #[cfg(test)]
@@ -174,7 +182,10 @@ mod tests {
         let (a, b) = ("counter of rule `a`", "counter of rule `b`");
         assert_eq!(weight(&change(Kind::Effect, &[a], &[b], true)), Weight::Counted);
         assert_eq!(weight(&change(Kind::Effect, &[a], &[], true)), Weight::Differs);
-        assert_eq!(weight(&change(Kind::Effect, &["counter \"named\""], &["counter \"other\""], true)), Weight::Differs);
+        assert_eq!(
+            weight(&change(Kind::Effect, &["counter \"named\""], &["counter \"other\""], true)),
+            Weight::Differs
+        );
         assert_eq!(weight(&change(Kind::Effect, &[a, "ct mark 0x1"], &[b, "ct mark 0x2"], true)), Weight::Differs);
     }
 

@@ -96,8 +96,7 @@ fn show(input: &VerbInput<'_>, ruleset: &Ruleset, filter: &Filter, out: &mut dyn
         }
     }
     let notes = notes(ruleset, ruleset);
-    let unconfirmed =
-        parts.iter().any(|part| part.places.witness.is_none() && part.places.depends.is_empty());
+    let unconfirmed = parts.iter().any(|part| part.places.witness.is_none() && part.places.depends.is_empty());
     let code = if stopped.is_empty() && !unconfirmed { 0 } else { 2 };
     let answer = match (groups.len(), stopped.is_empty()) {
         (0, true) => "none",

@@ -216,15 +216,10 @@ pub fn ruleset(set: &EvidenceSet, item: &Evidence, host: Host) -> RulesetFacts {
 
 /// The ruleset with one more rule at the end of a chain, `inet filter input` as nft writes it; the error is what nft has
 /// against the rule.
-pub fn ruleset_and(
-    set: &EvidenceSet,
-    item: &Evidence,
-    host: Host,
-    chain: &str,
-    rule: &str,
-) -> Result<Ruleset, String> {
+pub fn ruleset_and(set: &EvidenceSet, item: &Evidence, host: Host, chain: &str, rule: &str) -> Result<Ruleset, String> {
     use ast::{Command, CommandVerb, ObjectAst};
-    let (parsed, _) = if is_json(item) { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
+    let (parsed, _) =
+        if is_json(item) { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
     let Parsed { mut commands, errors, unmodelled, version } = parsed;
     let host = host.or(Host { nft: version.as_deref().and_then(Release::parse), kernel: None });
     // The rule is evidence of its own, with an id that no other has.
@@ -238,7 +233,8 @@ pub fn ruleset_and(
     if let Some(error) = added.errors.first() {
         return Err(error.message.clone());
     }
-    let [Command { verb: CommandVerb::Add, object: ObjectAst::Rule(_, _, None, Some(_)), .. }] = added.commands.as_slice()
+    let [Command { verb: CommandVerb::Add, object: ObjectAst::Rule(_, _, None, Some(_)), .. }] =
+        added.commands.as_slice()
     else {
         return Err("it is more than one rule".into());
     };

@@ -24,21 +24,6 @@ mod tokens;
 use endpoint::{Endpoint, endpoint};
 use tokens::{Token, tokens};
 
-/// How filters are written, for `--help`.
-pub const HELP: &str = "\
-A FILTER says which packets, in the words of `nft trace` with sets instead of single values; what it does not say is
-free. Words come in any order, and matches of nft are understood as well.
-
-  tcp 10.0.0.0/8 > any:5432      source and destination: address, network, A-B, {A, B} or any, with :PORT, :80-90 or
-                                 :{22, 80}; an IPv6 address with ports in brackets
-  tcp, udp, icmp echo-request    protocol, ICMP type
-  syn   syn,ack                  exactly these TCP flags
-  iif eth0, oif 'eth*'           devices
-  ct new   ct new,established    state of the connection; ct mark 0x51, mark 0x51, skuid 1000
-  path input                     input, forward, output or a list of them; all three when not given
-  ip saddr 10.0.0.0/8 tcp dport { 22, 80 } tcp flags & syn == syn
-                                 matches of nft";
-
 /// Packets asked about.
 #[derive(Debug)]
 pub struct Filter {

@@ -13,10 +13,7 @@ fn refused(text: &str) -> (String, String) {
 
 #[test]
 fn a_side_is_a_network_a_range_a_list_or_any() {
-    assert_eq!(
-        matches("tcp 10.0.0.0/8 > any:5432 path input"),
-        "meta l4proto tcp ip saddr 10.0.0.0/8 tcp dport 5432"
-    );
+    assert_eq!(matches("tcp 10.0.0.0/8 > any:5432 path input"), "meta l4proto tcp ip saddr 10.0.0.0/8 tcp dport 5432");
     assert_eq!(matches("udp any > 192.0.2.7:53"), "meta l4proto udp ip daddr 192.0.2.7 udp dport 53");
     assert_eq!(matches("tcp :1024-65535 > {10.0.0.1, 10.0.0.9}:{22, https}"), {
         "meta l4proto tcp tcp sport 1024-65535 ip daddr { 10.0.0.1, 10.0.0.9 } tcp dport { 22, https }"
@@ -86,7 +83,8 @@ fn what_cannot_be_read_is_said_with_what_to_write() {
 
 #[test]
 fn no_text_makes_it_panic() {
-    let words = ["tcp", "{", "}", ">", "10.0.0.0/8", ":", ":80", "[", "ct", "iif", "\"", "é", "any:", "path", "ip", "."];
+    let words =
+        ["tcp", "{", "}", ">", "10.0.0.0/8", ":", ":80", "[", "ct", "iif", "\"", "é", "any:", "path", "ip", "."];
     for first in words {
         for second in words {
             for third in words {

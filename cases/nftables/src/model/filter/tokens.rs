@@ -47,7 +47,9 @@ fn word(rest: &str) -> Result<usize, String> {
     for (at, c) in rest.char_indices() {
         match c {
             '"' => quoted = !quoted,
-            '\n' | '\r' | ';' | '#' | '\\' | '$' => return Err(format!("`{}` has no meaning in a filter", c.escape_default())),
+            '\n' | '\r' | ';' | '#' | '\\' | '$' => {
+                return Err(format!("`{}` has no meaning in a filter", c.escape_default()));
+            }
             _ if quoted => {}
             '{' => closers.push('}'),
             '(' => closers.push(')'),

@@ -18,9 +18,7 @@ use super::region::Regions;
 use super::space::Class;
 use super::touched::{asks, written};
 use crate::model::conntrack::is_active;
-use crate::model::ir::{
-    ChainId, Loc, Op, OpKind, Rule, RuleRef, Ruleset, TableId, Target, Verdict,
-};
+use crate::model::ir::{ChainId, Loc, Op, OpKind, Rule, RuleRef, Ruleset, TableId, Target, Verdict};
 use crate::model::outcome::{Effect, End};
 use crate::model::packet::{ETH_IP, ETH_IP6};
 

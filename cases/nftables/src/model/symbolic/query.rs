@@ -377,7 +377,8 @@ fn holds(ruleset: &Ruleset, outcome: &Outcome, wanted: &Wanted) -> bool {
 /// True when the evaluator names the same rule or policy.
 fn is_by(ruleset: &Ruleset, outcome: &Outcome, by: &str) -> bool {
     // A rule whose text the chain has more than once is numbered behind it.
-    decider(ruleset, outcome).is_some_and(|text| by.strip_prefix(&text).is_some_and(|rest| rest.is_empty() || rest.starts_with(" (no. ")))
+    decider(ruleset, outcome)
+        .is_some_and(|text| by.strip_prefix(&text).is_some_and(|rest| rest.is_empty() || rest.starts_with(" (no. ")))
 }
 
 /// Who decided, as leaves say it.

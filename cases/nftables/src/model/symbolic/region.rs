@@ -216,8 +216,16 @@ impl Region {
                     mask |= own;
                     value |= low << after;
                 }
-                [(1, high)] if *high == shared.greatest(*var) => words.push(format!("tcp flags & ({}) != 0", name(own))),
-                list => words.push(sides(&format!("tcp flags & ({})", name(own)), Type::Integer(8), run, &list.to_vec(), shared.greatest(*var))),
+                [(1, high)] if *high == shared.greatest(*var) => {
+                    words.push(format!("tcp flags & ({}) != 0", name(own)))
+                }
+                list => words.push(sides(
+                    &format!("tcp flags & ({})", name(own)),
+                    Type::Integer(8),
+                    run,
+                    &list.to_vec(),
+                    shared.greatest(*var),
+                )),
             }
         }
         match (mask, value) {

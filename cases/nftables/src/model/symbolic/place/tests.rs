@@ -85,7 +85,8 @@ fn what_only_counts_matters_where_the_end_stays() {
 
 #[test]
 fn a_rule_that_takes_all_packets_of_another_kills_it() {
-    let asked = asked("ip saddr 10.9.0.0/24 tcp dport 9100 counter accept\ntcp dport 22 accept", "", "tcp dport 9100 accept");
+    let asked =
+        asked("ip saddr 10.9.0.0/24 tcp dport 9100 counter accept\ntcp dport 22 accept", "", "tcp dport 9100 accept");
     let killed = killed(&asked, 0, Budget::default()).unwrap();
     assert_eq!(killed.iter().map(|rule| rule.index).collect::<Vec<_>>(), [0]);
     assert!(super::killed(&asked, 2, Budget::default()).unwrap().is_empty());

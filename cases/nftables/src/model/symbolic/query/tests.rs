@@ -14,7 +14,9 @@ fn ruleset(text: &str) -> Ruleset {
 }
 
 fn chain(rules: &str) -> Ruleset {
-    ruleset(&format!("table inet t {{\n chain c {{\n type filter hook input priority 0; policy drop; {rules}\n }}\n }}\n"))
+    ruleset(&format!(
+        "table inet t {{\n chain c {{\n type filter hook input priority 0; policy drop; {rules}\n }}\n }}\n"
+    ))
 }
 
 /// End, decider and first region of each part, IPv4 to this host.
