@@ -164,7 +164,7 @@ pub(super) fn print_places(places: &Places, out: &mut dyn Write) -> std::io::Res
     }
     match &places.witness {
         Some(packet) => writeln!(out, "    witness   {}", craft::describe(packet)),
-        None if places.depends.is_empty() => writeln!(out, "    witness   none was confirmed: take this as undecided"),
+        None if places.unconfirmed => writeln!(out, "    witness   none was confirmed: take this as undecided"),
         None => Ok(()),
     }
 }
@@ -176,6 +176,7 @@ pub(super) fn places_json(class: Class, places: &Places) -> Value {
         "regions": places.regions,
         "more_regions": places.more,
         "witness": places.witness.as_ref().map(packet_json::to_json),
+        "unconfirmed": places.unconfirmed,
         "depends": places.depends,
     })
 }

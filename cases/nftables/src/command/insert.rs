@@ -5,7 +5,7 @@ use std::io::Write;
 use casebook_core::{OutputFormat, VerbError, VerbInput};
 use serde_json::{Value, json};
 
-use super::diff::{self, print};
+use super::diff::{self, notes, print};
 use crate::facts::{self, RulesetFacts};
 use crate::model::ir::{ChainId, Family, OpKind, Rule, RuleRef, Ruleset, TableId};
 use crate::model::release::Host;
@@ -26,8 +26,8 @@ Looks at every position of a chain a new rule can stand at. Positions with the s
 It recommends the last position where the rule gets all it is meant to get, touches nobody else and bypasses least, as a
 command; shows what the rule changes there; and says what would be lost at index 0, where `nft insert rule` puts it.
 
-Exit status: 0 the recommended position loses nothing, 1 every position loses something, 2 a ruleset could not be read
-or the answer is not complete.
+Exit status: 0 the recommended position loses nothing, 1 every position loses something or the rule gets no packet, 2 a
+ruleset could not be read or the answer is not complete.
 
 Examples:
   casebook nft insert edge.nft 'tcp dport 9100 accept' --chain 'inet filter input'
@@ -71,8 +71,11 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     } else {
         advice.print(&outcome, out)?;
     }
-    let loses =
-        !best.lost.is_empty() || !best.collateral.is_empty() || !best.bypassed.is_empty() || !best.unseen.is_empty();
+    let loses = !best.lost.is_empty()
+        || !best.collateral.is_empty()
+        || !best.bypassed.is_empty()
+        || !best.unseen.is_empty()
+        || !front.reached;
     Ok(match (outcome.gains.is_some() && outcome.costs.is_some(), loses) {
         (false, _) => 2,
         (true, true) => 1,
@@ -126,6 +129,11 @@ fn asked(input: &VerbInput<'_>, facts: &RulesetFacts, chain: &str, rule: &str) -
     let mut ruleset = facts::ruleset_and(input.evidence, item, host, &name, rule).map_err(refused)?;
     let missing = || VerbError::usage("the chain could not be read");
     let (table, id) = find(&name, &ruleset).ok_or_else(missing)?;
+    let family = ruleset.table(table).family;
+    if matches!(family, Family::Bridge | Family::Arp | Family::Netdev) {
+        let message = format!("{name} is a chain of family {}, whose packets are not compared", family.as_str());
+        return Err(VerbError::with_hint(message, "name a chain of family ip, ip6 or inet"));
+    }
     let rules = &mut ruleset.tables[table.0 as usize].chains[id.0 as usize].rules;
     let rule = rules.pop().ok_or_else(missing)?;
     if rule.ops.iter().all(|op| matches!(op.kind, OpKind::Match(..))) {
@@ -230,7 +238,9 @@ impl Advice<'_> {
         };
         writeln!(out, "put it at index {}, {place}", best.last)?;
         writeln!(out, "    {}", self.command(best.last))?;
-        if !best.reached {
+        if !found.list[0].reached {
+            writeln!(out, "no packet it matches comes to this chain: it has no effect at any position")?;
+        } else if !best.reached {
             writeln!(
                 out,
                 "no packet reaches it there: rules before it end all its packets as it would; it is not needed"
@@ -251,6 +261,9 @@ impl Advice<'_> {
                 writeln!(out, "not at index 0, where `nft insert rule` puts it; compared with index {}:", best.last)?;
                 print_changes(costs, out)?;
             }
+        }
+        for note in notes(&self.asked.ruleset, &self.asked.ruleset) {
+            writeln!(out, "note: {note}")?;
         }
         Ok(())
     }
@@ -278,6 +291,7 @@ impl Advice<'_> {
                 "changes": changes(&outcome.gains),
                 "kills": outcome.killed[0],
             },
+            "notes": notes(&self.asked.ruleset, &self.asked.ruleset),
             "index_0": { "changes": changes(&outcome.costs), "kills": outcome.killed[1] },
         })
     }

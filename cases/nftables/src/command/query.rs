@@ -31,6 +31,8 @@ translation.
   ip saddr 10.0.0.0/8 tcp dport { 22, 80 } tcp flags & syn == syn
                                  matches of nft
 
+Packets have whole headers: no fragments, IP options or extension headers; bridge, arp and netdev chains are left out.
+
 With --expect, exit status 0 says that every packet has that end, 1 that one has not (it is printed), 2 that it is not
 known, that no packet meets the filter, or that something could not be read. Without it, 0 is a whole answer and 2 is not.
 
@@ -96,7 +98,7 @@ fn show(input: &VerbInput<'_>, ruleset: &Ruleset, filter: &Filter, out: &mut dyn
         }
     }
     let notes = notes(ruleset, ruleset);
-    let unconfirmed = parts.iter().any(|part| part.places.witness.is_none() && part.places.depends.is_empty());
+    let unconfirmed = parts.iter().any(|part| part.places.unconfirmed);
     let code = if stopped.is_empty() && !unconfirmed { 0 } else { 2 };
     let answer = match (groups.len(), stopped.is_empty()) {
         (0, true) => "none",

@@ -14,5 +14,7 @@ pub mod place;
 pub mod query;
 pub mod region;
 pub mod space;
+#[cfg(test)]
+mod testing;
 mod touched;
 mod value;

@@ -46,6 +46,8 @@ pub struct Places {
     pub more: bool,
     /// One of the packets, for which the evaluator says the same; `None` when it could not be confirmed.
     pub witness: Option<Packet>,
+    /// Some packets depend on nothing else, and the evaluator does not say the same of one: take it as undecided.
+    pub unconfirmed: bool,
     /// What it depends on that no packet decides.
     pub depends: Vec<String>,
 }
@@ -236,6 +238,10 @@ impl Asked {
                 .collect();
             places.depends.sort_unstable();
             places.depends.dedup();
+            if first.why.is_some() {
+                // What is not known has no witness.
+                (places.unconfirmed, places.witness) = (false, None);
+            }
             let (always, sometimes) = common(&lists);
             out.push(Part { class, end, by, always, sometimes, places });
         }
@@ -270,7 +276,7 @@ impl Asked {
         let wrong = shared.arena.and(self.filter, wrong)?;
         let inside = shared.arena.and(wrong, self.real)?;
         if inside != Node::FALSE {
-            let confirm = |outcome: &Outcome| !holds(ruleset, outcome, wanted);
+            let confirm = |outcome: &Outcome| breaks(ruleset, outcome, wanted);
             let found = places(shared, wrong, self.real, most, ruleset, filter, &confirm)?;
             if found.witness.is_some() {
                 out.failed = Some(found);
@@ -282,6 +288,7 @@ impl Asked {
         let inside = shared.arena.and(unknown, self.real)?;
         if inside != Node::FALSE && out.undecided.is_none() {
             let mut found = places(shared, unknown, self.real, most, ruleset, filter, &|_| false)?;
+            found.unconfirmed = false;
             found.depends.extend(why);
             found.depends.sort_unstable();
             found.depends.dedup();
@@ -328,11 +335,13 @@ fn places(
         out.depends.extend(asks.iter().map(|what| (*what).to_owned()));
         if out.witness.is_none() && asks.is_empty() && tried < TRIED {
             tried += 1;
+            out.unconfirmed = true;
             let packet = packet(&shared.layout, &values(shared, inside));
             let outcome = Evaluator::new(ruleset).run(&packet);
             let meant = Evaluator::new(&filter.ruleset).run(&packet).end == End::Accept;
-            if meant && outcome.depends.is_empty() && confirms(&outcome) {
+            if meant && confirms(&outcome) {
                 out.witness = Some(packet);
+                out.unconfirmed = false;
             }
         }
     }
@@ -365,13 +374,14 @@ fn meets(shared: &mut Shared, leaf: &Leaf, wanted: &Wanted) -> Within<Node> {
     Ok(all)
 }
 
-/// The same, of what the evaluator found.
-fn holds(ruleset: &Ruleset, outcome: &Outcome, wanted: &Wanted) -> bool {
-    let by = wanted.by.as_deref();
-    wanted.end.is_none_or(|end| end == outcome.end)
-        && wanted.mark.is_none_or(|mark| outcome.mark == Some(mark))
-        && wanted.ct_mark.is_none_or(|mark| outcome.ct_mark == Some(mark))
-        && by.is_none_or(|part| decider(ruleset, outcome).is_some_and(|text| text.contains(part)))
+/// True when what the evaluator found is not the wanted outcome, whatever it could not decide.
+fn breaks(ruleset: &Ruleset, outcome: &Outcome, wanted: &Wanted) -> bool {
+    let differs = |wanted: Option<u32>, found: Option<u32>| matches!((wanted, found), (Some(a), Some(b)) if a != b);
+    let named = |part: &str| decider(ruleset, outcome).is_none_or(|text| text.contains(part));
+    wanted.end.is_some_and(|end| outcome.end != End::Unknown && outcome.end != end)
+        || differs(wanted.mark, outcome.mark)
+        || differs(wanted.ct_mark, outcome.ct_mark)
+        || !wanted.by.as_deref().is_none_or(named)
 }
 
 /// True when the evaluator names the same rule or policy.

@@ -4,6 +4,7 @@ use super::*;
 use crate::facts;
 use crate::model::ir::Family;
 use crate::model::release::Host;
+use crate::model::symbolic::testing::Numbers;
 
 /// The rule, to stand in chain `c` of these rules; `more` are other chains.
 fn asked(rules: &str, more: &str, rule: &str) -> Asked {
@@ -109,4 +110,35 @@ fn a_later_chain_can_make_another_end_of_an_accept() {
     let found = list(&asked);
     assert_eq!(found.list[0].collateral, ["accept becomes drop"]);
     assert!(!found.list[1].reached && !found.list[1].lost.is_empty(), "behind the accept it gets nothing");
+}
+
+/// Positions said to have one effect have it: `diff` finds nothing between them.
+#[test]
+fn positions_of_one_kind_are_the_same_to_every_packet() {
+    use crate::model::symbolic::diff::{Found, compare};
+    let mut numbers = Numbers(9100);
+    let mut joined = 0;
+    for _ in 0..60 {
+        let rules: Vec<String> = (0..6).map(|_| numbers.rule()).collect();
+        let inner = numbers.rule().replace("jump other", "drop");
+        let other = format!("chain other {{\n{inner}\ntcp dport 22 counter\n }}");
+        let rule = numbers.rule();
+        let asked = asked(&rules.join("\n"), &other, &rule);
+        let found = list(&asked);
+        assert_eq!(found.list[0].first, 0);
+        assert_eq!(found.list.last().unwrap().last, 6);
+        for position in &found.list {
+            for next in position.first + 1..=position.last {
+                joined += 1;
+                let (old, new) = (asked.at(position.first), asked.at(next));
+                for class in classes(&old, &new) {
+                    match compare(&old, &new, class, Budget::default()) {
+                        Found::Changes(changes) => assert!(changes.is_empty(), "{rule} in {rules:?}: {changes:?}"),
+                        Found::OverBudget => panic!("{rule} in {rules:?}"),
+                    }
+                }
+            }
+        }
+    }
+    assert!(joined > 50, "{joined} pairs were compared");
 }

@@ -26,7 +26,7 @@ fn parts(ruleset: &Ruleset, text: &str) -> Vec<(String, String, String)> {
     for class in classes_of(ruleset, &filter).into_iter().filter(|class| !class.ip6) {
         match query(ruleset, &filter, class, Budget::default()) {
             Answer::Known(parts) => out.extend(parts.into_iter().map(|part| {
-                assert!(part.places.witness.is_some() || !part.places.depends.is_empty(), "{part:?}");
+                assert!(!part.places.unconfirmed, "{part:?}");
                 (part.end, part.by.unwrap_or_default(), part.places.regions.join("; "))
             })),
             other => panic!("{other:?}"),
@@ -107,9 +107,66 @@ fn a_rate_limit_leaves_an_expectation_undecided() {
 }
 
 #[test]
+fn a_rate_limit_that_decides_nothing_does_not_make_an_end_unknown() {
+    let ruleset = chain("tcp dport 22 limit rate 5/second log; tcp dport 22 accept;");
+    let found = parts(&ruleset, "tcp any > any:22 path input");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].2, "tcp dport 22");
+}
+
+#[test]
 fn what_routing_has_changed_is_not_asked_of_forwarded_packets() {
     let ruleset = chain("accept;");
     let filter = filter::parse("ip ttl 1 path forward", Host::default(), false).unwrap();
     let class = classes_of(&ruleset, &filter)[0];
     assert!(matches!(query(&ruleset, &filter, class, Budget::default()), Answer::NotCovered(_)));
+}
+
+/// The evaluator says of a packet of each part what the part says, also where rules write what others ask for.
+#[test]
+fn every_part_is_confirmed_or_says_what_it_depends_on() {
+    let filters = [
+        "tcp 10.0.0.0/8 > any:20-30",
+        "tcp any > any:22 ct new",
+        "udp any > any:53, iif != lo",
+        "meta mark 0x1",
+        "ct mark 0x2 ip",
+        "tcp flags & (syn|ack) == syn",
+        "any > any",
+    ];
+    let mut numbers = crate::model::symbolic::testing::Numbers(5432);
+    let mut seen = 0;
+    for _ in 0..40 {
+        let list: Vec<String> = (0..5).map(|_| numbers.rule()).collect();
+        let inner = numbers.rule().replace("jump other", "drop");
+        let early = [
+            "meta mark set 0x1",
+            "tcp dport 22 redirect to :25",
+            "ip daddr 192.0.2.0/24 dnat ip to 10.0.0.1:53",
+            "accept",
+        ];
+        let early = numbers.one(&early);
+        let kind = if early.contains("nat") || early.contains("redirect") { "nat" } else { "filter" };
+        let ruleset = ruleset(&format!(
+            "table inet t {{\nchain other {{\n{inner}\n}}\nchain early {{\ntype {kind} hook prerouting priority -100;\n\
+             {}\n}}\nchain c {{\ntype filter hook input priority 0; policy drop;\n{}\n}}\n}}\n",
+            if kind == "nat" { format!("meta l4proto tcp {early}") } else { early.to_owned() },
+            list.join("\n"),
+        ));
+        let filter = filter::parse(&format!("{} path input", numbers.one(&filters)), Host::default(), false).unwrap();
+        for class in classes_of(&ruleset, &filter) {
+            match query(&ruleset, &filter, class, Budget::default()) {
+                Answer::Known(parts) => {
+                    for part in parts {
+                        seen += 1;
+                        let known = !part.places.unconfirmed
+                            && (part.places.witness.is_some() || !part.places.depends.is_empty());
+                        assert!(known, "{} of {list:?} after {early}: {part:?}", filter.matches);
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(seen > 150, "{seen} parts were looked at");
 }
