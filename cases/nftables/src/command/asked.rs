@@ -151,6 +151,16 @@ impl Verdict {
     }
 }
 
+/// The first of a list of effects; the rest is counted.
+pub(super) fn few(items: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = match items.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}{more}", items[..items.len().min(SHOWN)].join("; "))
+}
+
 /// Regions, witness and what they depend on.
 pub(super) fn print_places(places: &Places, out: &mut dyn Write) -> std::io::Result<()> {
     for region in &places.regions {

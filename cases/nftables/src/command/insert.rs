@@ -5,6 +5,7 @@ use std::io::Write;
 use casebook_core::{OutputFormat, VerbError, VerbInput};
 use serde_json::{Value, json};
 
+use super::asked::few;
 use super::diff::{self, notes, print};
 use crate::facts::{self, RulesetFacts};
 use crate::model::ir::{ChainId, Family, OpKind, Rule, RuleRef, Ruleset, TableId};
@@ -26,8 +27,9 @@ Looks at every position of a chain a new rule can stand at. Positions with the s
 It recommends the last position where the rule gets all it is meant to get, touches nobody else and bypasses least, as a
 command; shows what the rule changes there; and says what would be lost at index 0, where `nft insert rule` puts it.
 
-Exit status: 0 the recommended position loses nothing, 1 every position loses something or the rule gets no packet, 2 a
-ruleset could not be read or the answer is not complete.
+Exit status: 0 at the recommended position the rule gets its packets, touches nobody else and bypasses nothing but logs,
+counters and limits; 1 no position is like that, or the rule gets no packet; 2 a ruleset could not be read or the answer is
+not complete.
 
 Examples:
   casebook nft insert edge.nft 'tcp dport 9100 accept' --chain 'inet filter input'
@@ -71,11 +73,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     } else {
         advice.print(&outcome, out)?;
     }
-    let loses = !best.lost.is_empty()
-        || !best.collateral.is_empty()
-        || !best.bypassed.is_empty()
-        || !best.unseen.is_empty()
-        || !front.reached;
+    let loses = !best.lost.is_empty() || !best.collateral.is_empty() || !best.bypassed.is_empty() || !front.reached;
     Ok(match (outcome.gains.is_some() && outcome.costs.is_some(), loses) {
         (false, _) => 2,
         (true, true) => 1,
@@ -315,10 +313,13 @@ fn print_position(
     writeln!(out, "{range:<12} {gets}{}", if is_best { "   <- recommended" } else { "" })?;
     let list = |out: &mut dyn Write, word: &str, items: &[String]| match items {
         [] => Ok(()),
-        items => writeln!(out, "    {word:<10}{}", items.join("; ")),
+        items => writeln!(out, "    {word:<10}{}", few(items)),
     };
-    for Decided { end, by, regions } in &position.lost {
+    for Decided { end, by, regions } in position.lost.iter().take(MOST_LOST) {
         writeln!(out, "    lost      {end} before it by {}: {}", by.as_deref().unwrap_or("no rule"), some(regions))?;
+    }
+    if position.lost.len() > MOST_LOST {
+        writeln!(out, "              and by {} more", position.lost.len() - MOST_LOST)?;
     }
     list(out, "touches", &position.collateral)?;
     list(out, "bypasses", &position.bypassed)?;
@@ -328,6 +329,9 @@ fn print_position(
         None => writeln!(out, "    kills     not decided within the budget"),
     }
 }
+
+/// Rules named that decide before the new one.
+const MOST_LOST: usize = 4;
 
 /// Regions in a line.
 fn some(regions: &[String]) -> String {

@@ -5,7 +5,7 @@ use std::io::Write;
 use casebook_core::{OutputFormat, VerbError, VerbInput};
 use serde_json::json;
 
-use super::asked::{ENDS, Status, places_json, print_places, read, unanswered, verify};
+use super::asked::{ENDS, Status, few, places_json, print_places, read, unanswered, verify};
 use super::diff::{name, notes};
 use crate::model::filter::Filter;
 use crate::model::ir::Ruleset;
@@ -137,10 +137,10 @@ fn show(input: &VerbInput<'_>, ruleset: &Ruleset, filter: &Filter, out: &mut dyn
             writeln!(out, "  {}", name(part.class))?;
             print_places(&part.places, out)?;
             if !part.always.is_empty() {
-                writeln!(out, "    also      {}", part.always.join("; "))?;
+                writeln!(out, "    also      {}", few(&part.always))?;
             }
             if !part.sometimes.is_empty() {
-                writeln!(out, "    for some  {}", part.sometimes.join("; "))?;
+                writeln!(out, "    for some  {}", few(&part.sometimes))?;
             }
         }
     }
