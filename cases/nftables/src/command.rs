@@ -1,7 +1,12 @@
-//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`.
+//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`, `query`, `test`, `insert`, `optimize-check`.
 
+mod asked;
 mod diff;
 pub(crate) mod eval;
+mod expect;
+mod insert;
+mod optimize;
+mod query;
 mod show;
 pub(crate) mod trace;
 
@@ -14,7 +19,7 @@ const RULESET: Arg = Arg {
     name: "ruleset",
     kind: ArgKind::Evidence,
     value_name: "RULESET",
-    help: "an nftables file, `nft -a list ruleset` or `nft -j -a list ruleset`",
+    help: "an nftables file or its folder, `nft -a list ruleset`, `nft -j -a list ruleset`, `-`, or REV:path of git",
     required: true,
     many: false,
 };
@@ -112,6 +117,91 @@ pub static VERBS: &[Verb] = &[
         ],
         run: diff::run,
     },
+    Verb {
+        name: "query",
+        about: "say which packets of a filter have which outcome, each with a witness",
+        long: query::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "filter",
+                kind: ArgKind::Text,
+                value_name: "FILTER",
+                help: "which packets: `tcp 10.0.0.0/8 > any:5432, path input`, or matches of nft",
+                required: true,
+                many: false,
+            },
+            Arg {
+                name: "expect",
+                kind: ArgKind::Value,
+                value_name: "END",
+                help: "check that every packet ends this way: accept, drop or reject",
+                required: false,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: query::run,
+    },
+    Verb {
+        name: "test",
+        about: "prove a file of expectations, or show the packets that break them",
+        long: expect::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "expect",
+                kind: ArgKind::Evidence,
+                value_name: "EXPECT.toml",
+                help: "the expectations",
+                required: true,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: expect::run,
+    },
+    Verb {
+        name: "insert",
+        about: "say where in a chain a new rule belongs, and what it costs at every other place",
+        long: insert::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "rule",
+                kind: ArgKind::Text,
+                value_name: "RULE",
+                help: "the rule alone, as in the ruleset: 'tcp dport 9100 accept'",
+                required: true,
+                many: false,
+            },
+            Arg {
+                name: "chain",
+                kind: ArgKind::Value,
+                value_name: "CHAIN",
+                help: "family, table and chain: 'inet filter input'",
+                required: true,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: insert::run,
+    },
+    Verb {
+        name: "optimize-check",
+        about: "prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not",
+        long: optimize::LONG,
+        args: &[
+            Arg { name: "old", value_name: "OLD", help: "the ruleset as it was", ..RULESET },
+            Arg { name: "new", value_name: "NEW", help: "what was made of it", ..RULESET },
+            NFT,
+            KERNEL,
+        ],
+        run: optimize::run,
+    },
 ];
 
 /// A release given on the command line.
@@ -128,7 +218,7 @@ fn ruleset(input: &VerbInput<'_>) -> Result<(EvidenceId, RulesetFacts), VerbErro
 
 /// A ruleset argument of this name, read.
 fn named_ruleset(input: &VerbInput<'_>, name: &str) -> Result<(EvidenceId, RulesetFacts), VerbError> {
-    let id = input.file(name).ok_or_else(|| VerbError::usage("no ruleset was given"))?;
+    let id = root(input, name)?;
     let item = input.evidence.get(id).ok_or_else(|| VerbError::usage("the ruleset could not be read"))?;
     let host = Host { nft: release(input, "nft")?, kernel: release(input, "kernel")? };
     let facts = facts::ruleset(input.evidence, item, host);
@@ -140,6 +230,35 @@ fn named_ruleset(input: &VerbInput<'_>, name: &str) -> Result<(EvidenceId, Rules
         ));
     }
     Ok((id, facts))
+}
+
+/// The ruleset an argument names: the file, or of a folder the one file that begins a ruleset.
+fn root(input: &VerbInput<'_>, name: &str) -> Result<EvidenceId, VerbError> {
+    let ids = input.files.get(name).map_or(&[][..], Vec::as_slice);
+    let known = |id: &&EvidenceId| {
+        let item = input.evidence.get(**id);
+        item.is_some_and(|item| !item.referred && matches!(item.kind, Some("nft-text" | "nft-json")))
+    };
+    let (first, roots) = match ids {
+        [] => return Err(VerbError::usage("no ruleset was given")),
+        [only] => return Ok(*only),
+        [first, ..] => (*first, ids.iter().filter(known).copied().collect::<Vec<_>>()),
+    };
+    let base = |id: &EvidenceId| input.evidence.path(*id).rsplit(['/', ':']).next().unwrap_or("").to_owned();
+    let main: Vec<EvidenceId> = roots.iter().filter(|id| base(id) == "nftables.conf").copied().collect();
+    match (main.as_slice(), roots.as_slice()) {
+        ([only], _) | (_, [only]) => Ok(*only),
+        (_, []) => Err(VerbError::with_hint(
+            format!("the folder of {} holds no ruleset that no other file includes", input.evidence.path(first)),
+            "name the file that is loaded",
+        )),
+        (_, many) => {
+            let shown: Vec<&str> = many.iter().take(6).map(|id| input.evidence.path(*id)).collect();
+            let more = if many.len() > shown.len() { " and others" } else { "" };
+            let message = format!("the folder holds {} rulesets: {}{more}", many.len(), shown.join(", "));
+            Err(VerbError::with_hint(message, "name the one that is loaded"))
+        }
+    }
 }
 
 /// `path:line:column` of a place.

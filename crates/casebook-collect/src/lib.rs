@@ -6,6 +6,7 @@
 
 pub mod bundle;
 mod encoding;
+mod git;
 pub mod glob;
 pub mod live;
 pub mod load;

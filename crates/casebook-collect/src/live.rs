@@ -55,7 +55,7 @@ pub struct Reading {
 }
 
 impl Entry {
-    fn new(case: &'static str, want: &Want) -> Self {
+    pub(crate) fn new(case: &'static str, want: &Want) -> Self {
         Self {
             name: want.name.to_owned(),
             case,
@@ -121,7 +121,7 @@ pub fn read(cases: &[&'static Case], mut progress: impl FnMut(&str)) -> Vec<Read
 fn command(case: &'static str, want: &Want, argv: &[&str]) -> Reading {
     let mut entry = Entry { argv: argv.iter().map(|arg| (*arg).to_owned()).collect(), ..Entry::new(case, want) };
     let started = Instant::now();
-    let bytes = match run(argv, want, &mut entry) {
+    let bytes = match run(argv, &[], want, &mut entry) {
         Ok(bytes) => bytes,
         Err(error) => {
             entry.error = Some(match error.kind() {
@@ -137,7 +137,8 @@ fn command(case: &'static str, want: &Want, argv: &[&str]) -> Reading {
     Reading { entry, bytes }
 }
 
-fn run(argv: &[&str], want: &Want, entry: &mut Entry) -> std::io::Result<Vec<u8>> {
+/// What a command prints; `entry` gets how it ended.
+pub(crate) fn run(argv: &[&str], envs: &[(&str, &str)], want: &Want, entry: &mut Entry) -> std::io::Result<Vec<u8>> {
     let [program, args @ ..] = argv else {
         return Err(std::io::Error::other("the case names no command"));
     };
@@ -147,6 +148,7 @@ fn run(argv: &[&str], want: &Want, entry: &mut Entry) -> std::io::Result<Vec<u8>
         .args(args)
         .env("PATH", path)
         .env("LC_ALL", "C")
+        .envs(envs.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

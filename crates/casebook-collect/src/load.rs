@@ -13,7 +13,7 @@ use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
 use crate::encoding::{encoding, utf16};
 use crate::source::{Disk, Refusal, Source, explain, folder};
 use crate::tally::Tally;
-use crate::{Collected, HEAD, Options, Reading, bundle, refer, walk};
+use crate::{Collected, HEAD, Options, Reading, bundle, git, refer, walk};
 
 /// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
 #[derive(Clone, Copy)]
@@ -57,7 +57,8 @@ impl<'o> Loader<'o> {
         }
     }
 
-    /// Reads a file, a folder, a bundle or, for `-`, `stdin`. An error means that there is no such path.
+    /// Reads a file, a folder, a bundle, `REV:path` of a git repository or, for `-`, `stdin`. An error means that there
+    /// is no such path.
     pub fn path(&mut self, path: &str, stdin: &mut dyn Read) -> Result<Vec<EvidenceId>> {
         let ids = if path == "-" { self.stream("<stdin>", stdin) } else { self.named(path)? };
         self.follow();
@@ -84,6 +85,11 @@ impl<'o> Loader<'o> {
                 return Ok(());
             }
             at = parent(at);
+        }
+        if let Ok(Some((revision, named))) = git::open(path) {
+            self.revision(path, revision, named);
+            self.follow();
+            return Ok(());
         }
         bail!("{path}: no such file")
     }
@@ -126,7 +132,13 @@ impl<'o> Loader<'o> {
                 self.refuse(path, Refusal::new(0, explain(&error)));
                 return Ok(Vec::new());
             }
-            Err(error) => bail!("{path}: {}", explain(&error)),
+            Err(error) => {
+                return match git::open(path) {
+                    Ok(Some((revision, named))) => Ok(self.revision(path, revision, named)),
+                    Ok(None) => bail!("{path}: {}", explain(&error)),
+                    Err(why) => bail!("{path}: {why}"),
+                };
+            }
         };
         if meta.is_dir() {
             return Ok(self.folder(path));
@@ -205,7 +217,8 @@ impl<'o> Loader<'o> {
         let shown = if top == "." { shown.strip_prefix("./").unwrap_or(&shown) } else { &shown };
         let identity = path.strip_prefix(top).map_or_else(|_| path.to_path_buf(), |rest| root.join(rest));
         let identity = identity.to_string_lossy().into_owned();
-        if self.seen.contains_key(&identity) {
+        if let Some(id) = self.seen.get(&identity) {
+            ids.push(*id);
             return;
         }
         let size = match fs::metadata(path) {
@@ -287,6 +300,45 @@ impl<'o> Loader<'o> {
             ids.push(id);
         }
         self.tallies.push((path.to_owned(), tally));
+        ids
+    }
+
+    /// A file or folder of a git revision.
+    fn revision(&mut self, top: &str, revision: git::Revision, named: git::Named) -> Vec<EvidenceId> {
+        let source: Rc<dyn Source> = Rc::new(revision);
+        let paths = match named {
+            git::Named::File(path) => {
+                return self.from(source, &path, Path::new(&path), Found::Named).into_iter().collect();
+            }
+            git::Named::Folder(paths) => paths,
+        };
+        let (mut tally, mut ids) = (Tally::default(), Vec::new());
+        for path in paths.iter().take(self.options.max_files) {
+            let bytes = match self.read(&*source, path) {
+                Ok(bytes) => bytes,
+                Err(refusal) => {
+                    tally.line(Coverage::failed(path, "unknown", refusal.bytes, refusal.why));
+                    continue;
+                }
+            };
+            let size = bytes.as_slice().len() as u64;
+            let head = &bytes.as_slice()[..bytes.as_slice().len().min(HEAD)];
+            let Some(kind) = self.kind(path, head, head.len() as u64 == size) else {
+                self.total -= size;
+                self.passed.insert(hash(&source.identity(path)), self.tallies.len());
+                tally.unknown(path, size);
+                continue;
+            };
+            let id = self.add(path, Some(kind), bytes, source.identity(path));
+            self.walked.push(id);
+            self.queue.push_back((id, Rc::clone(&source), PathBuf::from(path)));
+            ids.push(id);
+        }
+        if paths.len() > self.options.max_files {
+            let files = self.options.max_files;
+            self.out.notices.push(format!("{top}: stopped after {files} files; name its folders one by one"));
+        }
+        self.tallies.push((top.to_owned(), tally));
         ids
     }
 

@@ -3,7 +3,7 @@
 use casebook_core::Reference;
 
 use crate::glob;
-use crate::source::{Source, folder, join};
+use crate::source::{Source, join};
 
 /// A pattern may not fan out without end: `/*/*/*/*/*` over a whole disk.
 const MAX_MATCHES: usize = 4096;
@@ -22,10 +22,10 @@ pub(crate) enum Target {
 /// Each pattern is tried beside the referring file first and then as it stands, which is how the file is
 /// found both in a folder of collected evidence and in the working directory its tool was started from.
 pub(crate) fn resolve(source: &dyn Source, from: &str, reference: &Reference) -> Target {
-    let here = folder(from);
+    let here = source.folder(from);
     let mut wild = false;
     for pattern in &reference.patterns {
-        let beside = join(here, pattern);
+        let beside = join(&here, pattern);
         for path in [Some(&beside), (beside != *pattern).then_some(pattern)].into_iter().flatten() {
             if glob::is_pattern(path) {
                 wild = true;

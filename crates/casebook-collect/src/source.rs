@@ -33,6 +33,10 @@ pub(crate) trait Source {
     fn identity(&self, path: &str) -> String;
     /// The path as a report shows it, which also opens it.
     fn shown(&self, path: &str) -> String;
+    /// The folder a path is in, without the last `/`; empty for a bare name.
+    fn folder(&self, path: &str) -> String {
+        folder(path).to_owned()
+    }
 }
 
 /// The file system.

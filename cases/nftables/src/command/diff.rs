@@ -20,10 +20,14 @@ for which the same is done in another order. Every change has a witness, a packe
 Compared are packets to, through and from this host, IPv4 and IPv6, headers cut short and fragments included; chains of
 bridge, arp and netdev tables are not.
 
+OLD and NEW are a file, a folder (of it the file that no other includes, nftables.conf first), JSON of nft, `-`, or REV:path
+of the git repository here, whose includes are read from the same revision.
+
 Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read or the answer is not complete.
 
 Examples:
   casebook nft diff before.nft after.nft
+  casebook nft diff HEAD~1:etc/edge.nft etc/edge.nft
   nft -j -a list ruleset | casebook nft diff /etc/nftables.conf -";
 
 pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
@@ -74,7 +78,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
 }
 
 /// What is not compared, when one of the rulesets has it.
-fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+pub(super) fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     use crate::model::ir::Family;
     let mut out = Vec::new();
     let mut families: Vec<&str> = [old, new]
@@ -88,14 +92,14 @@ fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     if !families.is_empty() {
         out.push(format!("{} tables are not compared", families.join(" and ")));
     }
-    let refused = old.problems.len() + new.problems.len();
+    let refused = old.problems.len() + if std::ptr::eq(old, new) { 0 } else { new.problems.len() };
     if refused > 0 {
         out.push(format!("nft refuses parts of these rulesets ({refused} problems); `casebook check` names them"));
     }
     out
 }
 
-fn name(class: Class) -> String {
+pub(super) fn name(class: Class) -> String {
     let way = match class.path {
         Path::Input => "to this host",
         Path::Output => "from this host",
@@ -105,7 +109,7 @@ fn name(class: Class) -> String {
     format!("{} {what} {way}", if class.ip6 { "IPv6" } else { "IPv4" })
 }
 
-fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
+pub(super) fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()> {
     let class = name(change.class);
     match change.kind {
         Kind::Verdict => writeln!(out, "{class}: {} becomes {}", change.old, change.new)?,
@@ -149,7 +153,7 @@ fn what(change: &Change) -> String {
     parts.join(", ")
 }
 
-fn as_json(change: &Change) -> Value {
+pub(super) fn as_json(change: &Change) -> Value {
     let kind = match change.kind {
         Kind::Verdict => "verdict",
         Kind::Effect => "effect",

@@ -141,7 +141,7 @@ fn is_nft_text(sniff: &Sniff<'_>) -> bool {
         "table" => families.contains(&object) || third == "{" || object.ends_with('{') || third.is_empty(),
         "add" | "create" | "insert" | "replace" | "delete" | "destroy" | "flush" => objects.contains(&object),
         "define" | "redefine" => third.starts_with('=') || object.contains('='),
-        "include" => object.starts_with('"') && sniff.path.ends_with(".nft"),
+        "include" => object.starts_with('"') && [".nft", "nftables.conf"].iter().any(|end| sniff.path.ends_with(end)),
         _ => false,
     }
 }

@@ -189,11 +189,7 @@ fn is_own_root(includers: &HashMap<EvidenceId, Vec<EvidenceId>>, id: EvidenceId)
 
 /// Reads one ruleset, by its kind or, where that was not decided, by its first character.
 pub fn ruleset(set: &EvidenceSet, item: &Evidence, host: Host) -> RulesetFacts {
-    let json = match item.kind {
-        Some("nft-json") => true,
-        Some("nft-text") => false,
-        _ => item.as_bytes().iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'),
-    };
+    let json = is_json(item);
     let (parsed, included) =
         if json { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
     let Parsed { mut commands, errors, unmodelled, version } = parsed;
@@ -216,6 +212,54 @@ pub fn ruleset(set: &EvidenceSet, item: &Evidence, host: Host) -> RulesetFacts {
         (false, false) => Form::Source,
     };
     RulesetFacts { evidence: item.id, form, ruleset, version, included, reload_duplicates }
+}
+
+/// The ruleset with one more rule at the end of a chain, `inet filter input` as nft writes it; the error is what nft has
+/// against the rule.
+pub fn ruleset_and(set: &EvidenceSet, item: &Evidence, host: Host, chain: &str, rule: &str) -> Result<Ruleset, String> {
+    use ast::{Command, CommandVerb, ObjectAst};
+    let (parsed, _) =
+        if is_json(item) { (json::parse(item.id, item.as_bytes()), Vec::new()) } else { text::parse(set, item.id) };
+    let Parsed { mut commands, errors, unmodelled, version } = parsed;
+    let host = host.or(Host { nft: version.as_deref().and_then(Release::parse), kernel: None });
+    // The rule is evidence of its own, with an id that no other has.
+    let mut own = EvidenceSet::new();
+    set.iter().for_each(|item| {
+        own.add(item.path.clone(), None, casebook_core::Bytes::new(Vec::new()));
+    });
+    let command = format!("add rule {chain} {rule}\n");
+    let id = own.add("rule", Some("nft-text"), casebook_core::Bytes::new(command.into_bytes()));
+    let (added, _) = text::parse(&own, id);
+    if let Some(error) = added.errors.first() {
+        return Err(error.message.clone());
+    }
+    let [Command { verb: CommandVerb::Add, object: ObjectAst::Rule(_, _, None, Some(_)), .. }] =
+        added.commands.as_slice()
+    else {
+        return Err("it is more than one rule".into());
+    };
+    if is_json(item) && host.json_add_ignores_handle() {
+        commands.iter_mut().for_each(forget_handle);
+    }
+    commands.extend(added.commands);
+    let ruleset = lower(State::after(commands), &errors, unmodelled, host);
+    let unknown = added.unmodelled.iter().chain(&ruleset.unmodelled).find(|entry| entry.span.evidence == id);
+    if let Some(entry) = unknown {
+        let text = own.text(entry.span).unwrap_or_default();
+        return Err(format!("the model does not know `{}` in it: {}", text.trim(), entry.why));
+    }
+    match ruleset.problems.iter().find(|problem| problem.span.evidence == id) {
+        Some(problem) => Err(problem.message.clone()),
+        None => Ok(ruleset),
+    }
+}
+
+fn is_json(item: &Evidence) -> bool {
+    match item.kind {
+        Some("nft-json") => true,
+        Some("nft-text") => false,
+        _ => item.as_bytes().iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'),
+    }
 }
 
 /// Takes the handle from a rule that a JSON command adds.

@@ -20,7 +20,8 @@ pub(crate) mod tests;
 use sums::{checksum, crc32c, sum16};
 
 pub use describe::describe;
-pub(super) use set::{FIELDS, TRANSPORTS, decode_hex, nearest, number, suggest, transport_name};
+pub(crate) use set::nearest;
+pub(super) use set::{FIELDS, TRANSPORTS, decode_hex, number, suggest, transport_name};
 pub(crate) use sums::{checksum as internet_checksum, sum16 as internet_sum};
 pub(super) use sums::{get_bits, put_bits};
 

@@ -10,6 +10,7 @@ pub mod craft;
 mod effect;
 mod eval;
 pub mod fields;
+pub mod filter;
 mod guard;
 pub mod ir;
 pub mod load;

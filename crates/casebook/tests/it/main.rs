@@ -9,6 +9,7 @@ mod cli;
 mod fixtures;
 mod generated;
 mod tool;
+mod verbs;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -18,11 +19,12 @@ type Test = fn() -> Result<(), Failed>;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let groups: [(&str, &[(&str, Test)]); 4] = [
+    let groups: [(&str, &[(&str, Test)]); 5] = [
         ("bad_input", bad_input::TESTS),
         ("bundles", bundles::TESTS),
         ("cli", cli::TESTS),
         ("generated", generated::TESTS),
+        ("verbs", verbs::TESTS),
     ];
     for (group, tests) in groups {
         trials.extend(tests.iter().map(|(name, test)| Trial::test(format!("{group}::{name}"), *test)));

@@ -10,9 +10,10 @@ use super::region::{Regions, values};
 use super::space::Class;
 use super::touched::Pair;
 use crate::model::conntrack::{DEFRAG, is_active};
-use crate::model::ir::{BaseChain, Hook, Ruleset};
+use crate::model::ir::{BaseChain, Hook, RuleRef, Ruleset};
 use crate::model::outcome::{Effect, End, Outcome};
 use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use crate::model::show;
 use crate::model::walk::Evaluator;
 
 /// How an outcome changed; the worst first.
@@ -126,6 +127,16 @@ impl Pair<'_> {
     }
 }
 
+/// Compares two rulesets that differ in where one rule stands, or in whether it is there.
+pub fn compare_rule(
+    (old, before): (&Ruleset, Option<RuleRef>),
+    (new, after): (&Ruleset, Option<RuleRef>),
+    class: Class,
+    budget: Budget,
+) -> Found {
+    Pair::of_rule((old, before), (new, after)).compare(class, budget)
+}
+
 fn changes(shared: &mut Shared, pair: &Pair<'_>, class: Class, budget: Budget) -> Within<Vec<Change>> {
     let care = pair.care(shared)?;
     if care == Care::Nothing {
@@ -213,7 +224,7 @@ fn change(
     let witness = certain.into_iter().find_map(|(_, node)| {
         let packet = packet(&shared.layout, &values(shared, *node));
         let (first, second) = (Evaluator::new(old).run(&packet), Evaluator::new(new).run(&packet));
-        confirms(&first, &second, kind).then_some(packet)
+        confirms((old, &first), (new, &second), kind).then_some(packet)
     });
     Ok(Change {
         kind,
@@ -274,21 +285,34 @@ impl Change {
 }
 
 /// True when the two outcomes the evaluator found differ in this way.
-fn confirms(old: &Outcome, new: &Outcome, kind: Kind) -> bool {
+fn confirms((before, old): (&Ruleset, &Outcome), (after, new): (&Ruleset, &Outcome), kind: Kind) -> bool {
+    // An end or mark on which all assumptions agree is known, whatever else depends on one.
+    let known = old.end != End::Unknown && new.end != End::Unknown;
+    if kind == Kind::Verdict && known {
+        return old.end != new.end;
+    }
     if !old.depends.is_empty() || !new.depends.is_empty() {
         return false;
     }
-    let effects = |outcome: &Outcome| outcome.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>();
+    let (had, has) = (done(before, old), done(after, new));
     match kind {
-        Kind::Verdict => old.end != new.end,
-        Kind::Effect => {
-            old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || effects(old) != effects(new))
-        }
-        Kind::Order => effects(old) != effects(new),
+        Kind::Verdict => false,
+        Kind::Effect => old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || had != has),
+        Kind::Order => had != has,
     }
 }
 
-fn end(leaf: &Leaf) -> String {
+/// The effects of an outcome, those that belong to their rule alone with its text.
+fn done<'o>(ruleset: &Ruleset, outcome: &'o Outcome) -> Vec<(&'o Effect, Option<String>)> {
+    let own = |effect: &Effect| matches!(effect, Effect::Counter(None) | Effect::Limit(_));
+    let text = |at: &RuleRef| {
+        let chain = ruleset.chain_name(at.table, at.chain);
+        format!("{chain}: {}", show::rule(ruleset, at.table, ruleset.rule(*at)))
+    };
+    outcome.effects.iter().map(|(at, effect)| (effect, own(effect).then(|| text(at)))).collect()
+}
+
+pub(super) fn end(leaf: &Leaf) -> String {
     match (&leaf.why, leaf.end) {
         (Some(why), _) => format!("undecided ({why})"),
         (None, End::Stolen) => "taken away".into(),
@@ -297,7 +321,7 @@ fn end(leaf: &Leaf) -> String {
 }
 
 /// All that is done to a packet beside its verdict, in words: marks as they are at the end, effects in order.
-fn effects(shared: &Shared, leaf: &Leaf) -> Vec<String> {
+pub(super) fn effects(shared: &Shared, leaf: &Leaf) -> Vec<String> {
     let mut out = Vec::new();
     if leaf.end == End::Accept {
         out.extend(leaf.mark.as_ref().map(|mark| format!("meta mark {}", value(shared, mark))));

@@ -14,7 +14,11 @@ mod group;
 pub mod layout;
 pub mod leaf;
 pub mod packet;
+pub mod place;
+pub mod query;
 pub mod region;
 pub mod space;
+#[cfg(test)]
+mod testing;
 pub mod touched;
 mod value;

@@ -34,6 +34,8 @@ impl Regions {
         let mut out = Self::default();
         out.walk(shared, node, &mut Region::default(), most);
         out.join();
+        // What people ask about first: packets with whole headers.
+        out.boxes.sort_by_key(|region| region.is_short(shared));
         out
     }
 
@@ -150,6 +152,15 @@ impl Region {
         Ok(out)
     }
 
+    /// True for packets whose transport header is cut short, or that have no link header.
+    fn is_short(&self, shared: &Shared) -> bool {
+        self.sides.iter().any(|(var, list)| {
+            let short = |run: Run| matches!(run.space, Space::TransportLen | Space::HasLink);
+            shared.layout.run(*var).is_some_and(short)
+                && list.last().is_none_or(|(_, high)| *high < shared.greatest(*var))
+        })
+    }
+
     /// What the box asks that no packet decides.
     pub fn questions<'s>(&self, shared: &'s Shared) -> Vec<&'s str> {
         self.sides.iter().filter_map(|(var, _)| shared.asks(*var)).collect()
@@ -202,6 +213,41 @@ impl Region {
         (!words.is_empty()).then(|| words.join(", "))
     }
 
+    /// What the box says of TCP flags that are read in parts: one mask and value where each part has one value.
+    fn flags(&self, shared: &Shared) -> Vec<String> {
+        let name = |bits: u128| show::value(bits, Type::TcpFlag).replace(',', "|");
+        let (mut mask, mut value) = (0u128, 0u128);
+        let mut words = Vec::new();
+        for (var, list) in &self.sides {
+            let Some(run) = shared.layout.run(*var).filter(|run| is_flag_part(*run)) else { continue };
+            let after = FLAGS_END - run.end();
+            let own = super::layout::ones(run.count) << after;
+            match list.as_slice() {
+                [(low, high)] if low == high => {
+                    mask |= own;
+                    value |= low << after;
+                }
+                [(1, high)] if *high == shared.greatest(*var) => {
+                    words.push(format!("tcp flags & ({}) != 0", name(own)))
+                }
+                list => words.push(sides(
+                    &format!("tcp flags & ({})", name(own)),
+                    Type::Integer(8),
+                    run,
+                    &list.to_vec(),
+                    shared.greatest(*var),
+                )),
+            }
+        }
+        match (mask, value) {
+            (0, _) => {}
+            (0xff, value) => words.insert(0, format!("tcp flags == {}", name(value))),
+            (mask, 0) => words.insert(0, format!("tcp flags & ({}) == 0", name(mask))),
+            (mask, value) => words.insert(0, format!("tcp flags & ({}) == {}", name(mask), name(value))),
+        }
+        words
+    }
+
     /// The box in words: `ip saddr 10.0.0.0/8, tcp dport { 22, 80-90 }`. Sides all packets have are left out.
     pub fn text(&self, shared: &Shared) -> String {
         let l4proto = self.sides.iter().find_map(|(var, list)| {
@@ -221,7 +267,16 @@ impl Region {
                 .into_iter()
                 .flatten(),
         );
+        let tcp = named == Some(6);
+        if tcp {
+            let flags = self.flags(shared);
+            names_protocol |= !flags.is_empty();
+            words.extend(flags);
+        }
         for (var, list) in &self.sides {
+            if tcp && shared.layout.run(*var).is_some_and(is_flag_part) {
+                continue;
+            }
             if shared
                 .layout
                 .run(*var)
@@ -244,7 +299,7 @@ impl Region {
                 continue;
             }
             if run.space == Space::TransportLen
-                && let [(0, high)] = list.as_slice()
+                && let Some((_, high)) = list.last()
             {
                 words.push(format!("transport header cut short before byte {}", high + 1));
                 continue;
@@ -262,6 +317,14 @@ impl Region {
         }
         if words.is_empty() { "every packet".into() } else { words.join(", ") }
     }
+}
+
+/// Where the TCP flags end in the transport header.
+const FLAGS_END: u16 = 112;
+
+/// True for some but not all of the TCP flags.
+fn is_flag_part(run: Run) -> bool {
+    run.space == Space::Transport && run.count < 8 && run.first >= FLAGS_END - 8 && run.end() <= FLAGS_END
 }
 
 fn sides(name: &str, ty: Type, run: Run, list: &Intervals, greatest: u128) -> String {
@@ -382,7 +445,7 @@ fn usual(run: Run, ip6: bool) -> u128 {
         Space::Transport if run.first >= 16 && run.end() <= 32 => (16, 16, 9),
         Space::Iif => (0, 128, crate::model::types::name_value("eth0")),
         Space::Oif => (0, 128, crate::model::types::name_value("eth1")),
-        Space::CtState => (0, 32, 1),
+        Space::CtState => (0, 32, 8),
         _ => return 0,
     };
     let (first, count, value) = whole;

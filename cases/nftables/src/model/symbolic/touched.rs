@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::alike::{changed_sets, same_rule};
+use super::alike::{changed_sets, marks, same_rule};
 use super::compile::{Care, Compiler, Shared};
 use super::diagram::{Node, Var, Within};
 use super::layout::Uses;
@@ -44,13 +44,24 @@ impl<'r> Pair<'r> {
         Self { old, new, uses: Uses::of(&[old, new]), tracked, changed }
     }
 
+    /// Two rulesets that are known to differ in where one rule stands, or in whether it is there.
+    pub fn of_rule(
+        (old, before): (&'r Ruleset, Option<RuleRef>),
+        (new, after): (&'r Ruleset, Option<RuleRef>),
+    ) -> Self {
+        let tracked = [old, new].map(|ruleset| [ETH_IP, ETH_IP6].map(|protocol| is_active(ruleset, protocol)));
+        let changed = (tracked[0] == tracked[1]).then(|| [before, after].map(|rule| rule.into_iter().collect()));
+        Self { old, new, uses: Uses::of(&[old, new]), tracked, changed }
+    }
+
     /// Where outcomes can differ.
     pub(super) fn care(&self, shared: &mut Shared) -> Within<Care> {
         let Some(changed) = &self.changed else { return Ok(Care::Everywhere) };
+        let written = written(shared.layout.class, &self.uses);
         let mut all = Node::FALSE;
         for (ruleset, rules) in [self.old, self.new].into_iter().zip(changed) {
             for at in rules {
-                let here = asks(shared, ruleset, *at, &self.uses)?;
+                let here = asks(shared, ruleset, *at, &written)?;
                 all = shared.arena.or(all, here)?;
                 if all == Node::TRUE {
                     return Ok(Care::Everywhere);
@@ -103,13 +114,17 @@ fn only_in(ruleset: &Ruleset, other: &Ruleset) -> Vec<RuleRef> {
         let table = ruleset.table(table_id);
         let name = (table.family, table.name.as_str(), chain.name.as_str());
         // A chain that is not there is met through a rule that is not there either.
-        let Some((other_table, _, other_chain)) = theirs.get(&name).copied() else { continue };
+        let Some((other_table, other_id, other_chain)) = theirs.get(&name).copied() else { continue };
         let at = |index: usize| RuleRef { table: table_id, chain: id, index: index as u32 };
         let same = |mine: usize, their: usize| {
             let their = (other, other_table, &other_chain.rules[their]);
             same_rule((ruleset, table_id, &chain.rules[mine]), their)
         };
-        out.extend(unmatched(chain.rules.len(), other_chain.rules.len(), &same).into_iter().map(at));
+        let marks = || {
+            let their = RuleRef { table: other_table, chain: other_id, index: 0 };
+            [marks(ruleset, at(0)), marks(other, their)]
+        };
+        out.extend(unmatched(chain.rules.len(), other_chain.rules.len(), &same, &marks).into_iter().map(at));
         let changed = sets.entry(table_id).or_insert_with(|| changed_sets(table, other.table(other_table)));
         if !changed.is_empty() {
             let using = chain.rules.iter().enumerate().filter(|(_, rule)| uses(rule, changed, table));
@@ -119,9 +134,14 @@ fn only_in(ruleset: &Ruleset, other: &Ruleset) -> Vec<RuleRef> {
     out
 }
 
-/// Indices of the first list, of `own` rules, that a longest common subsequence with the second, of `other` rules,
-/// leaves out. Long stretches without a common end are left out as a whole.
-pub(super) fn unmatched(own: usize, other: usize, same: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
+/// Indices of the first list, of `own` rules, that a common subsequence with the second, of `other` rules, leaves out:
+/// the longest, or in long stretches the longest among rules that are there once (`marks` tells them apart).
+pub(super) fn unmatched(
+    own: usize,
+    other: usize,
+    same: &dyn Fn(usize, usize) -> bool,
+    marks: &dyn Fn() -> [Vec<u64>; 2],
+) -> Vec<usize> {
     const MOST: usize = 2000;
     let least = own.min(other);
     let front = (0..least).take_while(|at| same(*at, *at)).count();
@@ -130,8 +150,19 @@ pub(super) fn unmatched(own: usize, other: usize, same: &dyn Fn(usize, usize) ->
     if a == 0 {
         return Vec::new();
     }
-    if b == 0 || a > MOST || b > MOST {
+    if b == 0 {
         return (front..own - back).collect();
+    }
+    if a > MOST || b > MOST {
+        let [mine, theirs] = marks();
+        let kept = once_in_order(&mine[front..own - back], &theirs[front..other - back]);
+        let kept: HashSet<usize> = kept
+            .into_iter()
+            .map(|(i, j)| (front + i, front + j))
+            .filter(|(i, j)| same(*i, *j))
+            .map(|(i, _)| i)
+            .collect();
+        return (front..own - back).filter(|index| !kept.contains(index)).collect();
     }
     // Lengths of common subsequences of what is left of each.
     let mut longest = vec![vec![0u32; b + 1]; a + 1];
@@ -160,6 +191,40 @@ pub(super) fn unmatched(own: usize, other: usize, same: &dyn Fn(usize, usize) ->
     out
 }
 
+/// The longest sequence of pairs, in order in both lists, of values that each list has once (patience sorting).
+fn once_in_order(own: &[u64], other: &[u64]) -> Vec<(usize, usize)> {
+    let once = |list: &[u64]| {
+        let mut places: HashMap<u64, Option<usize>> = HashMap::new();
+        for (at, value) in list.iter().enumerate() {
+            places.entry(*value).and_modify(|place| *place = None).or_insert(Some(at));
+        }
+        places
+    };
+    let (mine, theirs) = (once(own), once(other));
+    let place = |places: &HashMap<u64, Option<usize>>, value: &u64| places.get(value).copied().flatten();
+    let pairs: Vec<(usize, usize)> = own
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| place(&mine, value).is_some())
+        .filter_map(|(at, value)| Some((at, place(&theirs, value)?)))
+        .collect();
+    // For each length the pair an increasing sequence of that length ends with, and for each pair the one before it.
+    let (mut ends, mut before): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::with_capacity(pairs.len()));
+    for (index, (_, to)) in pairs.iter().enumerate() {
+        let length = ends.partition_point(|end| pairs[*end].1 < *to);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        if length == ends.len() { ends.push(index) } else { ends[length] = index }
+    }
+    let mut out = Vec::new();
+    let mut at = ends.last().copied();
+    while let Some(index) = at {
+        out.push(pairs[index]);
+        at = before[index];
+    }
+    out.reverse();
+    out
+}
+
 fn uses(rule: &Rule, changed: &HashSet<&str>, table: &Table) -> bool {
     let is = |id: &crate::model::ir::SetId| changed.contains(table.sets[id.0 as usize].name.as_str());
     fn of(expr: &Expr, is: &dyn Fn(&crate::model::ir::SetId) -> bool) -> bool {
@@ -181,7 +246,7 @@ fn uses(rule: &Rule, changed: &HashSet<&str>, table: &Table) -> bool {
 }
 
 /// Bits that some rule writes.
-fn written(class: Class, uses: &Uses<'_>) -> HashSet<Run> {
+pub(super) fn written(class: Class, uses: &Uses<'_>) -> HashSet<Run> {
     let at = At { hook: Hook::Forward, looked_up: true };
     let bits = uses.written(class.ip6).flat_map(|field| match class.locate(field, at) {
         Located::Bits { pieces, .. } => pieces,
@@ -195,9 +260,8 @@ fn written(class: Class, uses: &Uses<'_>) -> HashSet<Run> {
 }
 
 /// Where the tests a rule begins with hold, as far as they read header fields that no rule writes.
-fn asks(shared: &mut Shared, ruleset: &Ruleset, at: RuleRef, uses: &Uses<'_>) -> Within<Node> {
+pub(super) fn asks(shared: &mut Shared, ruleset: &Ruleset, at: RuleRef, written: &HashSet<Run>) -> Within<Node> {
     let class = shared.layout.class;
-    let written = written(class, uses);
     let mut compiler = Compiler::new(shared, ruleset, class);
     let table = ruleset.table(at.table);
     let mut all = Node::TRUE;
@@ -207,7 +271,7 @@ fn asks(shared: &mut Shared, ruleset: &Ruleset, at: RuleRef, uses: &Uses<'_>) ->
             // What follows an effect is only asked of packets that have had it.
             _ => break,
         };
-        if !is_settled(class, expr, &written) {
+        if !is_settled(class, expr, written) {
             continue;
         }
         if let Some(holds) = compiler.test(table, expr, test)? {
