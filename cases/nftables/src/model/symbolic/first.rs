@@ -11,7 +11,7 @@ use super::diagram::{Arena, Node, Var, Within};
 pub(super) type Item = (Node, u32);
 
 /// Two independent 64-bit sums of a list: lists are the same when both are.
-type Key = (u64, u64);
+pub(super) type Key = (u64, u64);
 
 impl Arena {
     /// The leaf of the first condition that holds, `default` where none does. Items are in order.
@@ -41,7 +41,7 @@ impl Arena {
         else {
             return Ok(Node::leaf(default));
         };
-        let mut sweep = Sweep::new(self, items, var);
+        let mut sweep = Sweep::new(self, items.iter().map(|(condition, _)| *condition), var);
         let greatest = self.greatest(var);
         let mut edges = Vec::new();
         let mut list: Vec<Item> = Vec::new();
@@ -112,6 +112,12 @@ fn trim(items: &mut Vec<Item>, default: u32) {
 
 /// The sums of a list and its default.
 fn key(items: &[Item], default: u32) -> Key {
+    let words = items.iter().map(|(condition, target)| u64::from(condition.number()) << 32 | u64::from(*target));
+    fold(words, u64::from(default) << 32 | items.len() as u64)
+}
+
+/// Two sums of words, in order.
+pub(super) fn fold(words: impl Iterator<Item = u64>, start: u64) -> Key {
     // Multipliers of wyhash; each step folds a product of 128 bits.
     const A: u64 = 0xa076_1d64_78bd_642f;
     const B: u64 = 0xe703_7ed1_a0b4_28db;
@@ -119,15 +125,14 @@ fn key(items: &[Item], default: u32) -> Key {
         let product = u128::from(a) * u128::from(b);
         (product as u64) ^ (product >> 64) as u64
     };
-    let start = (u64::from(default) << 32 | items.len() as u64) ^ A;
-    items.iter().fold((fold(start, B), fold(start.rotate_left(17) ^ B, A)), |(left, right), (condition, target)| {
-        let word = u64::from(condition.number()) << 32 | u64::from(*target);
+    let start = start ^ A;
+    words.fold((fold(start, B), fold(start.rotate_left(17) ^ B, A)), |(left, right), word| {
         (fold(left ^ word ^ A, B), fold(right.rotate_left(9) ^ word ^ B, A | 1))
     })
 }
 
 /// The conditions that are left in each interval of a variable, from the lowest value up.
-struct Sweep {
+pub(super) struct Sweep {
     /// Where something changes, in order: the value and the number of the change.
     order: Vec<(u128, u32)>,
     /// What changes: an item, and what is left of its condition from there on.
@@ -140,10 +145,10 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn new(arena: &Arena, items: &[Item], var: Var) -> Self {
+    pub(super) fn new(arena: &Arena, conditions: impl Iterator<Item = Node>, var: Var) -> Self {
         let (mut order, mut changes, mut active) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, (condition, _)) in items.iter().enumerate() {
-            match arena.inner(*condition) {
+        for (index, condition) in conditions.enumerate() {
+            match arena.inner(condition) {
                 Some((top, edges)) if top == var => {
                     let mut from = 0;
                     for (high, child) in edges {
@@ -155,15 +160,20 @@ impl Sweep {
                         from = high.saturating_add(1);
                     }
                 }
-                _ => active.push((index as u32, *condition)),
+                _ => active.push((index as u32, condition)),
             }
         }
         sort(&mut order, arena.greatest(var));
         Self { order, changes, at: 0, begin: Some(0), active }
     }
 
+    /// Index of each item that holds somewhere in this interval, and its condition there, in order.
+    pub(super) fn active(&self) -> &[(u32, Node)] {
+        &self.active
+    }
+
     /// Goes on to the next interval; its last value and the first item that changes, or `None` at the end.
-    fn next(&mut self, greatest: u128) -> Option<(u128, u32)> {
+    pub(super) fn next(&mut self, greatest: u128) -> Option<(u128, u32)> {
         let begin = self.begin?;
         let mut first = u32::MAX;
         while let Some((from, change)) = self.order.get(self.at).copied()

@@ -7,15 +7,18 @@ mod act;
 mod alike;
 mod block;
 pub mod compile;
+pub mod cover;
 pub mod diagram;
 pub mod diff;
 mod first;
+mod forward;
 mod group;
 pub mod layout;
 pub mod leaf;
 pub mod packet;
 pub mod place;
 pub mod query;
+mod reach;
 pub mod region;
 pub mod space;
 #[cfg(test)]
