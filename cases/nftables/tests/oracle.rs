@@ -14,6 +14,8 @@
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
+#[path = "oracle/brute.rs"]
+mod brute;
 #[path = "oracle/bytecode.rs"]
 mod bytecode;
 #[path = "oracle/lowering.rs"]
@@ -28,6 +30,8 @@ mod properties;
 mod releases;
 #[path = "oracle/symbolic.rs"]
 mod symbolic;
+#[path = "oracle/universe.rs"]
+mod universe;
 #[path = "oracle/validity.rs"]
 mod validity;
 

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use super::compile::{Care, Shared, compile};
+use super::count::Count;
 use super::diagram::{Node, Within};
 use super::layout::Layout;
 use super::leaf::{Leaf, Slice};
 use super::packet::{packet, possible};
-use super::region::{Regions, values};
-use super::space::Class;
+use super::region::{Region, Regions, combinations, values};
+use super::space::{Class, Run, Space};
 use super::touched::care;
-use crate::model::conntrack::is_active;
+use crate::model::conntrack::{first_packet, is_active};
 use crate::model::ir::Ruleset;
 use crate::model::outcome::{Effect, End, Outcome};
-use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use crate::model::packet::{CtState, ETH_IP, ETH_IP6, Headers, Packet, Path};
 use crate::model::walk::Evaluator;
 
 /// How an outcome changed; the worst first.
@@ -48,12 +49,31 @@ pub struct Change {
     pub gained: Vec<String>,
     /// Which packets, in words.
     pub regions: Vec<String>,
+    /// How many combinations of values each region holds; `None` where it names nothing that is counted.
+    pub region_counts: Vec<Option<Count>>,
     /// There are more regions.
     pub more: bool,
+    /// How many combinations of values the packets of the change have in the fields its regions name.
+    pub count: Option<Count>,
     /// One of them, for which the evaluator says the same; `None` when it could not be confirmed.
     pub witness: Option<Packet>,
     /// What it depends on that no packet decides.
     pub depends: Vec<String>,
+    /// The regions themselves: of the packets that can be, they hold those of the change, unless there are more.
+    pub boxes: Vec<Region>,
+    /// The packets of the change, in the arena of its comparison.
+    pub members: Node,
+    /// Numbers of the outcomes before and after, in the comparison's leaves.
+    pub outcomes: (u32, u32),
+}
+
+/// All changes in one class with the diagrams they are made of, so that any packet can be held against them.
+#[derive(Debug)]
+pub struct Compared {
+    /// All changes.
+    pub changes: Vec<Change>,
+    /// Variables, nodes and outcomes.
+    pub shared: Shared,
 }
 
 /// What was found in one class.
@@ -94,11 +114,17 @@ pub fn classes(old: &Ruleset, new: &Ruleset) -> Vec<Class> {
 
 /// Compares two rulesets over one class.
 pub fn compare(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Found {
-    let mut shared = Shared::new(Layout::of(class, &[old, new]), budget.steps, budget.edges);
-    match changes(&mut shared, old, new, class, budget) {
-        Ok(changes) => Found::Changes(changes),
+    match compare_kept(old, new, class, budget) {
+        Ok(compared) => Found::Changes(compared.changes),
         Err(_) => Found::OverBudget,
     }
+}
+
+/// Compares two rulesets over one class, and keeps the diagrams.
+pub fn compare_kept(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Within<Compared> {
+    let mut shared = Shared::new(Layout::of(class, &[old, new]), budget.steps, budget.edges);
+    let changes = changes(&mut shared, old, new, class, budget)?;
+    Ok(Compared { changes, shared })
 }
 
 /// Number of the leaf of packets whose outcome is the same.
@@ -139,18 +165,110 @@ fn changes(shared: &mut Shared, old: &Ruleset, new: &Ruleset, class: Class, budg
     })?;
     let mut out = Vec::new();
     for leaf in found {
-        // Named without what no packet is like, so that a region says no more than the rules do.
-        let here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
         let (a, b) = pairs[leaf as usize];
-        out.push(change(shared, (old, new), class, (a, b), (here, real), budget)?);
+        // Named without what no packet is like, so that a region says no more than the rules do.
+        let mut here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
+        if let Some(equal) = alike(shared, a, b)? {
+            let differs = shared.arena.not(equal)?;
+            here = shared.arena.and(here, differs)?;
+        }
+        let members = shared.arena.and(here, real)?;
+        if members != Node::FALSE {
+            out.push(change(shared, (old, new), class, (a, b), (here, members), budget)?);
+        }
     }
     out.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    for change in &mut out {
+        for (index, region) in change.boxes.iter().enumerate() {
+            let inside = region.within(shared, change.members)?;
+            change.region_counts[index] = combinations(shared, std::slice::from_ref(region), inside)?;
+        }
+        change.count = combinations(shared, &change.boxes, change.members)?.filter(|_| !change.more);
+    }
     Ok(out)
 }
 
-/// The same outcome, whoever decided it.
+/// The same outcome, whoever decided it. The packet mark is of no more use once the packet has ended.
 fn same(a: &Leaf, b: &Leaf) -> bool {
-    *a == Leaf { decided: a.decided, ..b.clone() }
+    let marks = if a.end == End::Accept { &b.mark } else { &a.mark };
+    *a == Leaf { decided: a.decided, mark: marks.clone(), ..b.clone() }
+}
+
+/// Where two outcomes that differ in marks alone leave the packet the same: it came with the value that one writes.
+fn alike(shared: &mut Shared, a: u32, b: u32) -> Within<Option<Node>> {
+    let (a, b) = (shared.leaves.get(a).clone(), shared.leaves.get(b).clone());
+    if !same(&a, &Leaf { mark: a.mark.clone(), ct_mark: a.ct_mark.clone(), ..b.clone() }) {
+        return Ok(None);
+    }
+    let mut all = Node::TRUE;
+    if a.end == End::Accept {
+        all = equal(shared, Space::Mark, &a.mark, &b.mark)?;
+    }
+    let connection = equal(shared, Space::CtMark, &a.ct_mark, &b.ct_mark)?;
+    shared.arena.and(all, connection).map(Some)
+}
+
+/// Where two values of a mark are equal.
+fn equal(shared: &mut Shared, space: Space, a: &Option<Vec<Slice>>, b: &Option<Vec<Slice>>) -> Within<Node> {
+    if a == b {
+        return Ok(Node::TRUE);
+    }
+    let own: Vec<Slice> = shared
+        .layout
+        .atoms(Run { space, first: 0, count: 32 })
+        .into_iter()
+        .map(|(count, var)| Slice::Atom(count, var))
+        .collect();
+    let bits = |mark: &Option<Vec<Slice>>| mark.clone().unwrap_or_else(|| own.clone());
+    let (mut a, mut b) = (bits(a), bits(b));
+    let mut all = Node::TRUE;
+    while let (Some(left), Some(right)) = (a.pop(), b.pop()) {
+        let count = width(left).min(width(right));
+        let (Some((left, rest)), Some((right, other))) = (low(left, count), low(right, count)) else {
+            // Two variables that are cut at different bits: taken as different.
+            return Ok(Node::FALSE);
+        };
+        a.extend(rest);
+        b.extend(other);
+        let here = match (left, right) {
+            (a, b) if a == b => Node::TRUE,
+            (Slice::Known(_, value), Slice::Atom(_, var)) | (Slice::Atom(_, var), Slice::Known(_, value)) => {
+                shared.arena.within(var, &[(value, value)])?
+            }
+            // Of two variables with many values this would be a diagram of as many nodes: taken as different.
+            (Slice::Atom(count, one), Slice::Atom(_, other)) if count <= 8 => {
+                let mut any = Node::FALSE;
+                for value in 0..1u128 << count {
+                    let (one, other) =
+                        (shared.arena.within(one, &[(value, value)])?, shared.arena.within(other, &[(value, value)])?);
+                    let both = shared.arena.and(one, other)?;
+                    any = shared.arena.or(any, both)?;
+                }
+                any
+            }
+            _ => Node::FALSE,
+        };
+        all = shared.arena.and(all, here)?;
+    }
+    Ok(if a.is_empty() && b.is_empty() { all } else { Node::FALSE })
+}
+
+fn width(slice: Slice) -> u16 {
+    match slice {
+        Slice::Known(count, _) | Slice::Atom(count, _) => count,
+    }
+}
+
+/// The low bits of a stretch, and what is left of it; a variable cannot be cut.
+fn low(slice: Slice, count: u16) -> Option<(Slice, Option<Slice>)> {
+    match slice {
+        _ if width(slice) == count => Some((slice, None)),
+        Slice::Known(all, value) => {
+            let mask = super::layout::ones(count);
+            Some((Slice::Known(count, value & mask), Some(Slice::Known(all - count, value >> count))))
+        }
+        Slice::Atom(..) => None,
+    }
 }
 
 fn change(
@@ -158,7 +276,7 @@ fn change(
     (old, new): (&Ruleset, &Ruleset),
     class: Class,
     (a, b): (u32, u32),
-    (here, real): (Node, Node),
+    (here, members): (Node, Node),
     budget: Budget,
 ) -> Within<Change> {
     let (before, after) = (shared.leaves.get(a).clone(), shared.leaves.get(b).clone());
@@ -173,7 +291,7 @@ fn change(
     let mut regions = Regions::of(shared, here, budget.regions);
     let mut inhabited = Vec::new();
     for region in &regions.boxes {
-        inhabited.push(region.within(shared, real)?);
+        inhabited.push(region.within(shared, members)?);
     }
     let mut at = 0..;
     regions.boxes.retain(|_| at.next().is_some_and(|index: usize| inhabited[index] != Node::FALSE));
@@ -184,26 +302,77 @@ fn change(
     depends.sort_unstable();
     depends.dedup();
     let by = |leaf: &Leaf| leaf.decided.map(|label| shared.leaves.text(label).to_owned());
+    let (old_by, new_by) = (by(&before), by(&after));
     let certain = regions.boxes.iter().zip(&inhabited).filter(|(region, _)| region.questions(shared).is_empty());
-    let witness = certain.into_iter().find_map(|(_, node)| {
-        let packet = packet(&shared.layout, &values(shared, *node));
-        let (first, second) = (Evaluator::new(old).run(&packet), Evaluator::new(new).run(&packet));
-        confirms(&first, &second, kind).then_some(packet)
-    });
+    let certain: Vec<Node> = certain.map(|(_, node)| *node).collect();
+    let witness = witness(shared, (old, new), kind, &certain)?;
     Ok(Change {
         kind,
         class,
         old: end(&before),
         new: end(&after),
-        old_by: by(&before),
-        new_by: by(&after),
+        old_by,
+        new_by,
         lost,
         gained,
         regions: regions.boxes.iter().map(|region| region.text(shared)).collect(),
+        region_counts: vec![None; regions.boxes.len()],
         more: regions.more,
+        count: None,
         witness,
         depends,
+        boxes: regions.boxes,
+        members,
+        outcomes: (a, b),
     })
+}
+
+/// A packet of these sets for which the evaluator says that it changes in this way. One whose connection is as the
+/// kernel itself would see it is taken before others.
+fn witness(shared: &mut Shared, (old, new): (&Ruleset, &Ruleset), kind: Kind, sets: &[Node]) -> Within<Option<Packet>> {
+    const TRIED: usize = 8;
+    let (mut before, mut after) = (Evaluator::new(old), Evaluator::new(new));
+    let state = Run { space: Space::CtState, first: 0, count: 32 };
+    let mut any = None;
+    for (index, set) in sets.iter().enumerate() {
+        if any.is_some() && index >= TRIED {
+            break;
+        }
+        // New ones first, then established, invalid and all others.
+        for bits in [8, 2, 1, 0] {
+            let within = match bits {
+                0 => *set,
+                bits => {
+                    let is = shared.lies(state, &[(bits, bits)])?;
+                    shared.arena.and(is, *set)?
+                }
+            };
+            if within == Node::FALSE {
+                continue;
+            }
+            let packet = packet(&shared.layout, &values(shared, within));
+            if !confirms(&before.run(&packet), &after.run(&packet), kind) {
+                continue;
+            }
+            if !shared.layout.class.tracked || is_natural(&packet, new) {
+                return Ok(Some(packet));
+            }
+            any = any.or(Some(packet));
+        }
+    }
+    Ok(any)
+}
+
+/// True for a packet whose connection is what the kernel makes of it, or is one that can be entered by hand.
+fn is_natural(packet: &Packet, ruleset: &Ruleset) -> bool {
+    let headers = Headers::of(packet, false);
+    match packet.ct.state {
+        Some(CtState::Established) => match headers.l4proto {
+            Some(6) => packet.bytes.get(headers.transport + 13).is_some_and(|flags| flags & 0x17 == 0x10),
+            other => other == Some(17),
+        },
+        state => state == first_packet(&packet.bytes, &headers, ruleset.host),
+    }
 }
 
 impl Change {

@@ -5,6 +5,7 @@
 
 mod act;
 pub mod compile;
+pub mod count;
 pub mod diagram;
 pub mod diff;
 pub mod layout;
