@@ -20,6 +20,8 @@ mod brute;
 mod bytecode;
 #[path = "oracle/lowering.rs"]
 mod lowering;
+#[path = "oracle/medium.rs"]
+mod medium;
 #[path = "oracle/nft.rs"]
 mod nft;
 #[path = "oracle/printer.rs"]

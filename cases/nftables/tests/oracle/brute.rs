@@ -290,9 +290,12 @@ fn universe(class: Class) -> Vec<Packet> {
 }
 
 /// What came out for one packet.
-enum Verdict {
+pub enum Held {
+    /// The evaluator and the changes say the same.
     Agreed,
+    /// The evaluator does not know.
     Undecided,
+    /// Nothing differs for this packet: a mark was copied to one that was equal.
     Copy,
 }
 
@@ -308,33 +311,33 @@ fn is_copy(shared: &Shared, change: &Change) -> bool {
     without(&a) == without(&b) && [&a, &b].iter().any(|leaf| copies(&leaf.mark) || copies(&leaf.ct_mark))
 }
 
-/// What is wrong about the changes a packet lies in.
-fn wrong(
+/// Whether a packet of these values lies in the change it should lie in; what is wrong when not.
+pub fn held(
     compared: &Compared,
     packet: &Packet,
+    values: &[u128],
     (old, new): (&mut Evaluator<'_>, &mut Evaluator<'_>),
     (old_texts, new_texts): (&Texts, &Texts),
-) -> Result<Verdict, String> {
+) -> Result<Held, String> {
     let (before, after) = (old.run(packet), new.run(packet));
     let (Some(a), Some(b)) = (old_texts.seen(packet, &before), new_texts.seen(packet, &after)) else {
-        return Ok(Verdict::Undecided);
+        return Ok(Held::Undecided);
     };
-    let values = values(&compared.shared, packet);
-    let is_member = |change: &&Change| compared.shared.arena.value(change.members, &values) == 1;
+    let is_member = |change: &&Change| compared.shared.arena.value(change.members, values) == 1;
     let inside: Vec<_> = compared.changes.iter().filter(is_member).collect();
     match (a == b, inside.as_slice()) {
         (true, []) => {}
         // That two marks are equal already is nothing a diagram tells: a copy counts as a change.
-        (true, [change]) if is_copy(&compared.shared, change) => return Ok(Verdict::Copy),
+        (true, [change]) if is_copy(&compared.shared, change) => return Ok(Held::Copy),
         (true, [change, ..]) => return Err(format!("does not differ and lies in {change:?}\n{a:?}\n{b:?}")),
         (false, [change]) => {
             for (number, outcome) in [(change.outcomes.0, &before), (change.outcomes.1, &after)] {
                 let leaf = compared.shared.leaves.get(number);
-                if let Some(what) = differs(&compared.shared, leaf, outcome, packet, &values) {
+                if let Some(what) = differs(&compared.shared, leaf, outcome, packet, values) {
                     return Err(format!("{what} in {change:?}"));
                 }
             }
-            let held = change.boxes.iter().filter(|region| region.contains(&values)).count();
+            let held = change.boxes.iter().filter(|region| region.contains(values)).count();
             if held != 1 && !change.more {
                 return Err(format!("lies in {held} regions of {change:?}"));
             }
@@ -342,11 +345,11 @@ fn wrong(
         (false, list) => return Err(format!("differs and lies in {} changes\n{a:?}\n{b:?}", list.len())),
     }
     for change in compared.changes.iter().filter(|change| !is_member(change)) {
-        if change.boxes.iter().any(|region| region.contains(&values)) {
+        if change.boxes.iter().any(|region| region.contains(values)) {
             return Err(format!("lies in a region of a change it is not of: {change:?}"));
         }
     }
-    Ok(Verdict::Agreed)
+    Ok(Held::Agreed)
 }
 
 #[test]
@@ -379,10 +382,11 @@ fn brute_force_finds_the_same_packets() {
         let (mut before, mut after) = (Evaluator::new(&old), Evaluator::new(&new));
         let mut one = None;
         for packet in universe(class) {
-            match wrong(&compared, &packet, (&mut before, &mut after), (&texts.0, &texts.1)) {
-                Ok(Verdict::Agreed) => compared_packets += 1,
-                Ok(Verdict::Undecided) => undecided += 1,
-                Ok(Verdict::Copy) => copies += 1,
+            let values = values(&compared.shared, &packet);
+            match held(&compared, &packet, &values, (&mut before, &mut after), (&texts.0, &texts.1)) {
+                Ok(Held::Agreed) => compared_packets += 1,
+                Ok(Held::Undecided) => undecided += 1,
+                Ok(Held::Copy) => copies += 1,
                 Err(what) => one = one.or(Some((packet, what))),
             }
         }
