@@ -6,6 +6,7 @@
 
 pub mod bundle;
 mod encoding;
+pub mod experiment;
 pub mod glob;
 pub mod live;
 pub mod load;
