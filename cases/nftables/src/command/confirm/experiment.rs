@@ -224,8 +224,8 @@ fn set_up(packet: &Packet, devices: &[String]) -> String {
         }
     }
     match (&packet.oif, packet.path) {
-        (_, Path::Input) => text += "route add local 0.0.0.0/0 dev lo\n-6 route add local ::/0 dev lo\n",
-        (Some(out), _) => text += &format!("route add default dev {0}\n-6 route add default dev {0}\n", out.name),
+        (_, Path::Input) => text += "route add local 0.0.0.0/0 dev lo\nroute add local ::/0 dev lo\n",
+        (Some(out), _) => text += &format!("route add default dev {0}\nroute add ::/0 dev {0}\n", out.name),
         (None, _) => {}
     }
     text

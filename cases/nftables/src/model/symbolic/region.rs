@@ -9,7 +9,7 @@ use super::packet::name_between;
 use super::space::{Class, Run, Space};
 use crate::model::fields;
 use crate::model::ir::{Base, CtKey, Field, MetaKey, PayloadField};
-use crate::model::packet::CT_STATES;
+use crate::model::packet::{CT_STATES, CtState};
 use crate::model::show;
 use crate::model::types::Type;
 
@@ -36,7 +36,7 @@ impl Regions {
     pub fn of(shared: &Shared, node: Node, most: usize) -> Self {
         let mut out = Self::default();
         out.walk(shared, node, &mut Region::default(), most);
-        out.join();
+        out.join(shared);
         out
     }
 
@@ -73,7 +73,7 @@ impl Regions {
     }
 
     /// Joins boxes that differ in one variable only.
-    fn join(&mut self) {
+    fn join(&mut self, shared: &Shared) {
         const WORTH: usize = 400;
         if self.boxes.len() > WORTH {
             return;
@@ -83,7 +83,9 @@ impl Regions {
             let other = (at + 1..self.boxes.len())
                 .find_map(|other| joined(&self.boxes[at], &self.boxes[other]).map(|joined| (other, joined)));
             match other {
-                Some((other, joined)) => {
+                Some((other, mut joined)) => {
+                    // A side that holds every value is none.
+                    joined.sides.retain(|(var, list)| list.as_slice() != [(0, shared.greatest(*var))]);
                     self.boxes[at] = joined;
                     self.boxes.remove(other);
                     at = 0;
@@ -216,9 +218,12 @@ impl Region {
                 _ => true,
             })
         };
-        let names: Vec<&str> = CT_STATES.iter().filter(|(.., bit)| holds(*bit)).map(|(_, name, _)| *name).collect();
+        // Only neighbour discovery comes in exempt.
+        let exempt = shared.layout.class.ip6 && self.l4proto(shared).is_none_or(|protocol| protocol == 58);
+        let states = || CT_STATES.iter().filter(|(state, ..)| exempt || *state != CtState::Untracked);
+        let names: Vec<&str> = states().filter(|(.., bit)| holds(*bit)).map(|(_, name, _)| *name).collect();
         match names.as_slice() {
-            all if all.len() == CT_STATES.len() => None,
+            all if all.len() == states().count() => None,
             [only] => Some(format!("ct state {only}")),
             many => Some(format!("ct state {{ {} }}", many.join(", "))),
         }
