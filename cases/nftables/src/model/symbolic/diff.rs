@@ -350,6 +350,7 @@ fn witness(shared: &mut Shared, (old, new): (&Ruleset, &Ruleset), kind: Kind, se
             if within == Node::FALSE {
                 continue;
             }
+            let within = usual(shared, within, bits)?;
             let packet = packet(&shared.layout, &values(shared, within));
             if !confirms(&before.run(&packet), &after.run(&packet), kind) {
                 continue;
@@ -361,6 +362,26 @@ fn witness(shared: &mut Shared, (old, new): (&Ruleset, &Ruleset), kind: Kind, se
         }
     }
     Ok(any)
+}
+
+/// The packets of a set, which holds some, that are as most are: of a protocol with a tracker, and with the flags of the
+/// first packet of a connection or of a later one.
+fn usual(shared: &mut Shared, set: Node, state: u128) -> Within<Node> {
+    let icmp = if shared.layout.class.ip6 { 58 } else { 1 };
+    let protocol = Run { space: Space::L4proto, first: 0, count: 8 };
+    let flags = Run { space: Space::Transport, first: 104, count: 8 };
+    let mut out = set;
+    for (run, values) in [(protocol, vec![6, 17, icmp]), (flags, vec![if state == 2 { 0x10 } else { 0x02 }])] {
+        for value in values {
+            let is = shared.lies(run, &[(value, value)])?;
+            let both = shared.arena.and(is, out)?;
+            if both != Node::FALSE {
+                out = both;
+                break;
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// True for a packet whose connection is what the kernel makes of it, or is one that can be entered by hand.
