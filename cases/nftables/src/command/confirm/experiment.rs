@@ -30,6 +30,9 @@ pub(super) struct Observed {
 /// Table of the recording chains.
 const TABLE: &str = "casebook_capture";
 
+/// Table that stops the host's own packets, so that no rule counts them.
+const QUIET: &str = "casebook_quiet";
+
 /// The last place before connections are confirmed.
 const LAST: i32 = i32::MAX - 1;
 
@@ -271,7 +274,7 @@ fn capture(packet: &Packet, ip6: bool, tracked: bool, control: bool) -> String {
             true => "icmpv6 type destination-unreachable",
             false => "icmp type destination-unreachable",
         };
-        text += &format!(" chain answers {{\n{}", chain("output", FIRST));
+        text += &format!(" chain answers {{\n{}", chain("output", FIRST - 1));
         text += &format!("  {refusals} add @answered {{ meta l4proto }}\n");
         text += "  tcp flags rst add @answered { meta l4proto }\n }\n";
     }
@@ -279,7 +282,12 @@ fn capture(packet: &Packet, ip6: bool, tracked: bool, control: bool) -> String {
     if tracked {
         text += &format!("  {own} add @ct_mark {{ ct mark }}\n");
     }
-    text + &format!("  {own} drop\n }}\n}}\n")
+    text += &format!("  {own} drop\n }}\n}}\n");
+    text += &format!("table inet {QUIET} {{\n chain output {{\n{}", chain("output", FIRST));
+    if packet.path == Path::Output {
+        text += &format!("  {own} accept\n");
+    }
+    text + "  drop\n }\n}\n"
 }
 
 /// Arguments of `conntrack` that make the packet's connection.
@@ -351,7 +359,7 @@ fn counters(listing: &Value) -> BTreeMap<String, u64> {
     for item in items(listing) {
         let text = |object: &Value, key: &str| object[key].as_str().unwrap_or_default().to_owned();
         let owner = |object: &Value| format!("{} {}", text(object, "family"), text(object, "table"));
-        if let Some(rule) = item.get("rule").filter(|rule| rule["table"] != TABLE) {
+        if let Some(rule) = item.get("rule").filter(|rule| rule["table"] != TABLE && rule["table"] != QUIET) {
             let chain = format!("{} {}", owner(rule), text(rule, "chain"));
             let place = places.entry(chain.clone()).or_default();
             let counted =
