@@ -371,8 +371,13 @@ fn usual(shared: &mut Shared, set: Node, state: u128) -> Within<Node> {
     let protocol = Run { space: Space::L4proto, first: 0, count: 8 };
     let flags = Run { space: Space::Transport, first: 104, count: 8 };
     let mut out = set;
-    for (run, values) in [(protocol, vec![6, 17, icmp]), (flags, vec![if state == 2 { 0x10 } else { 0x02 }])] {
-        for value in values {
+    let usual = match state {
+        1 => 0x00,
+        2 => 0x10,
+        _ => 0x02,
+    };
+    for (run, values) in [(protocol, &[6, 17, icmp][..]), (flags, &[usual][..])] {
+        for value in values.iter().copied() {
             let is = shared.lies(run, &[(value, value)])?;
             let both = shared.arena.and(is, out)?;
             if both != Node::FALSE {
