@@ -5,6 +5,8 @@
 //! whether this kernel takes it on the way it is meant to take, and what connection tracking makes of it.
 
 mod experiment;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

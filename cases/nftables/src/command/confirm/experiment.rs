@@ -182,7 +182,7 @@ fn devices(packet: &Packet, all: &[Loaded<'_>]) -> Vec<String> {
 }
 
 /// Names behind `iif` and `oif` in a ruleset's text.
-fn by_index(text: &[u8]) -> BTreeSet<String> {
+pub(super) fn by_index(text: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(text);
     let mut out = BTreeSet::new();
     let mut words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).filter(|word| !word.is_empty());
