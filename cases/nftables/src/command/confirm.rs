@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use self::experiment::{Observed, observe};
 use crate::model::conntrack::is_active;
-use crate::model::ir::Ruleset;
+use crate::model::ir::{NatKind, Ruleset};
 use crate::model::outcome::{Effect, End, Outcome};
-use crate::model::packet::{CtState, ETH_IP, ETH_IP6, Packet};
+use crate::model::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path};
 use crate::model::walk::Evaluator;
 
 /// A ruleset as the kernel gets it, and as the model has it.
@@ -94,6 +94,10 @@ fn asked(experiments: Option<&dyn Experiments>, rulesets: &[Loaded<'_>], packet:
         let expected = Evaluator::new(loaded.ruleset).run(packet);
         if !expected.depends.is_empty() || matches!(expected.end, End::Stolen | End::Unknown) {
             return Err(no("the model does not say what becomes of it".into()));
+        }
+        let turned = |(_, effect): &(_, Effect)| matches!(effect, Effect::Nat(NatKind::Redirect, _));
+        if packet.path == Path::Forward && expected.effects.iter().any(turned) {
+            return Err(no("a packet that is redirected to this host does not take the way through it".into()));
         }
         let observed = observe(experiments, Some(loaded), rulesets, packet, tracks(loaded)).map_err(no)?;
         if let Some(what) = differs(loaded.ruleset, &expected, &observed) {

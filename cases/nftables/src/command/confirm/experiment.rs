@@ -221,6 +221,10 @@ fn set_up(packet: &Packet, devices: &[String]) -> String {
     for device in devices {
         text += &format!("link set {device} up\n");
     }
+    // `redirect` takes an address of the input device, and drops the packet where there is none.
+    if let Some(device) = &packet.iif {
+        text += &format!("addr add 100.127.77.2/32 dev {0}\naddr add fd77:cb::2/128 dev {0} nodad\n", device.name);
+    }
     for Device { name, group, .. } in [&packet.iif, &packet.oif].into_iter().flatten() {
         if let Some(group) = group {
             text += &format!("link set {name} group {group}\n");
