@@ -777,7 +777,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__diff)
-            opts="-f -v -h --nft --kernel --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --confirm --nft --kernel --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -178,6 +178,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -l confirm -d 'run every witness through this machine\'s kernel, in a network namespace of its own (needs root)'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from query" -l expect -d 'check that every packet ends this way: accept, drop or reject' -r

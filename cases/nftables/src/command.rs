@@ -1,6 +1,7 @@
 //! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`, `query`, `test`, `insert`, `optimize-check`.
 
 mod asked;
+mod confirm;
 mod diff;
 pub(crate) mod eval;
 mod expect;
@@ -38,6 +39,15 @@ const KERNEL: Arg = Arg {
     kind: ArgKind::Value,
     value_name: "RELEASE",
     help: "release of the kernel that runs it [default: 6.18]",
+    required: false,
+    many: false,
+};
+
+const CONFIRM: Arg = Arg {
+    name: "confirm",
+    kind: ArgKind::Flag,
+    value_name: "",
+    help: "run every witness through this machine's kernel, in a network namespace of its own (needs root)",
     required: false,
     many: false,
 };
@@ -112,6 +122,7 @@ pub static VERBS: &[Verb] = &[
         args: &[
             Arg { name: "old", value_name: "OLD", help: "the ruleset before", ..RULESET },
             Arg { name: "new", value_name: "NEW", help: "the ruleset after", ..RULESET },
+            CONFIRM,
             NFT,
             KERNEL,
         ],

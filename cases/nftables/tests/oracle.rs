@@ -14,10 +14,16 @@
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
+#[path = "oracle/bdd.rs"]
+mod bdd;
+#[path = "oracle/brute.rs"]
+mod brute;
 #[path = "oracle/bytecode.rs"]
 mod bytecode;
 #[path = "oracle/lowering.rs"]
 mod lowering;
+#[path = "oracle/medium.rs"]
+mod medium;
 #[path = "oracle/nft.rs"]
 mod nft;
 #[path = "oracle/printer.rs"]
@@ -28,6 +34,8 @@ mod properties;
 mod releases;
 #[path = "oracle/symbolic.rs"]
 mod symbolic;
+#[path = "oracle/universe.rs"]
+mod universe;
 #[path = "oracle/validity.rs"]
 mod validity;
 

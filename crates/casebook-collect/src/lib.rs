@@ -6,6 +6,7 @@
 
 pub mod bundle;
 mod encoding;
+pub mod experiment;
 mod git;
 pub mod glob;
 pub mod live;

@@ -8,6 +8,7 @@
 pub mod case;
 pub mod coverage;
 pub mod evidence;
+pub mod experiment;
 pub mod finding;
 pub mod lines;
 pub mod place;
@@ -17,6 +18,7 @@ pub mod verb;
 pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
 pub use evidence::{Bytes, Digest, Evidence, EvidenceId, EvidenceSet, Span};
+pub use experiment::{Action, Done, Experiments};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};
 pub use lines::{LineColumn, LineIndex};
 pub use place::{At, Place};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::evidence::{EvidenceId, EvidenceSet};
+use crate::experiment::Experiments;
 
 /// What an argument of a verb is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct VerbInput<'a> {
     pub values: BTreeMap<&'static str, Vec<String>>,
     /// How to print.
     pub format: OutputFormat,
+    /// Runs experiments on this machine, for a verb that was asked to; `None` where there is no machine.
+    pub experiments: Option<&'a dyn Experiments>,
 }
 
 impl VerbInput<'_> {

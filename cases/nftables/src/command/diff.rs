@@ -5,8 +5,11 @@ use std::io::Write;
 use casebook_core::{OutputFormat, VerbError, VerbInput};
 use serde_json::{Value, json};
 
+use super::confirm::{Answer, Loaded, confirm};
+use crate::facts::Form;
 use crate::model::ir::Ruleset;
 use crate::model::packet::Path;
+use crate::model::symbolic::count::Count;
 use crate::model::symbolic::diff::{Budget, Change, Found, Kind, classes};
 use crate::model::symbolic::space::Class;
 use crate::model::symbolic::touched::Pair;
@@ -23,16 +26,29 @@ bridge, arp and netdev tables are not.
 OLD and NEW are a file, a folder (of it the file that no other includes, nftables.conf first), JSON of nft, `-`, or REV:path
 of the git repository here, whose includes are read from the same revision.
 
-Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read or the answer is not complete.
+What is counted are the different combinations of values the changed packets have in the fields named beside the
+number; names of devices are not counted.
+
+With --confirm each witness also runs through the kernel of this machine, under each ruleset, in a network namespace of its
+own: nothing of this machine changes. It says for each whether verdict, marks and counters were as the model says, or why
+that cannot be seen here.
+
+Exit status: 0 nothing changes, 1 something does, 2 a ruleset could not be read, the answer is not complete, or the kernel
+disagrees.
 
 Examples:
   casebook nft diff before.nft after.nft
   casebook nft diff HEAD~1:etc/edge.nft etc/edge.nft
-  nft -j -a list ruleset | casebook nft diff /etc/nftables.conf -";
+  nft -j -a list ruleset | casebook nft diff /etc/nftables.conf -
+  casebook nft diff --confirm before.nft after.nft";
 
 pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
-    let (_, old) = super::named_ruleset(input, "old")?;
-    let (_, new) = super::named_ruleset(input, "new")?;
+    let (old_id, old) = super::named_ruleset(input, "old")?;
+    let (new_id, new) = super::named_ruleset(input, "new")?;
+    let confirms = input.flag("confirm");
+    if confirms && ["nft", "kernel"].iter().any(|name| input.value(name).is_some()) {
+        return Err(VerbError::usage("--confirm asks the kernel of this machine: leave out --nft and --kernel"));
+    }
     let budget = Budget::default();
     let mut changes: Vec<Change> = Vec::new();
     let mut stopped: Vec<Class> = Vec::new();
@@ -44,10 +60,24 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
         }
     }
     changes.sort_by_key(|change| change.kind);
+    let loaded = [(old_id, &old), (new_id, &new)].map(|(id, facts)| Loaded {
+        text: input.evidence.get(id).map_or(&[][..], |item| item.as_bytes()),
+        json: facts.form == Form::Json,
+        includes: !facts.included.is_empty(),
+        ruleset: &facts.ruleset,
+    });
+    let answers: Vec<Option<Answer>> = changes
+        .iter()
+        .map(|change| match &change.witness {
+            _ if !confirms => None,
+            Some(packet) => Some(confirm(input.experiments, &loaded, packet)),
+            None => Some(Answer::Unconfirmed("there is no witness".into())),
+        })
+        .collect();
     let notes = notes(&old.ruleset, &new.ruleset);
     if input.format == OutputFormat::Json {
         let value = json!({
-            "changes": changes.iter().map(as_json).collect::<Vec<_>>(),
+            "changes": changes.iter().zip(&answers).map(confirmed_json).collect::<Vec<_>>(),
             "undecided": stopped.iter().map(|class| name(*class)).collect::<Vec<_>>(),
             "notes": notes,
         });
@@ -59,6 +89,9 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
                 writeln!(out)?;
             }
             print(change, out)?;
+            if let Some(answer) = &answers[index] {
+                writeln!(out, "  {}", answer.text())?;
+            }
         }
         if changes.is_empty() && stopped.is_empty() {
             writeln!(out, "same: no packet's outcome changes")?;
@@ -69,6 +102,9 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
         for note in &notes {
             writeln!(out, "note: {note}")?;
         }
+    }
+    if answers.iter().flatten().any(|answer| matches!(answer, Answer::Disagrees(_))) {
+        return Ok(2);
     }
     Ok(match (stopped.is_empty(), changes.is_empty()) {
         (false, _) => 2,
@@ -116,11 +152,17 @@ pub(super) fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()>
         Kind::Effect => writeln!(out, "{class}: still {}, and {}", change.new, what(change))?,
         Kind::Order => writeln!(out, "{class}: still {}, the same done in another order", change.new)?,
     }
-    for region in &change.regions {
-        writeln!(out, "    {region}")?;
+    for (region, count) in change.regions.iter().zip(&change.region_counts) {
+        match count {
+            Some(count) if change.regions.len() > 1 => writeln!(out, "    {region}: {}", combinations(count))?,
+            _ => writeln!(out, "    {region}")?,
+        }
     }
     if change.more {
         writeln!(out, "    and more: only the first {} regions are named", change.regions.len())?;
+    }
+    if let Some(count) = &change.count {
+        writeln!(out, "  holds       {}", combinations(count))?;
     }
     let by = |who: &Option<String>| who.clone().unwrap_or_else(|| "no rule".into());
     if change.old_by == change.new_by {
@@ -142,6 +184,17 @@ pub(super) fn print(change: &Change, out: &mut dyn Write) -> std::io::Result<()>
     }
 }
 
+/// `65 536 combinations of ip saddr and tcp dport`.
+fn combinations(count: &Count) -> String {
+    let number = count.number.words();
+    let of = match count.of.as_slice() {
+        [only] => return format!("{number} value{} of {only}", if number == "1" { "" } else { "s" }),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [] => String::new(),
+    };
+    format!("{number} combination{} of {of}", if number == "1" { "" } else { "s" })
+}
+
 fn what(change: &Change) -> String {
     let mut parts = Vec::new();
     if !change.lost.is_empty() {
@@ -153,12 +206,23 @@ fn what(change: &Change) -> String {
     parts.join(", ")
 }
 
+/// A change with what the kernel says of its witness.
+fn confirmed_json((change, answer): (&Change, &Option<Answer>)) -> Value {
+    let mut out = as_json(change);
+    if let Some(answer) = answer {
+        out["kernel"] = answer.json();
+    }
+    out
+}
+
 pub(super) fn as_json(change: &Change) -> Value {
     let kind = match change.kind {
         Kind::Verdict => "verdict",
         Kind::Effect => "effect",
         Kind::Order => "order",
     };
+    let number = |count: &Option<Count>| count.as_ref().map(|count| count.number.to_string());
+    let fields = |count: &Option<Count>| count.as_ref().map(|count| count.of.clone());
     json!({
         "kind": kind,
         "packets": name(change.class),
@@ -167,7 +231,10 @@ pub(super) fn as_json(change: &Change) -> Value {
         "lost": change.lost,
         "gained": change.gained,
         "regions": change.regions,
+        "region_counts": change.region_counts.iter().map(number).collect::<Vec<_>>(),
         "more_regions": change.more,
+        "count": number(&change.count),
+        "counted": fields(&change.count),
         "witness": change.witness.as_ref().map(packet_json::to_json),
         "depends": change.depends,
     })

@@ -173,6 +173,11 @@ mod tests {
             regions: Vec::new(),
             more: false,
             witness: witness.then(|| packet_text::parse("tcp 192.0.2.1 > 198.51.100.1:22").unwrap()),
+            boxes: Vec::new(),
+            count: None,
+            region_counts: Vec::new(),
+            members: crate::model::symbolic::diagram::Node::FALSE,
+            outcomes: (0, 0),
             depends: Vec::new(),
         }
     }

@@ -79,6 +79,8 @@ pub fn first_packet(bytes: &[u8], headers: &Headers, host: Host) -> Option<CtSta
             Some(130..=137 | 143) => CtState::Untracked,
             _ => CtState::Invalid,
         },
+        // nf_conntrack_proto_icmp.c `nf_conntrack_icmp_packet` and its twin take their own family's packets only.
+        1 | 58 => CtState::Invalid,
         136 => udplite(bytes, at),
         // SCTP's tracker looks at every chunk; only the plain beginning of an association is modelled.
         132 if is_sctp_init(bytes, at) => CtState::New,
@@ -145,5 +147,28 @@ pub fn usual_status(state: CtState) -> u32 {
     match state {
         CtState::Established => SEEN_REPLY | ASSURED | CONFIRMED,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::packet::Packet;
+    use crate::model::packet_text::parse;
+
+    fn state(text: &str) -> Option<CtState> {
+        let packet: Packet = parse(text).unwrap();
+        first_packet(&packet.bytes, &Headers::of(&packet, false), Host::default())
+    }
+
+    /// Linux 6.18, packets injected over TUN: `ct state` of an ICMP echo request in IPv6 and of ICMPv6 in IPv4.
+    #[test]
+    fn icmp_of_the_other_family_belongs_to_no_connection() {
+        let echo = |head: &str| format!("raw {head}0800f7fd000000000000000000000000, path input");
+        let four = "45000024000000004001000 00a000001c0a84d01".replace(' ', "");
+        assert_eq!(state(&echo(&four)), Some(CtState::New));
+        assert_eq!(state(&echo(&four.replace("4001", "403a"))), Some(CtState::Invalid));
+        let six = "6000000000100140fd00000a000000000000000000000001fd00000c000000000000000000000001";
+        assert_eq!(state(&echo(six)), Some(CtState::Invalid));
     }
 }

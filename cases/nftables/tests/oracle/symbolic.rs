@@ -240,7 +240,7 @@ fn number(mark: &Option<Vec<Slice>>, own: u32, values: &[u128]) -> u32 {
 }
 
 /// What differs between the diagram's answer and the evaluator's.
-fn differs(
+pub fn differs(
     shared: &Shared,
     leaf: &Leaf,
     outcome: &Outcome,

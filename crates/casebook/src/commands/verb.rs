@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use casebook_collect::Loader;
-use casebook_core::{ArgKind, Case, Coverage, OutputFormat, Verb, VerbError, VerbInput};
+use casebook_collect::experiment::Machine;
+use casebook_core::{ArgKind, Case, Coverage, Experiments, OutputFormat, Verb, VerbError, VerbInput};
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
 
@@ -52,7 +53,8 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let json = !verb.args.iter().any(|arg| arg.name == "format")
         && matches.get_one::<String>("format").is_some_and(|format| format == "json");
     let format = if json { OutputFormat::Json } else { OutputFormat::Text };
-    let input = VerbInput { evidence: &collected.evidence, files, values, format };
+    let experiments = Some(&Machine as &dyn Experiments);
+    let input = VerbInput { evidence: &collected.evidence, files, values, format, experiments };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {
         Ok(code) => code,

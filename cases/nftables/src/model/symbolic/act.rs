@@ -98,10 +98,15 @@ impl<'r, 's> Compiler<'r, 's> {
         }
     }
 
-    /// Exempts what has not been looked up yet, once.
+    /// Exempts what has no connection, once: what has not been looked up yet, and what was found to belong to none
+    /// (`nft_notrack_eval`).
     fn notrack(&mut self, rest: Node) -> Within<Node> {
         if self.at.looked_up {
-            return Ok(rest);
+            let state = Run { space: Space::CtState, first: 0, count: 32 };
+            let none = self.is(state, &[(1, 1)])?;
+            let after = self.write(rest, state, Some(vec![Slice::Known(32, 64)]), EXEMPT)?;
+            let done = self.with(after, Effect::Notrack, None)?;
+            return self.shared.arena.choose(none, done, rest);
         }
         let exempt = self.shared.question(EXEMPT.into())?;
         let before = self.shared.arena.within(exempt, &[(1, 1)])?;

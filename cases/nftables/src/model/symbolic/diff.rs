@@ -1,20 +1,21 @@
 //! What a change really does: the packets whose outcome differs between two rulesets.
 
 use super::compile::{Care, Shared, compile_undecided};
+use super::count::Count;
 use super::diagram::{Node, OverBudget, Within};
+use super::equal::alike;
 use super::group::{Both, Group, SAME, grouped};
 use super::layout::Layout;
 use super::leaf::{Label, Leaf, Slice};
-use super::packet::{packet, possible};
-use super::region::{Regions, values};
+use super::packet::possible;
+use super::region::{Region, Regions, combinations};
 use super::space::Class;
 use super::touched::Pair;
+use super::witness::witness;
 use crate::model::conntrack::{DEFRAG, is_active};
 use crate::model::ir::{BaseChain, Hook, RuleRef, Ruleset};
-use crate::model::outcome::{Effect, End, Outcome};
+use crate::model::outcome::{Effect, End};
 use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
-use crate::model::show;
-use crate::model::walk::Evaluator;
 
 /// How an outcome changed; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,12 +49,31 @@ pub struct Change {
     pub gained: Vec<String>,
     /// Which packets, in words.
     pub regions: Vec<String>,
+    /// How many combinations of values each region holds; `None` where it names nothing that is counted.
+    pub region_counts: Vec<Option<Count>>,
     /// There are more regions.
     pub more: bool,
+    /// How many combinations of values the packets of the change have in the fields its regions name.
+    pub count: Option<Count>,
     /// One of them, for which the evaluator says the same; `None` when it could not be confirmed.
     pub witness: Option<Packet>,
     /// What it depends on that no packet decides.
     pub depends: Vec<String>,
+    /// The regions themselves: of the packets that can be, they hold those of the change, unless there are more.
+    pub boxes: Vec<Region>,
+    /// The packets of the change, in the arena of its comparison.
+    pub members: Node,
+    /// Numbers of the outcomes before and after, in the comparison's leaves.
+    pub outcomes: (u32, u32),
+}
+
+/// All changes in one class with the diagrams they are made of, so that any packet can be held against them.
+#[derive(Debug)]
+pub struct Compared {
+    /// All changes.
+    pub changes: Vec<Change>,
+    /// Variables, nodes and outcomes.
+    pub shared: Shared,
 }
 
 /// What was found in one class.
@@ -105,7 +125,15 @@ pub fn classes(old: &Ruleset, new: &Ruleset) -> Vec<Class> {
 
 /// Compares two rulesets over one class.
 pub fn compare(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Found {
-    Pair::new(old, new).compare(class, budget)
+    match compare_kept(old, new, class, budget) {
+        Ok(compared) => Found::Changes(compared.changes),
+        Err(_) => Found::OverBudget,
+    }
+}
+
+/// Compares two rulesets over one class, and keeps the diagrams.
+pub fn compare_kept(old: &Ruleset, new: &Ruleset, class: Class, budget: Budget) -> Within<Compared> {
+    Pair::new(old, new).compare_kept(class, budget)
 }
 
 impl Pair<'_> {
@@ -114,11 +142,16 @@ impl Pair<'_> {
         if self.is_same() {
             return Found::Changes(Vec::new());
         }
-        let mut shared = Shared::new(Layout::for_uses(class, &self.uses), budget.steps, budget.edges);
-        match changes(&mut shared, self, class, budget) {
-            Ok(changes) => Found::Changes(changes),
+        match self.compare_kept(class, budget) {
+            Ok(compared) => Found::Changes(compared.changes),
             Err(_) => Found::OverBudget,
         }
+    }
+
+    fn compare_kept(&self, class: Class, budget: Budget) -> Within<Compared> {
+        let mut shared = Shared::new(Layout::for_uses(class, &self.uses), budget.steps, budget.edges);
+        let changes = changes(&mut shared, self, class, budget)?;
+        Ok(Compared { changes, shared })
     }
 
     /// Packets of a class as each ruleset sees them: connection tracking can run in one only.
@@ -169,18 +202,35 @@ fn changes(shared: &mut Shared, pair: &Pair<'_>, class: Class, budget: Budget) -
     })?;
     let mut out = Vec::new();
     for leaf in found {
-        // Named without what no packet is like, so that a region says no more than the rules do.
-        let here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
         let group = &groups[leaf as usize];
-        out.push(change(shared, (pair.old, pair.new), class, group, (here, real), budget)?);
+        // Named without what no packet is like, so that a region says no more than the rules do.
+        let mut here = shared.arena.map(both, &mut |other| u32::from(other == leaf))?;
+        if let [(a, b)] = group.members.as_slice()
+            && let Some(equal) = alike(shared, *a, *b)?
+        {
+            let differs = shared.arena.not(equal)?;
+            here = shared.arena.and(here, differs)?;
+        }
+        let members = shared.arena.and(here, real)?;
+        if members != Node::FALSE {
+            out.push(change(shared, (pair.old, pair.new), class, group, (here, members), budget)?);
+        }
     }
     out.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    for change in &mut out {
+        for (index, region) in change.boxes.iter().enumerate() {
+            let inside = region.within(shared, change.members)?;
+            change.region_counts[index] = combinations(shared, std::slice::from_ref(region), inside)?;
+        }
+        change.count = combinations(shared, &change.boxes, change.members)?.filter(|_| !change.more);
+    }
     Ok(out)
 }
 
-/// The same outcome, whoever decided it.
+/// The same outcome, whoever decided it. The packet mark is of no more use once the packet has ended.
 pub(super) fn same(a: &Leaf, b: &Leaf) -> bool {
-    *a == Leaf { decided: a.decided, ..b.clone() }
+    let marks = if a.end == End::Accept { &b.mark } else { &a.mark };
+    *a == Leaf { decided: a.decided, mark: marks.clone(), ..b.clone() }
 }
 
 fn change(
@@ -188,7 +238,7 @@ fn change(
     (old, new): (&Ruleset, &Ruleset),
     class: Class,
     group: &Group,
-    (here, real): (Node, Node),
+    (here, members): (Node, Node),
     budget: Budget,
 ) -> Within<Change> {
     let Some((a, b)) = group.members.first().copied() else { return Err(OverBudget) };
@@ -209,7 +259,7 @@ fn change(
     let mut regions = Regions::of(shared, here, budget.regions);
     let mut inhabited = Vec::new();
     for region in &regions.boxes {
-        inhabited.push(region.within(shared, real)?);
+        inhabited.push(region.within(shared, members)?);
     }
     let mut at = 0..;
     regions.boxes.retain(|_| at.next().is_some_and(|index: usize| inhabited[index] != Node::FALSE));
@@ -221,11 +271,8 @@ fn change(
     depends.dedup();
     let [old_by, new_by] = deciders(shared, group);
     let certain = regions.boxes.iter().zip(&inhabited).filter(|(region, _)| region.questions(shared).is_empty());
-    let witness = certain.into_iter().find_map(|(_, node)| {
-        let packet = packet(&shared.layout, &values(shared, *node));
-        let (first, second) = (Evaluator::new(old).run(&packet), Evaluator::new(new).run(&packet));
-        confirms((old, &first), (new, &second), kind).then_some(packet)
-    });
+    let certain: Vec<Node> = certain.map(|(_, node)| *node).collect();
+    let witness = witness(shared, (old, new), kind, &certain)?;
     Ok(Change {
         kind,
         class,
@@ -236,9 +283,14 @@ fn change(
         lost,
         gained,
         regions: regions.boxes.iter().map(|region| region.text(shared)).collect(),
+        region_counts: vec![None; regions.boxes.len()],
         more: regions.more,
+        count: None,
         witness,
         depends,
+        boxes: regions.boxes,
+        members,
+        outcomes: (a, b),
     })
 }
 
@@ -282,34 +334,6 @@ impl Change {
         let counted = |what: &String| what.starts_with("counter") || what.starts_with("log");
         (self.kind, self.lost.iter().chain(&self.gained).all(counted), &self.old, &self.new)
     }
-}
-
-/// True when the two outcomes the evaluator found differ in this way.
-fn confirms((before, old): (&Ruleset, &Outcome), (after, new): (&Ruleset, &Outcome), kind: Kind) -> bool {
-    // An end or mark on which all assumptions agree is known, whatever else depends on one.
-    let known = old.end != End::Unknown && new.end != End::Unknown;
-    if kind == Kind::Verdict && known {
-        return old.end != new.end;
-    }
-    if !old.depends.is_empty() || !new.depends.is_empty() {
-        return false;
-    }
-    let (had, has) = (done(before, old), done(after, new));
-    match kind {
-        Kind::Verdict => false,
-        Kind::Effect => old.end == new.end && (old.mark != new.mark || old.ct_mark != new.ct_mark || had != has),
-        Kind::Order => had != has,
-    }
-}
-
-/// The effects of an outcome, those that belong to their rule alone with its text.
-fn done<'o>(ruleset: &Ruleset, outcome: &'o Outcome) -> Vec<(&'o Effect, Option<String>)> {
-    let own = |effect: &Effect| matches!(effect, Effect::Counter(None) | Effect::Limit(_));
-    let text = |at: &RuleRef| {
-        let chain = ruleset.chain_name(at.table, at.chain);
-        format!("{chain}: {}", show::rule(ruleset, at.table, ruleset.rule(*at)))
-    };
-    outcome.effects.iter().map(|(at, effect)| (effect, own(effect).then(|| text(at)))).collect()
 }
 
 pub(super) fn end(leaf: &Leaf) -> String {

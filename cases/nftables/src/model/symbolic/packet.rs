@@ -192,7 +192,13 @@ pub fn packet(layout: &Layout, values: &[u128]) -> Packet {
     let linked = !bytes.is_empty();
     let l4proto = made.number(L4PROTO).map_or(6, |value| value as u8);
     let state = made.number(Run { space: Space::CtState, first: 0, count: 32 }).unwrap_or(INVALID);
-    let mut transport = made.transport(l4proto, matches!(state, INVALID | NEW | UNTRACKED));
+    let flags = match state {
+        // No flags at all: a segment of no connection.
+        INVALID if class.tracked => 0x00,
+        INVALID | NEW | UNTRACKED => 0x02,
+        _ => 0x10,
+    };
+    let mut transport = made.transport(l4proto, flags);
     // The checksum needs the addresses, and the header the length the checksum may have added to.
     let addresses = made.network(class, l4proto, transport.len());
     match made.number(TRANSPORT_LEN).filter(|length| *length < WHOLE) {
@@ -374,8 +380,8 @@ impl<'a> Made<'a> {
         bytes
     }
 
-    /// A transport header as it usually is, with the values in it; `first` for the first packet of a connection.
-    fn transport(&self, l4proto: u8, first: bool) -> Vec<u8> {
+    /// A transport header as it usually is, with the values in it, and these flags for TCP.
+    fn transport(&self, l4proto: u8, flags: u8) -> Vec<u8> {
         let class = self.layout.class;
         let read = self.layout.runs().filter(|run| run.space == Space::Transport).map(Run::end).max().unwrap_or(0);
         let usual = match l4proto {
@@ -393,7 +399,7 @@ impl<'a> Made<'a> {
         }
         match l4proto {
             _ if class.later => {}
-            6 => bytes[12..16].copy_from_slice(&[5 << 4, if first { 0x02 } else { 0x10 }, 0xfa, 0xf0]),
+            6 => bytes[12..16].copy_from_slice(&[5 << 4, flags, 0xfa, 0xf0]),
             17 => bytes[5] = bytes.len() as u8,
             _ => {}
         }

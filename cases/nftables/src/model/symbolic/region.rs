@@ -1,12 +1,15 @@
 //! Sets of packets as boxes: for each variable the intervals its value lies in.
 
+use std::collections::BTreeSet;
+
 use super::compile::Shared;
+use super::count::{Count, count};
 use super::diagram::{Node, Var, Within};
 use super::packet::name_between;
-use super::space::{Run, Space, WHOLE};
+use super::space::{Class, Run, Space, WHOLE};
 use crate::model::fields;
 use crate::model::ir::{Base, CtKey, Field, MetaKey, PayloadField};
-use crate::model::packet::CT_STATES;
+use crate::model::packet::{CT_STATES, CtState};
 use crate::model::show;
 use crate::model::types::Type;
 
@@ -33,7 +36,7 @@ impl Regions {
     pub fn of(shared: &Shared, node: Node, most: usize) -> Self {
         let mut out = Self::default();
         out.walk(shared, node, &mut Region::default(), most);
-        out.join();
+        out.join(shared);
         // What people ask about first: packets with whole headers.
         out.boxes.sort_by_key(|region| region.is_short(shared));
         out
@@ -72,7 +75,7 @@ impl Regions {
     }
 
     /// Joins boxes that differ in one variable only.
-    fn join(&mut self) {
+    fn join(&mut self, shared: &Shared) {
         const WORTH: usize = 400;
         if self.boxes.len() > WORTH {
             return;
@@ -82,7 +85,9 @@ impl Regions {
             let other = (at + 1..self.boxes.len())
                 .find_map(|other| joined(&self.boxes[at], &self.boxes[other]).map(|joined| (other, joined)));
             match other {
-                Some((other, joined)) => {
+                Some((other, mut joined)) => {
+                    // A side that holds every value is none.
+                    joined.sides.retain(|(var, list)| list.as_slice() != [(0, shared.greatest(*var))]);
                     self.boxes[at] = joined;
                     self.boxes.remove(other);
                     at = 0;
@@ -97,7 +102,7 @@ impl Regions {
 /// they will do.
 pub fn values(shared: &Shared, mut node: Node) -> Vec<u128> {
     let mut values: Vec<u128> = (0..shared.variables())
-        .map(|var| shared.layout.run(Var(var)).map_or(0, |run| usual(run, shared.layout.class.ip6)))
+        .map(|var| shared.layout.run(Var(var)).map_or(0, |run| usual(run, shared.layout.class)))
         .collect();
     while let Some((var, edges)) = shared.arena.inner(node) {
         let slot = &mut values[usize::from(var.0)];
@@ -115,6 +120,34 @@ pub fn values(shared: &Shared, mut node: Node) -> Vec<u128> {
         node = child;
     }
     values
+}
+
+/// How many combinations of values the packets of `members` have in the fields these boxes name; `None` when they name
+/// none that is counted. Names of devices are words, and are not counted.
+pub fn combinations(shared: &mut Shared, boxes: &[Region], members: Node) -> Within<Option<Count>> {
+    let class = shared.layout.class;
+    let named: BTreeSet<Var> = boxes.iter().flat_map(|region| region.sides.iter().map(|(var, _)| *var)).collect();
+    let mut protocols = boxes.iter().map(|region| region.l4proto(shared));
+    let first = protocols.next().flatten();
+    let l4proto = first.filter(|first| protocols.all(|other| other == Some(*first)));
+    let (mut vars, mut of) = (BTreeSet::new(), Vec::new());
+    for var in named {
+        let Some(run) = shared.layout.run(var) else { continue };
+        // A state or mark is one field, into whatever parts it is cut.
+        let whole = match run.space {
+            Space::Iif | Space::Oif => continue,
+            Space::CtState | Space::Mark | Space::CtMark => Run { first: 0, count: 32, ..run },
+            // A protocol that a field's name says is not named again.
+            Space::L4proto if l4proto.is_some() && boxes.iter().all(|region| region.sides.len() > 1) => continue,
+            _ => run,
+        };
+        vars.extend(shared.layout.atoms(whole).into_iter().map(|(_, var)| var));
+        let (name, _) = name(whole, l4proto, class.ip6);
+        if !of.contains(&name) {
+            of.push(name);
+        }
+    }
+    if of.is_empty() { Ok(None) } else { count(shared, members, &vars, of).map(Some) }
 }
 
 /// Both boxes as one, when they differ in one variable.
@@ -161,9 +194,28 @@ impl Region {
         })
     }
 
+    /// True for a packet of these values, one for each variable.
+    pub fn contains(&self, values: &[u128]) -> bool {
+        self.sides.iter().all(|(var, list)| {
+            let value = values[usize::from(var.0)];
+            list.iter().any(|(low, high)| *low <= value && value <= *high)
+        })
+    }
+
     /// What the box asks that no packet decides.
     pub fn questions<'s>(&self, shared: &'s Shared) -> Vec<&'s str> {
         self.sides.iter().filter_map(|(var, _)| shared.asks(*var)).collect()
+    }
+
+    /// The one transport protocol of the box.
+    fn l4proto(&self, shared: &Shared) -> Option<u128> {
+        self.sides.iter().find_map(|(var, list)| {
+            shared.layout.run(*var).filter(|run| run.space == Space::L4proto && run.count == 8)?;
+            match list.as_slice() {
+                [(low, high)] if low == high => Some(*low),
+                _ => None,
+            }
+        })
     }
 
     /// The states of the box, when they are not all.
@@ -177,9 +229,12 @@ impl Region {
                 _ => true,
             })
         };
-        let names: Vec<&str> = CT_STATES.iter().filter(|(.., bit)| holds(*bit)).map(|(_, name, _)| *name).collect();
+        // Only neighbour discovery comes in exempt.
+        let exempt = shared.layout.class.ip6 && self.l4proto(shared).is_none_or(|protocol| protocol == 58);
+        let states = || CT_STATES.iter().filter(|(state, ..)| exempt || *state != CtState::Untracked);
+        let names: Vec<&str> = states().filter(|(.., bit)| holds(*bit)).map(|(_, name, _)| *name).collect();
         match names.as_slice() {
-            all if all.len() == CT_STATES.len() => None,
+            all if all.len() == states().count() => None,
             [only] => Some(format!("ct state {only}")),
             many => Some(format!("ct state {{ {} }}", many.join(", "))),
         }
@@ -250,14 +305,7 @@ impl Region {
 
     /// The box in words: `ip saddr 10.0.0.0/8, tcp dport { 22, 80-90 }`. Sides all packets have are left out.
     pub fn text(&self, shared: &Shared) -> String {
-        let l4proto = self.sides.iter().find_map(|(var, list)| {
-            let run = shared.layout.run(*var).filter(|run| run.space == Space::L4proto && run.count == 8)?;
-            match list.as_slice() {
-                [(low, high)] if low == high => Some((run, *low)),
-                _ => None,
-            }
-        });
-        let named = l4proto.map(|(_, number)| number);
+        let named = self.l4proto(shared);
         let mut words: Vec<String> = Vec::new();
         let mut names_protocol = false;
         words.extend(self.states(shared));
@@ -431,7 +479,8 @@ fn name(run: Run, l4proto: Option<u128>, ip6: bool) -> (String, Type) {
 }
 
 /// A value that is usual where nothing is asked for.
-fn usual(run: Run, ip6: bool) -> u128 {
+fn usual(run: Run, class: Class) -> u128 {
+    let ip6 = class.ip6;
     let whole: (u16, u16, u128) = match run.space {
         Space::Network if ip6 && run.first < 192 && run.first >= 64 => (64, 128, 0x2001_0db8 << 96 | 1),
         Space::Network if ip6 && run.first >= 192 => (192, 128, 0x2001_0db8 << 96 | 2),
@@ -445,7 +494,8 @@ fn usual(run: Run, ip6: bool) -> u128 {
         Space::Transport if run.first >= 16 && run.end() <= 32 => (16, 16, 9),
         Space::Iif => (0, 128, crate::model::types::name_value("eth0")),
         Space::Oif => (0, 128, crate::model::types::name_value("eth1")),
-        Space::CtState => (0, 32, 8),
+        // A packet of no connection is the first of one, unless nobody looks.
+        Space::CtState => (0, 32, if class.tracked { 8 } else { 1 }),
         _ => return 0,
     };
     let (first, count, value) = whole;
