@@ -88,6 +88,9 @@ _casebook() {
             casebook__subcmd__help,rules)
                 cmd="casebook__subcmd__help__subcmd__rules"
                 ;;
+            casebook__subcmd__help__subcmd__nft,check)
+                cmd="casebook__subcmd__help__subcmd__nft__subcmd__check"
+                ;;
             casebook__subcmd__help__subcmd__nft,diff)
                 cmd="casebook__subcmd__help__subcmd__nft__subcmd__diff"
                 ;;
@@ -111,6 +114,9 @@ _casebook() {
                 ;;
             casebook__subcmd__help__subcmd__nft,trace)
                 cmd="casebook__subcmd__help__subcmd__nft__subcmd__trace"
+                ;;
+            casebook__subcmd__nft,check)
+                cmd="casebook__subcmd__nft__subcmd__check"
                 ;;
             casebook__subcmd__nft,diff)
                 cmd="casebook__subcmd__nft__subcmd__diff"
@@ -138,6 +144,9 @@ _casebook() {
                 ;;
             casebook__subcmd__nft,trace)
                 cmd="casebook__subcmd__nft__subcmd__trace"
+                ;;
+            casebook__subcmd__nft__subcmd__help,check)
+                cmd="casebook__subcmd__nft__subcmd__help__subcmd__check"
                 ;;
             casebook__subcmd__nft__subcmd__help,diff)
                 cmd="casebook__subcmd__nft__subcmd__help__subcmd__diff"
@@ -555,8 +564,22 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__help__subcmd__nft)
-            opts="trace eval show diff query test insert optimize-check"
+            opts="trace eval show diff check query test insert optimize-check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__nft__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -759,12 +782,50 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft)
-            opts="-v -h --color --verbose --help trace eval show diff query test insert optimize-check help"
+            opts="-v -h --color --verbose --help trace eval show diff check query test insert optimize-check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__nft__subcmd__check)
+            opts="-f -v -h --redundant --nft --kernel --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --nft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -857,8 +918,22 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__help)
-            opts="trace eval show diff query test insert optimize-check help"
+            opts="trace eval show diff check query test insert optimize-check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__nft__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -122,20 +122,21 @@ always\t''
 never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand man" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand man" -s h -l help -d 'Print help'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -s h -l help -d 'Print help'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "eval" -d 'evaluate many packets: one outcome per line'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "diff" -d 'say which packets a change changes: verdicts first, then marks, translations, logs, limits, counters'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "query" -d 'say which packets of a filter have which outcome, each with a witness'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
-complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff query test insert optimize-check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "eval" -d 'evaluate many packets: one outcome per line'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "diff" -d 'say which packets a change changes: verdicts first, then marks, translations, logs, limits, counters'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "check" -d 'say which rules do nothing: those no packet reaches, with the rules that cover them, and redundant ones'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "query" -d 'say which packets of a filter have which outcome, each with a witness'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and not __fish_seen_subcommand_from trace eval show diff check query test insert optimize-check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l packet -d 'the packet, in words or as a JSON object' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l pcap -d 'take the packet from a capture' -r -F
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from trace" -l number -d 'number of the packet in the capture, from 1 [default: 1]' -r
@@ -181,6 +182,17 @@ never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -l confirm -d 'run every witness through this machine\'s kernel, in a network namespace of its own (needs root)'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l nft -d 'release of nft that loads it [default: what a JSON listing says, else 1.0.6]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l kernel -d 'release of the kernel that runs it [default: 6.18]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l redundant -d 'look for rules too that packets reach and that change nothing'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from query" -l expect -d 'check that every packet ends this way: accept, drop or reject' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from query" -l nft -d 'release of nft that loads it [default: what a JSON listing says, else 1.0.6]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from query" -l kernel -d 'release of the kernel that runs it [default: 6.18]' -r
@@ -227,6 +239,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "eval" -d 'evaluate many packets: one outcome per line'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "diff" -d 'say which packets a change changes: verdicts first, then marks, translations, logs, limits, counters'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "check" -d 'say which rules do nothing: those no packet reaches, with the rules that cover them, and redundant ones'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "query" -d 'say which packets of a filter have which outcome, each with a witness'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
@@ -248,6 +261,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "eval" -d 'evaluate many packets: one outcome per line'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "diff" -d 'say which packets a change changes: verdicts first, then marks, translations, logs, limits, counters'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "check" -d 'say which rules do nothing: those no packet reaches, with the rules that cover them, and redundant ones'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "query" -d 'say which packets of a filter have which outcome, each with a witness'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'

@@ -1,6 +1,7 @@
-//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`, `query`, `test`, `insert`, `optimize-check`.
+//! The case's verbs: `casebook nft trace`, `eval`, `show`, `diff`, `check`, `query`, `test`, `insert`, `optimize-check`.
 
 mod asked;
+mod check;
 mod confirm;
 mod diff;
 pub(crate) mod eval;
@@ -127,6 +128,25 @@ pub static VERBS: &[Verb] = &[
             KERNEL,
         ],
         run: diff::run,
+    },
+    Verb {
+        name: "check",
+        about: "say which rules do nothing: those no packet reaches, with the rules that cover them, and redundant ones",
+        long: check::LONG,
+        args: &[
+            RULESET,
+            Arg {
+                name: "redundant",
+                kind: ArgKind::Flag,
+                value_name: "",
+                help: "look for rules too that packets reach and that change nothing",
+                required: false,
+                many: false,
+            },
+            NFT,
+            KERNEL,
+        ],
+        run: check::run,
     },
     Verb {
         name: "query",

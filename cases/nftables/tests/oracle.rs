@@ -20,6 +20,8 @@ mod bdd;
 mod brute;
 #[path = "oracle/bytecode.rs"]
 mod bytecode;
+#[path = "oracle/cover.rs"]
+mod cover;
 #[path = "oracle/lowering.rs"]
 mod lowering;
 #[path = "oracle/medium.rs"]

@@ -36,6 +36,7 @@ fn needs(op: &OpKind) -> bool {
         OpKind::Assign(target, value) => matches!(target, Target::Ct(_)) || reads_ct(value),
         OpKind::Nat(_) | OpKind::Synproxy | OpKind::CtObject(_) | OpKind::Flow(_) => true,
         OpKind::Condition(Condition::Connections, _) => true,
+        OpKind::Opaque(opaque) => opaque.tracks(),
         _ => false,
     }
 }

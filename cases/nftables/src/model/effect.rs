@@ -61,6 +61,9 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             }
             OpKind::CtObject(text) => self.did(rule, Effect::Attach(text.clone())),
             OpKind::Opaque(opaque) => {
+                if opaque.acts() {
+                    self.did(rule, Effect::Attach(opaque.what.clone()));
+                }
                 let answers = 1 + u32::from(opaque.may_break) + 2 * u32::from(opaque.may_end);
                 if answers > 1 {
                     let answer = self.choices.choose(answers, || opaque.what.clone());

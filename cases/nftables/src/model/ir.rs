@@ -182,6 +182,38 @@ pub struct Opaque {
     pub may_end: bool,
 }
 
+impl Opaque {
+    /// True for a statement that does something to the packet: a target of iptables, or one that tests nothing.
+    pub fn acts(&self) -> bool {
+        !self.may_break || self.what.starts_with("xt target")
+    }
+
+    /// True for what switches connection tracking on: the targets and matches of iptables that need it
+    /// (`nf_ct_netns_get` in net/netfilter/xt_*.c).
+    pub fn tracks(&self) -> bool {
+        const NAMES: &[&str] = &[
+            "DNAT",
+            "SNAT",
+            "MASQUERADE",
+            "REDIRECT",
+            "NETMAP",
+            "CT",
+            "CONNMARK",
+            "CONNSECMARK",
+            "conntrack",
+            "state",
+            "connmark",
+            "connbytes",
+            "connlabel",
+            "connlimit",
+            "helper",
+            "cluster",
+        ];
+        let name = self.what.strip_prefix("xt target ").or_else(|| self.what.strip_prefix("xt match "));
+        name.is_some_and(|name| NAMES.iter().any(|known| name.split(' ').next() == Some(known)))
+    }
+}
+
 /// Conditions that depend on time or on other packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {

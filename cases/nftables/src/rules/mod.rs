@@ -3,6 +3,7 @@
 mod absent_field;
 mod chains;
 mod common;
+mod dead;
 mod device_hook;
 mod early_ct;
 mod established;
@@ -49,4 +50,6 @@ pub static RULES: &[&Rule] = &[
     &established::ESTABLISHED,
     &flag_set::NOT_EQUAL_LIST,
     &joined::JOINED,
+    &dead::UNREACHABLE,
+    &dead::CONTRADICTORY,
 ];

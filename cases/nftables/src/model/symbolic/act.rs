@@ -92,6 +92,9 @@ impl<'r, 's> Compiler<'r, 's> {
                     let holds = self.question(format!("{}: {place}", opaque.what))?;
                     out = self.shared.arena.choose(holds, out, next)?;
                 }
+                if opaque.acts() {
+                    out = self.with(out, Effect::Attach(opaque.what.clone()), None)?;
+                }
                 Ok(out)
             }
             OpKind::Match(..) | OpKind::Vmap(..) | OpKind::Verdict(_) => Ok(rest),

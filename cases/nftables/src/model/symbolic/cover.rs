@@ -37,8 +37,8 @@ pub enum Dead {
 pub struct Cover {
     /// Rules no packet reaches, in order.
     pub dead: Vec<(RuleRef, Dead)>,
-    /// Rules looked at.
-    pub looked_at: usize,
+    /// Rules looked at: those of chains that packets can come to.
+    pub looked_at: HashSet<RuleRef>,
     /// The budget ran out: rules that are not named were not all looked at.
     pub stopped: bool,
 }
@@ -57,7 +57,7 @@ pub fn cover(ruleset: &Ruleset, steps: u64) -> Cover {
         stopped |= follow(ruleset, &uses, *class, share, &mut all, &HashSet::new()).is_err();
     }
     if stopped {
-        return Cover { dead: Vec::new(), looked_at: 0, stopped };
+        return Cover { stopped, ..Cover::default() };
     }
     let mut dead: Vec<RuleRef> = all.visited.difference(&all.reached).copied().collect();
     dead.sort_unstable();
@@ -82,8 +82,8 @@ pub fn cover(ruleset: &Ruleset, steps: u64) -> Cover {
             _ => Dead::NoneComes,
         }
     };
-    let looked_at = all.visited.len();
-    Cover { dead: dead.iter().map(|rule| (*rule, why(rule))).collect(), looked_at, stopped }
+    let dead = dead.iter().map(|rule| (*rule, why(rule))).collect();
+    Cover { dead, looked_at: all.visited, stopped }
 }
 
 /// What all classes together show.
@@ -93,7 +93,7 @@ struct Seen {
     visited: HashSet<RuleRef>,
     /// Rules whose tests hold for some packet, whoever comes.
     holds: HashSet<RuleRef>,
-    /// Rules some packet reaches.
+    /// Rules that some packet may finish, or that do something to one on the way.
     reached: HashSet<RuleRef>,
     /// Earlier rules that leave nothing to a rule.
     covers: HashMap<RuleRef, HashSet<RuleRef>>,
@@ -265,7 +265,7 @@ impl<'r> Walk<'r, '_, '_> {
             }
             left = self.row(&mut row, (comes, left), marking, &mut cuts, true)?;
             let step = self.rule(table_id, &rule.ops, left, entries)?;
-            if marking && step.done != Node::FALSE && self.explained.is_empty() {
+            if marking && (step.done != Node::FALSE || step.acts) && self.explained.is_empty() {
                 self.seen.reached.insert(at);
             } else if marking && self.explained.contains(&at) {
                 self.explain(at, step.asks, comes, &cuts)?;

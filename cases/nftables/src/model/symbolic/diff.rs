@@ -94,11 +94,13 @@ pub struct Budget {
     pub edges: u64,
     /// Regions named for each change.
     pub regions: usize,
+    /// Changes told apart in each class: more are told apart by outcome alone, not by who decides, and then by verdict.
+    pub groups: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { steps: 160_000_000, edges: 16_000_000, regions: 64 }
+        Self { steps: 160_000_000, edges: 16_000_000, regions: 64, groups: 64 }
     }
 }
 
@@ -191,7 +193,7 @@ fn changes(shared: &mut Shared, pair: &Pair<'_>, class: Class, budget: Budget) -
         return Ok(Vec::new());
     }
     let outcomes = Both { before, after, care };
-    let (both, groups) = grouped(shared, pair, [first, second], outcomes, differ)?;
+    let (both, groups) = grouped(shared, pair, [first, second], (outcomes, differ), budget.groups)?;
     let inside = shared.arena.choose(real, both, Node::leaf(SAME))?;
     let mut found: Vec<u32> = Vec::new();
     let _ = shared.arena.map(inside, &mut |leaf| {

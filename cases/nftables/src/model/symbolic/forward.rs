@@ -11,6 +11,8 @@ use crate::model::ir::{ChainId, Data, Expr, Op, OpKind, SetId, TableId, Target, 
 pub(super) struct Step {
     /// Packets all its tests may hold for.
     pub(super) done: Node,
+    /// It may do something to packets that a later test of it keeps from being done with it.
+    pub(super) acts: bool,
     /// What its tests ask for, as far as they stand before a write.
     pub(super) asks: Node,
     /// Packets that go no further in the chain, for certain.
@@ -41,9 +43,12 @@ impl<'r> Walk<'r, '_, '_> {
         entries: &mut Option<&mut HashMap<ChainId, Node>>,
     ) -> Within<Step> {
         let owner = self.compiler.ruleset.table(table);
-        let mut step = Step { done: left, asks: Node::TRUE, cut: Node::FALSE, back: Node::FALSE, again: Node::FALSE };
+        let mut step =
+            Step { done: left, acts: false, asks: Node::TRUE, cut: Node::FALSE, back: Node::FALSE, again: Node::FALSE };
         let mut way = Way { here: left, sure: true, ends: None };
         for op in ops {
+            step.acts |= !matches!(op.kind, OpKind::Match(..) | OpKind::Vmap(..) | OpKind::Verdict(_))
+                && way.here != Node::FALSE;
             match &op.kind {
                 OpKind::Match(expr, test) => {
                     let early = self.compiler.is_early(expr);

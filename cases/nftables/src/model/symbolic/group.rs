@@ -9,9 +9,6 @@ use super::leaf::Leaf;
 use super::space::Class;
 use super::touched::{Pair, settled};
 
-/// Groups told apart: more are told by outcome alone, not by who decides, and then by verdict alone.
-const MOST: usize = 64;
-
 /// Steps for finding out who decides, which is worth less than what is decided.
 const DECIDERS: u64 = 60_000_000;
 
@@ -40,8 +37,8 @@ pub(super) fn grouped(
     shared: &mut Shared,
     pair: &Pair<'_>,
     classes: [Class; 2],
-    both: Both,
-    differ: Node,
+    (both, differ): (Both, Node),
+    most: usize,
 ) -> Within<(Node, Vec<Group>)> {
     let before = shared.arena.limit(DECIDERS);
     let decided = decided(shared, pair, classes, differ, both.care);
@@ -82,7 +79,7 @@ pub(super) fn grouped(
             groups[number as usize].members.push(*members);
             of.push(number);
         }
-        if groups.len() <= MOST + 1 {
+        if groups.len() - 1 <= most {
             break;
         }
     }

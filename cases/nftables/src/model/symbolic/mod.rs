@@ -17,6 +17,7 @@ mod forward;
 mod group;
 pub mod layout;
 pub mod leaf;
+pub mod needless;
 pub mod packet;
 pub mod place;
 pub mod query;
