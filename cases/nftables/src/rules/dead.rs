@@ -78,10 +78,8 @@ fn unreachable(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<
             Dead::NoneComes => Some((*at, &[][..])),
             Dead::Contradiction => None,
         });
-        let mut shown = 0;
-        for (at, by) in dead.by_ref().take(SHOWN) {
+        for (shown, (at, by)) in dead.by_ref().take(SHOWN).enumerate() {
             findings.extend(covered(rule, known, set, at, by, shown < CHECKED));
-            shown += 1;
         }
         let more: Vec<RuleRef> = dead.map(|(at, _)| at).collect();
         if let Some(first) = more.first() {
