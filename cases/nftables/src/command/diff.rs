@@ -10,7 +10,7 @@ use crate::facts::Form;
 use crate::model::ir::Ruleset;
 use crate::model::packet::Path;
 use crate::model::symbolic::count::Count;
-use crate::model::symbolic::diff::{Budget, Change, Found, Kind, classes};
+use crate::model::symbolic::diff::{Budget, Change, Kind, classes};
 use crate::model::symbolic::space::Class;
 use crate::model::symbolic::touched::Pair;
 use crate::model::{craft, packet_json};
@@ -49,14 +49,15 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     if confirms && ["nft", "kernel"].iter().any(|name| input.value(name).is_some()) {
         return Err(VerbError::usage("--confirm asks the kernel of this machine: leave out --nft and --kernel"));
     }
-    let budget = Budget::default();
+    let mut budget = Budget::default();
     let mut changes: Vec<Change> = Vec::new();
-    let mut stopped: Vec<Class> = Vec::new();
+    let mut stopped: Vec<String> = Vec::new();
     let pair = Pair::new(&old.ruleset, &new.ruleset);
     for class in classes(&old.ruleset, &new.ruleset) {
-        match pair.compare(class, budget) {
-            Found::Changes(found) => changes.extend(found),
-            Found::OverBudget => stopped.push(class),
+        let (found, undecided) = pair.compare_in_parts(class, &mut budget);
+        changes.extend(found);
+        if !undecided.is_empty() {
+            stopped.push(format!("{}: {}", name(class), undecided.join(", ")));
         }
     }
     changes.sort_by_key(|change| change.kind);
@@ -78,7 +79,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     if input.format == OutputFormat::Json {
         let value = json!({
             "changes": changes.iter().zip(&answers).map(confirmed_json).collect::<Vec<_>>(),
-            "undecided": stopped.iter().map(|class| name(*class)).collect::<Vec<_>>(),
+            "undecided": stopped,
             "notes": notes,
         });
         serde_json::to_writer_pretty(&mut *out, &value).map_err(std::io::Error::from)?;
@@ -96,8 +97,8 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
         if changes.is_empty() && stopped.is_empty() {
             writeln!(out, "same: no packet's outcome changes")?;
         }
-        for class in &stopped {
-            writeln!(out, "undecided within budget: {}", name(*class))?;
+        for part in &stopped {
+            writeln!(out, "undecided within budget: {part}")?;
         }
         for note in &notes {
             writeln!(out, "note: {note}")?;

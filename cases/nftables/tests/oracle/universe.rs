@@ -76,7 +76,12 @@ pub fn packet(fields: &Fields, ip6: bool) -> Packet {
 /// The value each variable has in a packet without link header, options or extension headers, bit by bit.
 pub fn values(shared: &Shared, packet: &Packet) -> Vec<u128> {
     let ip6 = shared.layout.class.ip6;
-    let header = if ip6 { 40 } else { 20 };
+    let header = if ip6 { 40 } else { usize::from(packet.bytes[0] & 0x0f) * 4 };
+    // A TCP header that is there is whole as far as anything is asked.
+    let length = match packet.bytes.len() - header {
+        length @ 0..20 => length as u8,
+        _ => 0xff,
+    };
     let device = |device: &Option<Device>| {
         let name = device.as_ref().map_or("eth0", |device| device.name.as_str());
         name_value(name).to_be_bytes().to_vec()
@@ -86,9 +91,8 @@ pub fn values(shared: &Shared, packet: &Packet) -> Vec<u128> {
         .map(|var| {
             let Some(run) = shared.layout.run(Var(var)) else { return 0 };
             let bytes = match run.space {
-                // Headers are whole here.
-                Space::TransportLen => vec![0xff],
-                Space::Network => packet.bytes[..header].to_vec(),
+                Space::TransportLen => vec![length],
+                Space::Network => packet.bytes[..header.min(40)].to_vec(),
                 Space::Transport => packet.bytes[header..].to_vec(),
                 Space::L4proto => vec![packet.bytes[if ip6 { 6 } else { 9 }]],
                 Space::Iif => device(&packet.iif),

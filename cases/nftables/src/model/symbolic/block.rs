@@ -1,7 +1,7 @@
 //! Chains: runs of rules that end every packet they ask for, compiled at once, and all other rules one by one.
 
 use super::compile::{Compiler, Exits};
-use super::diagram::{Node, Var, Within};
+use super::diagram::{Node, OverBudget, Var, Within};
 use super::space::{Located, Piece};
 use crate::model::ir::{
     ChainId, Cmp, Expr, Field, MetaKey, OpKind, Rule, RuleRef, Table, TableId, Target, Test, Value, Verdict,
@@ -10,6 +10,9 @@ use crate::model::show;
 
 /// Intervals a variable can lie in, disjoint and in order.
 pub(super) type Hull = Vec<(u128, u128)>;
+
+/// Outcomes kept: one with a mark that is cut into bits takes a kilobyte.
+const MOST_LEAVES: usize = 1 << 18;
 
 /// A rule that ends every packet its tests hold for: where they hold, and what follows.
 type Ending = (Node, Node);
@@ -21,6 +24,9 @@ impl<'r> Compiler<'r, '_> {
         let mut next = exits.back;
         let mut block: Vec<Ending> = Vec::new();
         for (index, rule) in rules.iter().enumerate().rev() {
+            if self.shared.leaves.len() > MOST_LEAVES {
+                return Err(OverBudget);
+            }
             if self.is_far(rule)? {
                 continue;
             }

@@ -331,6 +331,11 @@ impl<'r> Walk<'r, '_, '_> {
             return Ok(None);
         }
         let mut all = Vec::new();
+        // What is counted or logged before a later test fails has been done.
+        let acts = |op: &Op| !matches!(op.kind, OpKind::Match(..));
+        if before.iter().skip_while(|op| !acts(op)).any(|op| !acts(op)) {
+            return Ok(None);
+        }
         for op in before {
             match &op.kind {
                 OpKind::Match(expr, test) if !self.compiler.is_early(expr) => {

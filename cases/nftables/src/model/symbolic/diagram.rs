@@ -15,6 +15,9 @@ pub struct Var(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node(u32);
 
+/// Steps a look-up in a table costs, which is rarely in the processor's cache.
+const LOOKUP: usize = 6;
+
 /// Leaves have the highest bit set.
 const LEAF: u32 = 1 << 31;
 
@@ -91,7 +94,8 @@ impl Node {
 }
 
 impl Arena {
-    /// An arena over variables with these greatest values, which may make so many steps and keep so many intervals.
+    /// An arena over variables with these greatest values, which may make so many steps and keep so many intervals, or as
+    /// much of other things.
     pub fn new(greatest: Vec<u128>, steps: u64, edges: u64) -> Self {
         Self {
             inner: Vec::new(),
@@ -152,6 +156,23 @@ impl Arena {
         self.steps_left += kept;
     }
 
+    /// Counts what is kept: an interval, of 32 bytes, is the unit.
+    pub(super) fn keep(&mut self, edges: usize) -> Within<()> {
+        self.edges_left = self.edges_left.checked_sub(edges as u64).ok_or(OverBudget)?;
+        Ok(())
+    }
+
+    /// Counts one more of so many results that are remembered for the time of one operation.
+    fn remembers(&mut self, results: usize) -> Within<()> {
+        self.spend(LOOKUP)?;
+        if results as u64 > self.edges_left { Err(OverBudget) } else { Ok(()) }
+    }
+
+    /// Steps that are left.
+    pub(super) fn steps_left(&self) -> u64 {
+        self.steps_left
+    }
+
     /// Counts steps.
     pub(super) fn spend(&mut self, steps: usize) -> Within<()> {
         match self.steps_left.checked_sub(steps as u64) {
@@ -180,7 +201,7 @@ impl Arena {
         if let Some(node) = self.unique.get(&key) {
             return Ok(*node);
         }
-        self.edges_left = self.edges_left.checked_sub(key.1.len() as u64).ok_or(OverBudget)?;
+        self.keep(key.1.len() + 3)?;
         // Two bits are kept free: one says that a node is a leaf, one is [`super::block`]'s.
         let number = u32::try_from(self.inner.len()).ok().filter(|number| number >> 30 == 0).ok_or(OverBudget)?;
         let node = Node(number);
@@ -250,8 +271,9 @@ impl Arena {
             j += usize::from(b[j].0 == high);
             k += usize::from(c[k].0 == high);
         }
-        self.spend(edges.len())?;
+        self.spend(edges.len() + LOOKUP)?;
         let node = self.node(var, edges)?;
+        self.keep(2)?;
         self.choices.insert(key, node);
         Ok(node)
     }
@@ -297,6 +319,7 @@ impl Arena {
             all
         };
         known.insert(node, done);
+        self.remembers(known.len())?;
         Ok(done)
     }
 
@@ -331,6 +354,7 @@ impl Arena {
         self.spend(edges.len())?;
         let node = self.node(var, edges)?;
         known.insert((a, b), node);
+        self.remembers(known.len())?;
         Ok(node)
     }
 
@@ -359,6 +383,7 @@ impl Arena {
         }
         let done = self.node(var, edges)?;
         known.insert(node, done);
+        self.remembers(known.len())?;
         Ok(done)
     }
 
@@ -400,6 +425,7 @@ impl Arena {
             }
         };
         known.insert(node, done);
+        self.remembers(known.len())?;
         Ok(done)
     }
 

@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::leaf::{Label, Leaf, Slice};
 use super::packet::possible;
 use super::region::{Region, Regions, combinations};
-use super::space::Class;
+use super::space::{Class, Run, Space};
 use super::touched::Pair;
 use super::witness::witness;
 use crate::model::conntrack::{DEFRAG, is_active};
@@ -152,8 +152,47 @@ impl Pair<'_> {
 
     fn compare_kept(&self, class: Class, budget: Budget) -> Within<Compared> {
         let mut shared = Shared::new(Layout::for_uses(class, &self.uses), budget.steps, budget.edges);
-        let changes = changes(&mut shared, self, class, budget)?;
+        let changes = changes(&mut shared, self, class, budget, &[])?;
         Ok(Compared { changes, shared })
+    }
+
+    /// The packets of a class whose outcomes differ, and what was not decided within the budget: where a class is too
+    /// much as a whole, its protocols are compared one by one.
+    pub fn compare_in_parts(&self, class: Class, budget: &mut Budget) -> (Vec<Change>, Vec<String>) {
+        /// Protocols with rules of their own, and all others.
+        const PARTS: &[(&str, &[(u128, u128)])] = &[
+            ("tcp", &[(6, 6)]),
+            ("udp", &[(17, 17)]),
+            ("icmp", &[(1, 1), (58, 58)]),
+            ("other protocols", &[(0, 0), (2, 5), (7, 16), (18, 57), (59, 255)]),
+        ];
+        if self.is_same() {
+            return (Vec::new(), Vec::new());
+        }
+        if let Ok(changes) = self.part(class, budget, &[]) {
+            return (changes, Vec::new());
+        }
+        let (mut found, mut undecided) = (Vec::new(), Vec::new());
+        for (name, protocols) in PARTS {
+            match self.part(class, budget, protocols) {
+                Ok(changes) => found.extend(changes),
+                Err(_) => undecided.push((*name).to_owned()),
+            }
+        }
+        if undecided.len() == PARTS.len() {
+            return (Vec::new(), vec!["all protocols".to_owned()]);
+        }
+        (found, undecided)
+    }
+
+    /// One part of a class. What it costs is taken off the budget, but for a rest every part has.
+    fn part(&self, class: Class, budget: &mut Budget, protocols: &[(u128, u128)]) -> Within<Vec<Change>> {
+        const LEAST: u64 = 4_000_000;
+        let steps = budget.steps.max(LEAST);
+        let mut shared = Shared::new(Layout::for_uses(class, &self.uses), steps, budget.edges);
+        let found = changes(&mut shared, self, class, *budget, protocols);
+        budget.steps = budget.steps.saturating_sub(steps - shared.arena.steps_left());
+        found
     }
 
     /// Packets of a class as each ruleset sees them: connection tracking can run in one only.
@@ -172,8 +211,25 @@ pub fn compare_rule(
     Pair::of_rule((old, before), (new, after)).compare(class, budget)
 }
 
-fn changes(shared: &mut Shared, pair: &Pair<'_>, class: Class, budget: Budget) -> Within<Vec<Change>> {
-    let care = pair.care(shared)?;
+/// The changes of a class, or of those of its packets that have one of these protocols.
+fn changes(
+    shared: &mut Shared,
+    pair: &Pair<'_>,
+    class: Class,
+    budget: Budget,
+    protocols: &[(u128, u128)],
+) -> Within<Vec<Change>> {
+    let mut care = pair.care(shared)?;
+    if !protocols.is_empty() && care != Care::Nothing {
+        let part = shared.lies(Run { space: Space::L4proto, first: 0, count: 8 }, protocols)?;
+        care = match care {
+            Care::Where(node) => match shared.arena.and(node, part)? {
+                Node::FALSE => Care::Nothing,
+                node => Care::Where(node),
+            },
+            _ => Care::Where(part),
+        };
+    }
     if care == Care::Nothing {
         return Ok(Vec::new());
     }

@@ -32,6 +32,7 @@ impl Arena {
             return Ok(*node);
         }
         let node = self.cut(items, default)?;
+        self.keep(2)?;
         self.lists.insert(key, node);
         Ok(node)
     }

@@ -81,6 +81,16 @@ impl<T: Clone + Eq + Hash> Interned<T> {
 }
 
 impl Leaves {
+    /// Number of outcomes and lists of effects.
+    pub fn len(&self) -> usize {
+        self.leaves.list.len() + self.lists.list.len()
+    }
+
+    /// True before the first outcome.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The leaf of an end without effects.
     pub fn end(&mut self, end: End, decided: Option<Label>) -> u32 {
         self.number(Leaf { end, decided, mark: None, ct_mark: None, effects: 0, why: None })
