@@ -800,7 +800,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__nft__subcmd__check)
-            opts="-f -v -h --redundant --nft --kernel --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --redundant --correlated --nft --kernel --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -191,6 +191,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_s
 always\t''
 never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l redundant -d 'look for rules too that packets reach and that change nothing'
+complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -l correlated -d 'name pairs of rules too whose order counts: some packets in common, and different ends'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from query" -l expect -d 'check that every packet ends this way: accept, drop or reject' -r

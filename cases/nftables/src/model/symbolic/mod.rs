@@ -7,6 +7,7 @@ mod act;
 mod alike;
 mod block;
 pub mod compile;
+pub mod correlate;
 pub mod count;
 pub mod cover;
 pub mod diagram;

@@ -135,7 +135,8 @@ pub fn combinations(shared: &mut Shared, boxes: &[Region], members: Node) -> Wit
         let Some(run) = shared.layout.run(var) else { continue };
         // A state or mark is one field, into whatever parts it is cut.
         let whole = match run.space {
-            Space::Iif | Space::Oif => continue,
+            // Nor is how much of a header there is.
+            Space::Iif | Space::Oif | Space::TransportLen | Space::HasLink => continue,
             Space::CtState | Space::Mark | Space::CtMark => Run { first: 0, count: 32, ..run },
             // A protocol that a field's name says is not named again.
             Space::L4proto if l4proto.is_some() && boxes.iter().all(|region| region.sides.len() > 1) => continue,

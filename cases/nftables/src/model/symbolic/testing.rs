@@ -1,5 +1,20 @@
 //! Rules for tests, made the same every time.
 
+use casebook_core::{Bytes, EvidenceSet};
+
+use crate::facts;
+use crate::model::ir::Ruleset;
+use crate::model::release::Host;
+
+/// A ruleset that loads.
+pub(super) fn ruleset(text: &str) -> Ruleset {
+    let mut set = EvidenceSet::new();
+    let id = set.add("t.nft", Some("nft-text"), Bytes::new(text.as_bytes().to_vec()));
+    let read = facts::ruleset(&set, set.get(id).unwrap(), Host::default()).ruleset;
+    assert!(read.problems.is_empty(), "{:?}", read.problems);
+    read
+}
+
 /// Numbers that look random and are the same every time.
 pub(super) struct Numbers(pub(super) u64);
 

@@ -1,17 +1,7 @@
-use casebook_core::{Bytes, EvidenceSet};
-
 use super::*;
-use crate::facts;
 use crate::model::filter;
 use crate::model::release::Host;
-
-fn ruleset(text: &str) -> Ruleset {
-    let mut set = EvidenceSet::new();
-    let id = set.add("t.nft", Some("nft-text"), Bytes::new(text.as_bytes().to_vec()));
-    let read = facts::ruleset(&set, set.get(id).unwrap(), Host::default()).ruleset;
-    assert!(read.problems.is_empty(), "{:?}", read.problems);
-    read
-}
+use crate::model::symbolic::testing::ruleset;
 
 fn chain(rules: &str) -> Ruleset {
     ruleset(&format!(
