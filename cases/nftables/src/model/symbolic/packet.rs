@@ -386,7 +386,7 @@ impl<'a> Made<'a> {
         let read = self.layout.runs().filter(|run| run.space == Space::Transport).map(Run::end).max().unwrap_or(0);
         let usual = match l4proto {
             6 => 20,
-            132 => 12,
+            33 | 132 => 12,
             _ => 8,
         };
         let mut bytes = vec![0u8; usual.max(usize::from(read).div_ceil(8))];
