@@ -41,6 +41,8 @@ pub fn packet(fields: &Fields, ip6: bool) -> Packet {
             transport.extend([0x50, fields.flags, 0xfa, 0xf0, 0, 0, 0, 0]);
         }
         17 => transport.extend([0, 8, 0, 0]),
+        // DCCP and SCTP: shorter ones are of no connection.
+        33 | 132 => transport.extend([0; 8]),
         _ => transport.extend([0; 4]),
     }
     let mut bytes = Vec::new();
