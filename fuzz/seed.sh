@@ -35,6 +35,11 @@ case $target in
         ;;
     nft_json) add "${rulesets[@]}" ;;
     routing) add "${routes[@]}" ;;
+    filter)
+        line packet 'tcp 10.0.0.0/8 > any:5432, path input'
+        line set 'udp { 10.0.0.1, 10.9.0.0/16 } > 192.0.2.7:53-80 iif eth* ct new mark 0x51'
+        line matches 'ip6 saddr fe80::/10 icmpv6 type nd-router-advert path forward'
+        ;;
     packet_text)
         line tcp 'iif eth0 tcp 10.9.0.5:40000 > 172.16.0.1:9100 syn ct new mark 0x51'
         line udp6 'oif eth1 udp [2001:db8::1]:53 > [2001:db8::2]:5353 ttl 1 payload "x"'
