@@ -50,7 +50,7 @@ rule! {
 }
 
 /// Steps for one ruleset: a check is quick. `casebook nft check` takes its time.
-const STEPS: u64 = 20_000_000;
+const STEPS: u64 = 120_000_000;
 
 /// Findings of one ruleset; a note says how many more there are.
 const SHOWN: usize = 40;
