@@ -15,8 +15,8 @@ use crate::model::{craft, packet_json};
 pub(super) const LONG: &str = "\
 Says which rules do nothing, and why:
 
-  unreachable    earlier rules of the chain end every packet the rule asks for; they are named, and none of them can be
-                 left out
+  unreachable    earlier rules of the chain end every packet the rule asks for; they are named for the first 1000
+                 such rules, and none of them can be left out
   no packet      the chain is called for other packets only
   contradictory  no packet passes all tests of the rule
   redundant      packets do reach the rule, and without it every one of them has the same outcome, effects included
@@ -40,6 +40,9 @@ Examples:
 /// Steps for the rules that no packet reaches.
 const STEPS: u64 = 3_000_000_000;
 
+/// Unreachable rules whose covering rules are worked out.
+const EXPLAINED: usize = 1000;
+
 /// Pairs whose order counts that are named.
 const PAIRS: usize = 200;
 
@@ -49,7 +52,7 @@ const PAIR_STEPS: u64 = 40_000_000;
 pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
     let (_, facts) = super::ruleset(input)?;
     let ruleset = &facts.ruleset;
-    let found = cover(ruleset, STEPS);
+    let found = cover(ruleset, STEPS, EXPLAINED);
     let spare = if input.flag("redundant") { needless(ruleset, &found) } else { Needless::default() };
     let (pairs, more) =
         if input.flag("correlated") { correlated(ruleset, PAIRS, PAIR_STEPS) } else { (Vec::new(), false) };
@@ -94,7 +97,7 @@ fn print(ruleset: &Ruleset, found: &Cover, spare: &Needless, out: &mut dyn Write
     for (at, why) in &found.dead {
         let word = match why {
             Dead::Contradiction => "contradictory",
-            Dead::Covered(_) => "unreachable",
+            Dead::Covered(_) | Dead::Earlier => "unreachable",
             Dead::NoneComes => "no packet",
         };
         writeln!(out, "{word:14} {}", line(ruleset, *at))?;
@@ -146,6 +149,7 @@ fn as_json(ruleset: &Ruleset, at: RuleRef, why: &Dead) -> Value {
         Dead::Contradiction => ("contradictory", &[][..]),
         Dead::Covered(by) => ("unreachable", by.as_slice()),
         Dead::NoneComes => ("no packet", &[][..]),
+        Dead::Earlier => ("unreachable", &[][..]),
     };
     out["kind"] = json!(kind);
     out["covered_by"] = by.iter().map(|other| place(ruleset, *other)).collect();

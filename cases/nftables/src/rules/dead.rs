@@ -52,6 +52,9 @@ rule! {
 /// Steps for one ruleset: a check is quick. `casebook nft check` takes its time.
 const STEPS: u64 = 120_000_000;
 
+/// Rules whose covering rules are worked out.
+const EXPLAINED: usize = 64;
+
 /// Findings of one ruleset; a note says how many more there are.
 const SHOWN: usize = 40;
 
@@ -62,7 +65,7 @@ fn unreachable(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<
     let mut findings = Vec::new();
     for known in current(facts).into_iter().filter(|known| known.ruleset.problems.is_empty()) {
         let ruleset = &known.ruleset;
-        let found = cover(ruleset, STEPS);
+        let found = cover(ruleset, STEPS, EXPLAINED);
         if found.stopped {
             findings.extend(stopped(rule, known, set));
             continue;
@@ -74,12 +77,11 @@ fn unreachable(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<
         let mut dead = found.dead.iter().filter_map(|(at, why)| match why {
             // NFT108 says it of all rules behind one that tests nothing.
             Dead::Covered(by) if by.iter().any(is_ender) => None,
-            Dead::Covered(by) => Some((*at, by.as_slice())),
-            Dead::NoneComes => Some((*at, &[][..])),
             Dead::Contradiction => None,
+            _ => Some((*at, why)),
         });
-        for (shown, (at, by)) in dead.by_ref().take(SHOWN).enumerate() {
-            findings.extend(covered(rule, known, set, at, by, shown < CHECKED));
+        for (shown, (at, why)) in dead.by_ref().take(SHOWN).enumerate() {
+            findings.extend(covered(rule, known, set, at, why, shown < CHECKED));
         }
         let more: Vec<RuleRef> = dead.map(|(at, _)| at).collect();
         if let Some(first) = more.first() {
@@ -116,10 +118,11 @@ fn covered(
     known: &RulesetFacts,
     set: &EvidenceSet,
     at: RuleRef,
-    by: &[RuleRef],
+    why: &Dead,
     checks: bool,
 ) -> Option<Finding> {
     let ruleset = &known.ruleset;
+    let by = if let Dead::Covered(by) = why { by.as_slice() } else { &[] };
     let text = show::rule(ruleset, at.table, ruleset.rule(at));
     let packet = sample(ruleset, at);
     // What the evaluator does not confirm is not said.
@@ -156,6 +159,10 @@ fn covered(
         builder = builder.place(rule_place(ruleset, *other, "takes packets it asks for"));
     }
     builder = builder.because(match by.len() {
+        0 if *why == Dead::Earlier => {
+            "Rules before it, in its chain or on the way there, leave it nothing; which ones was not worked out."
+                .to_owned()
+        }
         0 => "The jumps to its chain are taken by other packets only, or not at all.".to_owned(),
         1 => "Every packet the rule's tests hold for meets the tests of the earlier rule, which ends it.".to_owned(),
         count => format!(
@@ -211,7 +218,7 @@ fn contradictory(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Ve
     let mut findings = Vec::new();
     for known in current(facts).into_iter().filter(|known| known.ruleset.problems.is_empty()) {
         let ruleset = &known.ruleset;
-        let found = cover(ruleset, STEPS);
+        let found = cover(ruleset, STEPS, EXPLAINED);
         let dead = found.dead.iter().filter(|(_, why)| *why == Dead::Contradiction);
         for (at, _) in dead.take(SHOWN) {
             let text = show::rule(ruleset, at.table, ruleset.rule(*at));

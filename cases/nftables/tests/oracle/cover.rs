@@ -27,7 +27,7 @@ fn no_packet_finishes_a_dead_rule() {
     let mut wrong: Vec<String> = Vec::new();
     for number in 0..rulesets {
         let (text, ruleset) = ruleset(seed * 2_000_003 + number);
-        let found = cover(&ruleset, 200_000_000);
+        let found = cover(&ruleset, 200_000_000, usize::MAX);
         assert!(!found.stopped, "{text}");
         rules += found.looked_at.len();
         dead_rules += found.dead.len();
@@ -103,7 +103,7 @@ fn real_rulesets_lose_nothing_without_their_dead_rules() {
         let mut set = EvidenceSet::new();
         let id = set.add("ruleset.json", Some("nft-json"), Bytes::new(bytes.to_vec()));
         let ruleset = facts::ruleset(&set, set.get(id).unwrap(), Host::default()).ruleset;
-        let found = cover(&ruleset, 200_000_000);
+        let found = cover(&ruleset, 200_000_000, usize::MAX);
         assert!(!found.stopped && found.looked_at.len() > 3, "{name}");
         let spare = needless(&ruleset, &found);
         assert_eq!(spare.undecided, 0, "{name}");

@@ -30,6 +30,8 @@ pub enum Dead {
     Covered(Vec<RuleRef>),
     /// Its tests hold for no packet that comes to its chain.
     NoneComes,
+    /// Rules before it, in its chain or on the way there, leave it nothing; which ones was not worked out.
+    Earlier,
 }
 
 /// What was found in a ruleset.
@@ -43,11 +45,9 @@ pub struct Cover {
     pub stopped: bool,
 }
 
-/// Dead rules whose cover is named; computing it costs more than finding them.
-const EXPLAINED: usize = 64;
-
-/// Rules no packet reaches, within a budget of steps.
-pub fn cover(ruleset: &Ruleset, steps: u64) -> Cover {
+/// Rules no packet reaches, within a budget of steps. Of the first `explained` of them it is said which rules cover them:
+/// that costs more than finding them.
+pub fn cover(ruleset: &Ruleset, steps: u64, explained: usize) -> Cover {
     let mut all = Seen::default();
     let uses = Uses::of(&[ruleset]);
     let list = classes(ruleset, ruleset);
@@ -62,11 +62,12 @@ pub fn cover(ruleset: &Ruleset, steps: u64) -> Cover {
     let mut dead: Vec<RuleRef> = all.visited.difference(&all.reached).copied().collect();
     dead.sort_unstable();
     let explained: HashSet<RuleRef> =
-        dead.iter().filter(|rule| all.holds.contains(rule)).take(EXPLAINED).copied().collect();
+        dead.iter().filter(|rule| all.holds.contains(rule)).take(explained).copied().collect();
+    // A cover that is not found within the budget is not named.
+    let mut found = true;
     if !explained.is_empty() {
         for class in &list {
-            // A cover that is not found within the budget is not named.
-            let _ = follow(ruleset, &uses, *class, share, &mut all, &explained);
+            found &= follow(ruleset, &uses, *class, share, &mut all, &explained).is_ok();
         }
     }
     let why = |rule: &RuleRef| {
@@ -74,12 +75,13 @@ pub fn cover(ruleset: &Ruleset, steps: u64) -> Cover {
             return Dead::Contradiction;
         }
         match all.covers.get(rule) {
-            Some(covers) if !covers.is_empty() => {
+            Some(covers) if found && !covers.is_empty() && !all.unexplained.contains(rule) => {
                 let mut list: Vec<RuleRef> = covers.iter().copied().collect();
                 list.sort_unstable();
                 Dead::Covered(list)
             }
-            _ => Dead::NoneComes,
+            None if found && explained.contains(rule) && !all.unexplained.contains(rule) => Dead::NoneComes,
+            _ => Dead::Earlier,
         }
     };
     let dead = dead.iter().map(|rule| (*rule, why(rule))).collect();
@@ -97,6 +99,8 @@ struct Seen {
     reached: HashSet<RuleRef>,
     /// Earlier rules that leave nothing to a rule.
     covers: HashMap<RuleRef, HashSet<RuleRef>>,
+    /// Rules to which the cuts of earlier rules, as they are known, leave something: what takes it was written before.
+    unexplained: HashSet<RuleRef>,
 }
 
 fn follow(
@@ -394,6 +398,9 @@ impl<'r> Walk<'r, '_, '_> {
         let mut left = wanted;
         let mut needed: Vec<(RuleRef, Node)> = Vec::new();
         for (rule, cut) in cuts.iter().rev() {
+            if wanted == Node::FALSE || !arena.meets(wanted, *cut)? {
+                continue;
+            }
             let taken = arena.and(left, *cut)?;
             if taken != Node::FALSE {
                 let stays = arena.not(*cut)?;
@@ -405,6 +412,10 @@ impl<'r> Walk<'r, '_, '_> {
             }
         }
         if left != Node::FALSE {
+            self.seen.unexplained.insert(at);
+            return Ok(());
+        }
+        if wanted == Node::FALSE {
             return Ok(());
         }
         let mut place = 0;

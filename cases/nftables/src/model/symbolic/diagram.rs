@@ -288,6 +288,26 @@ impl Arena {
         self.choose(a, Node::TRUE, b)
     }
 
+    /// True when both hold somewhere. Nothing is kept, for most conditions of rules are apart at their first variable.
+    pub(super) fn meets(&mut self, a: Node, b: Node) -> Within<bool> {
+        if a == Node::FALSE || b == Node::FALSE {
+            return Ok(false);
+        }
+        let Some(var) = self.top(&[a, b]) else { return Ok(true) };
+        let (left, right) = (self.edges(a, var), self.edges(b, var));
+        let (mut i, mut j) = (0, 0);
+        while i < left.len() && j < right.len() {
+            self.spend(1)?;
+            if self.meets(left[i].1, right[j].1)? {
+                return Ok(true);
+            }
+            let high = left[i].0.min(right[j].0);
+            i += usize::from(left[i].0 == high);
+            j += usize::from(right[j].0 == high);
+        }
+        Ok(false)
+    }
+
     /// The opposite.
     pub fn not(&mut self, a: Node) -> Within<Node> {
         self.choose(a, Node::FALSE, Node::TRUE)
