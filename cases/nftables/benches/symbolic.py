@@ -4,9 +4,8 @@
     python3 cases/nftables/benches/symbolic.py target/release/casebook [--runs 5]
 
 Each line is the median of the runs, in seconds of processor time (user and system), with the largest resident size. The
-rulesets are made by this file: `dense` is a list of five-tuple rules over a pool of prefixes from /14 to /32, of which
-nearly half are dead; `host` has a host's address and a port in most rules; `set` has 100 000 addresses; the last three are
-made to be slow.
+rulesets are made by this file: `dense` is a list of five-tuple rules over a pool of prefixes from /14 to /32; `host` has a
+host's address and a port in most rules; `set` has 100 000 addresses; the last are made to be slow.
 """
 
 import argparse
@@ -77,6 +76,8 @@ def paths(last):
         text += f" chain c{level} {{\n  tcp dport {level + 1} meta mark set meta mark & 0xffff | {1 << level}\n"
         if level < 14:
             text += f"  jump c{level + 1}\n  udp sport {level + 100} meta mark set {level}\n  jump c{level + 1}\n"
+        else:
+            text += "  tcp sport 7 counter\n"
         text += " }\n"
     return text + f" chain in {{\n  type filter hook input priority 0; policy drop;\n  jump c0\n  {last}\n }}\n}}\n"
 
@@ -157,9 +158,11 @@ def main():
         new = write("set-1.nft", text.replace(text.split("{ ")[1].split(", ")[5], "10.255.255.254", 1))
         line("diff, a set of 100000 addresses, one changed", [diff(old, new)], args.runs)
         line("check, a set of 100000 addresses", [[args.casebook, "nft", "check", old]], args.runs)
-        for name, make in (("2^15 ways through jumps that set marks", paths), ("65534 correlated ports", correlated),
-                           ("alternating masks", masks)):
-            pair = [write(f"slow-{at}.nft", make(last)) for at, last in enumerate(("counter", "tcp dport 1-60000 accept"))]
+        ports, marks = ("counter", "tcp dport 1-60000 accept"), ("meta mark 5 accept", "meta mark 6 accept")
+        for name, make, lasts in (("2^15 ways through jumps that set marks", paths, ports),
+                                  ("the same, a last rule reads the mark", paths, marks),
+                                  ("65534 correlated ports", correlated, ports), ("alternating masks", masks, ports)):
+            pair = [write(f"slow-{at}.nft", make(last)) for at, last in enumerate(lasts)]
             line(f"diff, {name}", [diff(*pair)], 1)
             line(f"check, {name}", [[args.casebook, "nft", "check", pair[0]]], 1)
     print(f"{time.time() - begin:.0f} s in all")
