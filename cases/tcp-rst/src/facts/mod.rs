@@ -1,5 +1,8 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod flow;
+pub mod timer;
+
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
 
 use crate::LIMITS;
