@@ -1,5 +1,12 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: versions are arguments.
 
+pub mod devices;
+pub mod distance;
+pub mod emitter;
+pub mod form;
+pub mod path;
+pub mod timer;
+
 /// True when a load is refused under a limit.
 pub fn refused(limit: u64, load: u64) -> bool {
     load > limit
