@@ -1,6 +1,8 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod duration;
 pub mod flow;
+pub mod path_file;
 pub mod timer;
 
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
