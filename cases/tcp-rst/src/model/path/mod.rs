@@ -10,7 +10,7 @@ mod predict;
 mod tests;
 
 pub use forgotten::{Fate, Outcome, forgotten};
-pub use predict::{Death, Ends, Moment, Prediction, Traffic, predict};
+pub use predict::{Death, Ends, Moment, Prediction, Traffic, predict, show};
 
 use casebook_core::Span;
 

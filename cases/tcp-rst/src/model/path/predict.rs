@@ -274,6 +274,6 @@ fn kept(hop: &Hop, timer: &str, after: Micros, gap: Micros) -> String {
 }
 
 /// A length of time for a report.
-pub(crate) fn show(time: Micros) -> String {
+pub fn show(time: Micros) -> String {
     crate::model::timer::seconds(i64::try_from(time.0).unwrap_or(i64::MAX))
 }
