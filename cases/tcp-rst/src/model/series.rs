@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::facts::flow::{Flow, Peer};
+use crate::facts::flow::{Flow, Peer, Reset};
+use crate::model::form::{Answer, Form, form};
 use crate::model::timer::{Death, Series};
 
 /// Ends of different connections nearer to each other than this, in microseconds, are one event.
@@ -38,13 +39,14 @@ pub fn of_flows(flows: &[Flow]) -> BTreeMap<Pair, OfFlows> {
         let survived = flow.longest_survived_ns.map(|ns| ns / 1_000);
         slot.series.longest_survived_us = slot.series.longest_survived_us.max(survived);
         let Some(reset) = flow.resets.first() else { continue };
-        let Some(end_ns) = reset.packet.time_ns else { continue };
+        let Some(end) = end(reset) else { continue };
         let began = flow.handshake != crate::facts::flow::Handshake::Absent;
         slot.series.deaths.push(Death {
             begin_us: flow.first.time_ns.filter(|_| began).map(|ns| ns / 1_000),
-            last_us: reset.before_quiet_ns.map(|ns| ns / 1_000),
-            end_us: end_ns / 1_000,
+            last_us: end.last_ns.map(|ns| ns / 1_000),
+            end_us: end.at_ns / 1_000,
             precision_us: 1,
+            provoked: Some(end.provoked),
         });
         slot.flows.push(index);
     }
@@ -57,6 +59,28 @@ pub fn of_flows(flows: &[Flow]) -> BTreeMap<Pair, OfFlows> {
         slot.together = merge(&mut slot.series);
     }
     out
+}
+
+/// The end of a connection that a RST belongs to.
+struct End {
+    at_ns: i64,
+    last_ns: Option<i64>,
+    provoked: bool,
+}
+
+/// When the connection of `reset` ended: with the FIN that came before, with the RST, or with the packet the RST answers.
+fn end(reset: &Reset) -> Option<End> {
+    let at_ns = reset.packet.time_ns?;
+    if let Some(fin_ns) = reset.sender.fin_ns {
+        let before = [reset.sender.last_payload_ns, reset.receiver.last_payload_ns];
+        let last_ns = before.into_iter().flatten().filter(|ns| *ns <= fin_ns).max();
+        return Some(End { at_ns: fin_ns, last_ns, provoked: false });
+    }
+    if matches!(form(reset), Form::Stateless(Answer::Trigger | Answer::Syn)) {
+        return Some(End { at_ns, last_ns: reset.before_quiet_ns, provoked: true });
+    }
+    let times = [reset.own_last, reset.trigger].into_iter().flatten().filter_map(|segment| segment.packet.time_ns);
+    Some(End { at_ns, last_ns: times.max(), provoked: false })
 }
 
 /// Leaves one of the ends that came together, the first, and says how many were left out.

@@ -10,6 +10,7 @@ mod leak;
 mod no_socket;
 mod refused;
 mod resets;
+mod which_timer;
 mod words;
 
 use casebook_core::Rule;
@@ -23,6 +24,7 @@ pub use late_write::LATE_WRITE;
 pub use leak::UNTRANSLATED_LEAK;
 pub use no_socket::RESET_WITHOUT_SOCKET;
 pub use refused::CONNECTION_REFUSED;
+pub use which_timer::WHICH_TIMER;
 
 /// Every rule of the case.
 pub static RULES: &[&Rule] = &[
@@ -35,4 +37,5 @@ pub static RULES: &[&Rule] = &[
     &CONNECTION_REFUSED,
     &UNTRANSLATED_LEAK,
     &RESET_BETWEEN_CAPTURES,
+    &WHICH_TIMER,
 ];

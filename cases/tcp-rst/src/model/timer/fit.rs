@@ -138,6 +138,13 @@ fn wall_clock(series: &Series, cycle: Option<&Cycle>) -> Fit {
 }
 
 fn idle_at_once(series: &Series) -> Fit {
+    let provoked = series.deaths.iter().filter(|death| death.provoked == Some(true)).count();
+    if provoked > 0 {
+        return Fit::Refuted(format!(
+            "{provoked} of {} ends are the answer to a packet; such a timer needs none",
+            series.deaths.len()
+        ));
+    }
     let Some((low, high)) = range(series.deaths.iter().filter_map(quiet)) else {
         return Fit::Undecided("the log has no last packet before each end; a capture has".to_owned());
     };
@@ -168,6 +175,13 @@ fn idle_at_once(series: &Series) -> Fit {
 }
 
 fn idle_silent(series: &Series) -> Fit {
+    let alone = series.deaths.iter().filter(|death| death.provoked == Some(false)).count();
+    if alone > 0 {
+        return Fit::Refuted(format!(
+            "{alone} of {} ends came without a packet before them; a timer that forgets in silence shows itself only to a packet",
+            series.deaths.len()
+        ));
+    }
     let survived = series.longest_survived_us.unwrap_or(0);
     let died = series.deaths.iter().filter_map(quiet).min();
     // Without last packets the gap between two ends is the longest silence there can have been.
@@ -198,7 +212,7 @@ fn idle_silent(series: &Series) -> Fit {
 }
 
 /// A time in seconds, with as many decimals as it is worth.
-pub(crate) fn seconds(us: i64) -> String {
+pub fn seconds(us: i64) -> String {
     let value = us as f64 / 1e6;
     if us % 1_000_000 == 0 {
         format!("{} s", us / 1_000_000)

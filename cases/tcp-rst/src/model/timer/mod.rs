@@ -13,8 +13,7 @@ mod fit;
 #[cfg(test)]
 mod tests;
 
-pub use fit::fit;
-pub(crate) use fit::seconds;
+pub use fit::{fit, seconds};
 
 /// One end of a connection. All times are in microseconds; only differences are used, except for the wall clock, which
 /// uses the time as written.
@@ -28,6 +27,8 @@ pub struct Death {
     pub end_us: i64,
     /// How exactly the times are known: 1 000 000 for a log with seconds.
     pub precision_us: i64,
+    /// True when a packet provoked the end; `None` when that is not known.
+    pub provoked: Option<bool>,
 }
 
 /// All that is known of a series of connections on one path.

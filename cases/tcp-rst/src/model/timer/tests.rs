@@ -6,6 +6,7 @@ fn log(ends_s: &[f64], precision_s: f64) -> Series {
         last_us: None,
         end_us: (end * 1e6) as i64,
         precision_us: (precision_s * 1e6) as i64,
+        provoked: None,
     };
     Series { deaths: ends_s.iter().map(death).collect(), longest_survived_us: None }
 }
