@@ -8,6 +8,9 @@ use crate::facts::flow::{Flow, Reset, Side, SideState};
 use crate::model::distance::{Relation, distance, relation};
 use crate::model::form::{Answer, Form, form};
 
+#[cfg(test)]
+mod tests;
+
 /// Who can have sent a RST that carries a side's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Emitter {
