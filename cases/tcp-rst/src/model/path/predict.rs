@@ -238,7 +238,7 @@ fn silent(hop: &Hop, index: usize, traffic: Traffic) -> Fate {
 /// The longest time without a segment on the leg hop `index` stands on.
 fn segment_gap(path: &Path, index: usize, traffic: Traffic) -> Micros {
     let proxies = || path.hops.iter().enumerate().filter(|(_, hop)| matches!(hop.kind, Kind::Proxy(..)));
-    let before = proxies().filter(|(at, _)| *at < index).next_back();
+    let before = proxies().rfind(|(at, _)| *at < index);
     let after = proxies().find(|(at, _)| *at > index);
     let ends = [
         before.map_or_else(|| probing(&path.client), |(_, hop)| proxy_probing(hop, Leg::Server)),
