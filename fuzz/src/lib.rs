@@ -4,11 +4,13 @@
 //! than libFuzzer's `-timeout`.
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::walk::Evaluator;
-use case_nftables::model::{packet_text, show, witness};
+use case_nftables::model::witness;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{packet_text, show};
 
 /// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
 const NEXT_FILE: u8 = 0x1e;
@@ -49,7 +51,7 @@ fn place(set: &EvidenceSet, at: &At) {
 pub fn ruleset(kind: &'static str, data: &[u8]) {
     let (set, root) = evidence(kind, data);
     let Some(item) = set.get(root) else { return };
-    let read = facts::ruleset(&set, item, case_nftables::model::release::Host::default());
+    let read = facts::ruleset(&set, item, Host::default());
     places(&set, &read);
     evaluate(&read.ruleset);
 }

@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::ir::{RuleRef, Ruleset, TableId};
+use casebook_formats::nft::load::Ct;
+use casebook_formats::nft::outcome::{Decider, Effect, Outcome};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::watch::Event;
+use casebook_formats::nft::{craft, packet_json, packet_pcap, packet_text, show};
 use serde_json::{Value, json};
 
 use super::eval::{Names, to_json};
-use crate::model::ir::{RuleRef, Ruleset, TableId};
-use crate::model::load::Ct;
-use crate::model::outcome::{Decider, Effect, Outcome};
-use crate::model::packet::Packet;
-use crate::model::walk::Evaluator;
-use crate::model::watch::Event;
-use crate::model::{craft, packet_json, packet_pcap, packet_text, show};
 
 pub(super) const LONG: &str = packet_text::HELP;
 
