@@ -10,7 +10,7 @@ use casebook_formats::nft::ir::Ruleset;
 use casebook_formats::nft::packet::Packet;
 use casebook_formats::nft::release::Host;
 use casebook_formats::nft::walk::Evaluator;
-use casebook_formats::nft::{packet_text, show};
+use casebook_formats::nft::{ask, packet_text, show};
 
 /// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
 const NEXT_FILE: u8 = 0x1e;
@@ -54,6 +54,24 @@ pub fn ruleset(kind: &'static str, data: &[u8]) {
     let read = facts::ruleset(&set, item, Host::default());
     places(&set, &read);
     evaluate(&read.ruleset);
+    answers(&set, &read.ruleset);
+}
+
+/// What is said of a packet to other cases has its places, and its chances are no more than one.
+fn answers(set: &EvidenceSet, ruleset: &Ruleset) {
+    let mut evaluator = ask::evaluator(ruleset, &ask::Context::default());
+    for packet in packets() {
+        let answer = ask::ask(ruleset, &mut evaluator, &packet);
+        assert!(!answer.ways.is_empty());
+        for way in &answer.ways {
+            way.met.iter().for_each(|met| inside(set, met.span));
+            way.decided.iter().for_each(|decided| inside(set, decided.span));
+        }
+        for shares in [answer.destinations(), answer.sources()] {
+            let chances = shares.iter().filter_map(|share| share.chance);
+            assert!(chances.map(|chance| chance.part as f64 / chance.whole as f64).sum::<f64>() < 1.000_001);
+        }
+    }
 }
 
 fn places(set: &EvidenceSet, read: &RulesetFacts) {
@@ -68,6 +86,10 @@ fn places(set: &EvidenceSet, read: &RulesetFacts) {
         for known in &table.sets {
             inside(set, known.span);
             known.elems.iter().for_each(|elem| inside(set, elem.span));
+        }
+        for timeout in &table.timeouts {
+            inside(set, timeout.span);
+            timeout.policy.iter().for_each(|state| inside(set, state.span));
         }
         for chain in &table.chains {
             place(set, &chain.at);

@@ -160,8 +160,8 @@ pub(crate) fn describe(ruleset: &Ruleset, event: &Event) -> Option<(usize, Strin
         }
         Event::Back { table, chain: id } => (2, format!("back in chain {}", short(*table, *id)), None),
         Event::Broke { rule: id, why, .. } => (2, format!("{}  -- {}: {why}", id.index, rule(*id)), Some(*id)),
-        Event::Effect { effect: Effect::Counter(None), .. } => return None,
-        Event::Effect { rule: id, effect } => (3, format!("{}: {}", id.index, effect.describe()), Some(*id)),
+        Event::Effect { effect: Effect::Counter(None), .. } | Event::Nat { .. } => return None,
+        Event::Effect { rule: id, effect, .. } => (3, format!("{}: {}", id.index, effect.describe()), Some(*id)),
         Event::Verdict { rule: id, verdict, .. } => {
             let given = show::verdict(ruleset.table(id.table), *verdict);
             let text = rule(*id);

@@ -10,7 +10,7 @@ use casebook_core::Span;
 
 use super::ir::{Family, Placement, Problem, ProblemKind};
 use crate::nft::ast::{
-    ChainAst, Command, CommandVerb, Expr, HookSpec, ObjectAst, Position, RuleAst, SetAst, TableName, Word,
+    ChainAst, Command, CommandVerb, Expr, HookSpec, ObjectAst, Position, RuleAst, SetAst, TableName, TimeoutAst, Word,
 };
 
 /// The state, with borrowed syntax; [`super::lower`] turns it into a [`super::ir::Ruleset`].
@@ -47,6 +47,8 @@ pub struct TableState<'a> {
     pub sets: Vec<SetState<'a>>,
     /// Named objects and flowtables: kind and name.
     pub objects: HashSet<(String, String)>,
+    /// `ct timeout` objects, in order.
+    pub timeouts: Vec<TimeoutState<'a>>,
     chain_names: HashMap<String, usize>,
     set_names: HashMap<String, usize>,
 }
@@ -80,6 +82,17 @@ pub struct RuleState<'a> {
     pub ast: RuleAst<'a>,
     /// How it came here.
     pub placement: Placement,
+}
+
+/// A `ct timeout` object.
+#[derive(Debug)]
+pub struct TimeoutState<'a> {
+    /// Name.
+    pub name: String,
+    /// Declaration.
+    pub ast: TimeoutAst<'a>,
+    /// Where.
+    pub span: Span,
 }
 
 /// Elements of one command.
@@ -233,9 +246,27 @@ impl<'a> State<'a> {
                 let table = self.table(&table)?;
                 let entry = (kind.text.to_string(), name.text.to_string());
                 match verb {
-                    Delete | Destroy => table.objects.remove(&entry),
+                    Delete | Destroy => {
+                        table.timeouts.retain(|known| entry.0 != "timeout" || known.name != entry.1);
+                        table.objects.remove(&entry)
+                    }
                     _ => table.objects.insert(entry),
                 };
+                Ok(())
+            }
+            ObjectAst::Timeout(table, name, ast) => {
+                let table = self.table(&table)?;
+                let name = name.text.to_string();
+                let entry = ("timeout".to_owned(), name.clone());
+                match verb {
+                    Delete | Destroy => {
+                        table.timeouts.retain(|known| known.name != name);
+                        table.objects.remove(&entry);
+                    }
+                    // An object that is there stays as it is (nf_tables_newobj).
+                    _ if table.objects.insert(entry) => table.timeouts.push(TimeoutState { name, ast: *ast, span }),
+                    _ => {}
+                }
                 Ok(())
             }
         }
@@ -276,6 +307,7 @@ impl<'a> State<'a> {
                     chains: Vec::new(),
                     sets: Vec::new(),
                     objects: HashSet::new(),
+                    timeouts: Vec::new(),
                     chain_names: HashMap::new(),
                     set_names: HashMap::new(),
                 });

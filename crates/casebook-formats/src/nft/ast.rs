@@ -46,6 +46,8 @@ pub enum Expr<'a> {
     Var(Word<'a>, Rc<Expr<'a>>),
     /// A verdict in a map's data: `jump web`.
     Verdict(Verdict<'a>),
+    /// A number the kernel draws: `numgen inc mod 2`, `jhash ip saddr mod 2`, `symhash mod 2`.
+    Draw(Box<DrawAst<'a>>, Span),
     /// An expression the front end knows the shape of but not the meaning: carried through as unknown.
     Opaque {
         /// What it is: `numgen random`, `fib daddr type`.
@@ -55,6 +57,44 @@ pub enum Expr<'a> {
         /// True when the kernel can break the rule while loading it.
         may_break: bool,
     },
+}
+
+/// A number that is drawn, as written.
+#[derive(Clone, Debug)]
+pub struct DrawAst<'a> {
+    /// How.
+    pub how: DrawKind,
+    /// What `jhash` hashes.
+    pub key: Option<Expr<'a>>,
+    /// How many numbers there are.
+    pub modulus: u32,
+    /// The lowest of them.
+    pub offset: u32,
+}
+
+/// How a number is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DrawKind {
+    /// `numgen inc`: one after the other, by a counter of the rule (net/netfilter/nft_numgen.c `nft_ng_inc_gen`).
+    Inc,
+    /// `numgen random`: anew for every packet (`nft_ng_random_gen`).
+    Random,
+    /// `jhash`: the same for the same key (net/netfilter/nft_hash.c `nft_jhash_eval`).
+    Jhash,
+    /// `symhash`: the same for all packets of a flow, both ways (`nft_symhash_eval`).
+    Symhash,
+}
+
+impl DrawKind {
+    /// As nft writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DrawKind::Inc => "numgen inc",
+            DrawKind::Random => "numgen random",
+            DrawKind::Jhash => "jhash",
+            DrawKind::Symhash => "symhash",
+        }
+    }
 }
 
 /// A bitwise operator.
@@ -447,6 +487,21 @@ pub enum ObjectAst<'a> {
     Element(TableName<'a>, Word<'a>, Expr<'a>),
     /// A stateful object or flowtable: kind, name.
     Object(TableName<'a>, Word<'a>, Word<'a>),
+    /// A `ct timeout` object: its name and what it says.
+    Timeout(TableName<'a>, Word<'a>, Box<TimeoutAst<'a>>),
+}
+
+/// A `ct timeout` object as declared.
+#[derive(Clone, Debug, Default)]
+pub struct TimeoutAst<'a> {
+    /// `protocol tcp`.
+    pub protocol: Option<Word<'a>>,
+    /// `l3proto ip`; the table's family when not written.
+    pub l3proto: Option<Word<'a>>,
+    /// `policy = { established : 7s, close : 5 }`: state, time in seconds, and where both are written.
+    pub policy: Vec<(Word<'a>, u32, Span)>,
+    /// Handle, in listings.
+    pub handle: Option<u64>,
 }
 
 /// Something nft refuses, or a place where the front end lost the thread.
@@ -487,7 +542,7 @@ impl<'a> Expr<'a> {
             | Expr::Map(_, _, span) => *span,
             Expr::Field(selector) => selector.span,
             Expr::Verdict(verdict) => verdict.span,
-            Expr::Opaque { span, .. } => *span,
+            Expr::Draw(_, span) | Expr::Opaque { span, .. } => *span,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What connection tracking makes of a packet it has not seen before, and when it runs at all.
 
-use super::ir::{Field, OpKind, Ruleset, Target};
+use super::ir::{Field, Op, OpKind, Ruleset, Target};
 use super::packet::{CtState, ETH_IP, ETH_IP6, Found, Headers, be16, find_ipv6_header};
 use super::release::Host;
 
@@ -12,18 +12,31 @@ pub const DEFRAG: i32 = -400;
 /// True when the ruleset switches connection tracking on for IPv4 or IPv6: some expression of a table of that
 /// family needs it (`nf_ct_netns_get` in nft_ct.c, nft_nat.c, nft_connlimit.c and others).
 pub fn is_active(ruleset: &Ruleset, protocol: u16) -> bool {
+    registered_by(ruleset, protocol).is_some()
+}
+
+/// The first operation that switches connection tracking on for IPv4 (`ETH_IP`) or IPv6 (`ETH_IP6`). Without one, the
+/// kernel tracks only what something else than nftables asks for (net/netfilter/nf_conntrack_proto.c
+/// `nf_ct_netns_do_get`).
+pub fn registered_by(ruleset: &Ruleset, protocol: u16) -> Option<&Op> {
     use super::ir::Family;
     let family = match protocol {
         ETH_IP => Family::Ip,
         ETH_IP6 => Family::Ip6,
-        _ => return false,
+        _ => return None,
     };
     let tables = ruleset.tables.iter().filter(|table| table.family == family || table.family == Family::Inet);
     tables
         .flat_map(|table| &table.chains)
         .flat_map(|chain| &chain.rules)
         .flat_map(|rule| &rule.ops)
-        .any(|op| needs(&op.kind))
+        .find(|op| needs(&op.kind))
+}
+
+/// True for a packet of TCP that begins no connection, as one in its middle.
+pub fn is_pickup(bytes: &[u8], headers: &Headers) -> bool {
+    const SYN: u8 = 2;
+    headers.l4proto == Some(6) && bytes.get(headers.transport + 13).is_some_and(|flags| flags & SYN == 0)
 }
 
 fn needs(op: &OpKind) -> bool {
@@ -46,7 +59,9 @@ fn reads_ct(expr: &super::ir::Expr) -> bool {
     match expr {
         Expr::Load(Field::Ct(..)) => true,
         Expr::Load(_) | Expr::Const(_) => false,
-        Expr::Unknown { what, .. } => what.starts_with("ct "),
+        Expr::Unknown { what, draw, .. } => {
+            what.starts_with("ct ") || draw.as_ref().and_then(|draw| draw.key.as_ref()).is_some_and(reads_ct)
+        }
         Expr::Bits { base, .. } | Expr::Shift { base, .. } => reads_ct(base),
         Expr::Map(key, _) => reads_ct(key),
         Expr::Concat(parts) => parts.iter().any(reads_ct),

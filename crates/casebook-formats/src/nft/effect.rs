@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::eval::{Acted, Machine};
 use super::fields;
-use super::ir::{Base, CtKey, Expr, Family, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, Table, Target};
+use super::ir::{
+    Base, CtKey, Expr, Family, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, Ruleset, Table, Target,
+};
 use super::load::{Ct, Tuple};
 use super::outcome::{Effect, End};
 use super::packet::{ETH_IP, ETH_IP6};
@@ -59,7 +61,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 self.did(rule, Effect::Limit(text.clone()));
                 return Acted::Maybe(text.clone());
             }
-            OpKind::CtObject(text) => self.did(rule, Effect::Attach(text.clone())),
+            OpKind::CtObject(object) => self.did(rule, Effect::Attach(object.text.clone())),
             OpKind::Opaque(opaque) => {
                 if opaque.acts() {
                     self.did(rule, Effect::Attach(opaque.what.clone()));
@@ -81,7 +83,8 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     }
 
     fn did(&mut self, rule: RuleRef, effect: Effect) {
-        self.watch.event(|| Event::Effect { rule, effect: effect.clone() });
+        let (ruleset, acting) = (self.ruleset, self.acting);
+        self.watch.act(|| Event::Effect { rule, op: op_index(ruleset, rule, acting), effect: effect.clone() });
         self.effects.push((rule, effect));
     }
 
@@ -289,6 +292,8 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
         let text = format!("{}{}", nat.text, target_text(ip6, addr, port));
         let effect = Effect::Nat(nat.kind, text);
         self.did(rule, effect);
+        let (ruleset, acting) = (self.ruleset, self.acting);
+        self.watch.act(|| Event::Nat { rule, op: op_index(ruleset, rule, acting), ip6, addr, port });
         self.bound = true;
         let changes = self.changes(source, addr, port);
         if let Ct::Entry(entry) = &mut self.flight.ct {
@@ -352,6 +357,12 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             None => self.flight.unknown.push((at, at + bits / 8)),
         }
     }
+}
+
+/// Number of the operation in its rule.
+fn op_index(ruleset: &Ruleset, rule: RuleRef, op: Option<&OpKind>) -> usize {
+    let same = |known: &super::ir::Op| op.is_some_and(|op| std::ptr::eq(&known.kind, op));
+    ruleset.rule(rule).ops.iter().position(same).unwrap_or(0)
 }
 
 fn shown(value: Option<u128>) -> String {

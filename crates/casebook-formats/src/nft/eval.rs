@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::choices::Choices;
 use super::guard::{Guarded, Program};
 use super::ir::{
     ChainId, Cmp, Data, Expr, Field, MetaKey, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test, Value,
@@ -19,47 +20,6 @@ const MAX_STEPS: u32 = 1 << 20;
 
 /// Most parts of a concatenation (`NFT_REG32_COUNT` slots of 4 bytes).
 const MAX_PARTS: usize = 16;
-
-/// Answers to questions the evidence does not decide, replayed in order; new questions take answer 0.
-#[derive(Debug, Default)]
-pub(super) struct Choices {
-    taken: Vec<(u32, u32)>,
-    at: usize,
-    /// What was asked, in order, in this run.
-    pub(super) asked: Vec<String>,
-}
-
-impl Choices {
-    /// Chooses among `arity` answers to the question `what`.
-    pub(super) fn choose(&mut self, arity: u32, what: impl FnOnce() -> String) -> u32 {
-        if self.at == self.taken.len() {
-            self.taken.push((0, arity.max(1)));
-        }
-        let (answer, _) = self.taken[self.at];
-        self.at += 1;
-        self.asked.push(what());
-        answer
-    }
-
-    /// Prepares the next combination of answers; false when all have been taken.
-    pub(super) fn advance(&mut self) -> bool {
-        self.at = 0;
-        self.asked.clear();
-        while let Some((answer, arity)) = self.taken.pop() {
-            if answer + 1 < arity {
-                self.taken.push((answer + 1, arity));
-                return true;
-            }
-        }
-        false
-    }
-
-    pub(super) fn reset(&mut self) {
-        self.taken.clear();
-        self.asked.clear();
-        self.at = 0;
-    }
-}
 
 /// How a base chain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +64,10 @@ pub(super) struct Machine<'r, 'p, 'c, W> {
     /// True inside a nat chain, where the first binding ends the list of chains.
     pub(super) bound: bool,
     pub(super) steps: u32,
+    /// The operation that acts, for its place.
+    pub(super) acting: Option<&'r OpKind>,
+    /// A connection is picked up in its middle (`nf_conntrack_tcp_loose`).
+    pub(super) loose: bool,
 }
 
 impl<'r, W: Watch> Machine<'r, '_, '_, W> {
@@ -196,7 +160,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 }
                 flow => {
                     self.hit(reference);
-                    self.watch.event(|| Event::Verdict { rule: reference, op: index, verdict: flow.describe() });
+                    self.watch.act(|| Event::Verdict { rule: reference, op: index, verdict: flow.describe() });
                     return flow;
                 }
             }
@@ -254,6 +218,13 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
                 Loaded::Break => return Flow::Break,
                 Loaded::Unknown => Got::Unknown(super::fields::name(*field)),
             },
+            Expr::Unknown { what, draw: Some(draw), .. } if self.choices.draws => {
+                return match self.drawn_test(table, draw, what, test) {
+                    Ok(Some(true)) => Flow::Next,
+                    Ok(Some(false)) | Err(()) => Flow::Break,
+                    Ok(None) => self.maybe(|| what.clone()),
+                };
+            }
             other => self.value(table, other),
         };
         let value = match got {
@@ -387,7 +358,13 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     fn vmap(&mut self, table: &'r Table, key: &'r Expr, id: SetId) -> Flow {
         let set = &table.sets[id.0 as usize];
         let mut parts = [0; MAX_PARTS];
-        let data = if let Expr::Unknown { what, .. } = key {
+        let drawn = match self.drawn_data(table, key, id) {
+            Ok(drawn) => drawn,
+            Err(()) => return Flow::Break,
+        };
+        let data = if let Some(data) = drawn {
+            data
+        } else if let Expr::Unknown { what, .. } = key {
             // Any element's verdict, or none.
             let count = set.elems.len().min(15) as u32;
             let answer = self.choices.choose(count + 1, || what.clone());
@@ -412,6 +389,12 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     /// operation and needs no room for a key.
     #[inline(never)]
     fn map(&mut self, table: &'r Table, key: &'r Expr, set: SetId) -> Got {
+        match self.drawn_data(table, key, set) {
+            Ok(Some(Some(Data::Values(values)))) if values.len() == 1 => return Got::Known(values[0]),
+            Ok(Some(Some(_))) => return Got::Unknown("what a map gives".into()),
+            Ok(Some(None)) | Err(()) => return Got::Break,
+            Ok(None) => {}
+        }
         let mut parts = [0; MAX_PARTS];
         match self.key(table, key, &mut parts) {
             Ok(count) => match self.mapped(table, set, &parts[..count]) {
@@ -421,6 +404,14 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             },
             Err(Flow::Break) => Got::Break,
             Err(_) => Got::Unknown("what a map gives".into()),
+        }
+    }
+
+    /// True when loading an expression breaks the rule.
+    pub(super) fn breaks(&mut self, table: &'r Table, expr: &'r Expr) -> bool {
+        match expr {
+            Expr::Concat(parts) => parts.iter().any(|part| matches!(self.value(table, part), Got::Break)),
+            single => matches!(self.value(table, single), Got::Break),
         }
     }
 
@@ -443,7 +434,14 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
             },
             Expr::Map(key, set) => self.map(table, key, *set),
             Expr::Concat(_) => Got::Unknown("several values".into()),
-            Expr::Unknown { what, may_break } => {
+            Expr::Unknown { what, draw: Some(draw), .. } if self.choices.draws => {
+                match self.drawn_value(table, draw, what) {
+                    Ok(Some(value)) => Got::Known(value),
+                    Ok(None) => Got::Unknown(what.clone()),
+                    Err(()) => Got::Break,
+                }
+            }
+            Expr::Unknown { what, may_break, .. } => {
                 if *may_break && self.choices.choose(2, || what.clone()) == 1 {
                     Got::Break
                 } else {
@@ -465,6 +463,12 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
     /// The parts a map gives for nat (`addr . port`), or one value.
     pub(super) fn written_parts(&mut self, table: &'r Table, expr: &'r Expr) -> Result<Option<Vec<u128>>, ()> {
         if let Expr::Map(key, set) = expr {
+            match self.drawn_data(table, key, *set) {
+                Ok(Some(Some(Data::Values(values)))) => return Ok(Some(values.to_vec())),
+                Ok(Some(Some(_))) => return Ok(None),
+                Ok(Some(None)) | Err(()) => return Err(()),
+                Ok(None) => {}
+            }
             let mut parts = [0; MAX_PARTS];
             return match self.key(table, key, &mut parts) {
                 Ok(count) => match self.mapped(table, *set, &parts[..count]) {
@@ -481,6 +485,7 @@ impl<'r, W: Watch> Machine<'r, '_, '_, W> {
 
     fn act(&mut self, table: &'r Table, op: &'r OpKind, rule: RuleRef) -> Flow {
         self.program.slots.forget();
+        self.acting = Some(op);
         match self.effect(table, op, rule) {
             Acted::Next => Flow::Next,
             Acted::Break => Flow::Break,

@@ -8,10 +8,10 @@ mod ruleset;
 
 use casebook_core::Span;
 
-pub use crate::nft::ast::{Direction, NatKind, SetOp};
+pub use crate::nft::ast::{Direction, DrawKind, NatKind, SetOp};
 pub use ruleset::{
     BaseChain, Chain, ChainId, ChainKind, Data, Elem, Join, JoinChange, Placement, Policy, Problem, ProblemKind, Rule,
-    RuleRef, Ruleset, Set, SetId, Table, TableId,
+    RuleRef, Ruleset, Set, SetId, Table, TableId, Timeout, TimeoutState,
 };
 
 /// Table family.
@@ -165,8 +165,8 @@ pub enum OpKind {
     },
     /// A condition the packet does not decide: a rate limit, a quota, a count of connections.
     Condition(Condition, String),
-    /// Attaches a helper, timeout or expectation.
-    CtObject(String),
+    /// Attaches a helper, timeout or expectation to the connection.
+    CtObject(CtObject),
     /// Carried as unknown.
     Opaque(Opaque),
 }
@@ -214,6 +214,17 @@ impl Opaque {
     }
 }
 
+/// `ct timeout set "slow"`: an object of the table, given to the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CtObject {
+    /// `helper`, `timeout` or `expectation`.
+    pub kind: String,
+    /// Name of the object; `None` when a map gives it.
+    pub name: Option<String>,
+    /// As written.
+    pub text: String,
+}
+
 /// Conditions that depend on time or on other packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
@@ -240,8 +251,21 @@ pub struct Nat {
     pub port: Option<Expr>,
     /// Last port of a range.
     pub port_max: Option<Expr>,
+    /// How address and port are chosen.
+    pub flags: NatFlags,
     /// As written.
     pub text: String,
+}
+
+/// Flags of an address translation (nft(8), "NAT STATEMENTS").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NatFlags {
+    /// `random`: the port is chosen by a hash with a secret (`NF_NAT_RANGE_PROTO_RANDOM`).
+    pub random: bool,
+    /// `fully-random`: the port is chosen anew each time (`NF_NAT_RANGE_PROTO_RANDOM_FULLY`).
+    pub fully_random: bool,
+    /// `persistent`: of a range, a client always gets the same address (`NF_NAT_RANGE_PERSISTENT`).
+    pub persistent: bool,
 }
 
 /// A verdict.
@@ -313,7 +337,22 @@ pub enum Expr {
         what: String,
         /// Loading it can break the rule.
         may_break: bool,
+        /// What is known of it, when it is a number the kernel draws.
+        draw: Option<Box<Draw>>,
     },
+}
+
+/// A number the kernel draws: one of `offset` to `offset + modulus - 1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Draw {
+    /// How.
+    pub how: DrawKind,
+    /// How many numbers there are; at least 1.
+    pub modulus: u32,
+    /// The lowest of them.
+    pub offset: u32,
+    /// What `jhash` hashes; breaks the rule where a part of it is absent.
+    pub key: Option<Expr>,
 }
 
 /// A comparison.

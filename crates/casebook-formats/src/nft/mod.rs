@@ -2,13 +2,17 @@
 //!
 //! [`text`] and [`json`] read evidence into one syntax tree ([`ast`]). [`apply`] runs its commands to a state, [`lower`]
 //! turns the state into the [`ir`], and [`walk`] takes a packet through it: [`plan`] orders the chains, [`eval`] runs
-//! their rules, [`load`] reads fields, [`effect`] writes. [`read`] does the first half in one call.
+//! their rules, [`load`] reads fields, [`effect`] writes. [`read`] does the first half in one call,
+//! [`ask`] the second, for whoever has one packet and a question.
 
 pub mod apply;
+pub mod ask;
 pub mod ast;
 mod attach;
+mod choices;
 pub mod conntrack;
 pub mod craft;
+mod draw;
 mod effect;
 mod eval;
 pub mod fields;

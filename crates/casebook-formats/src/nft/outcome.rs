@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use super::ir::{ChainId, SetOp};
-use super::ir::{NatKind, RuleRef, TableId};
+use super::ir::{DrawKind, NatKind, RuleRef, TableId};
 use super::packet::CtState;
 
 /// The end of a packet's way through the hooks.
@@ -42,6 +42,30 @@ pub enum Decider {
     Rule(RuleRef),
     /// The policy of a base chain.
     Policy(TableId, ChainId),
+}
+
+/// An answer to a question that neither packet nor ruleset decide, taken on one way of a packet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Assumed {
+    /// The question: `limit rate 10/second`, `numgen inc mod 2`.
+    pub what: String,
+    /// The answer, from 0; for a condition 0 is that it holds.
+    pub answer: u32,
+    /// How many answers there are.
+    pub of: u32,
+    /// How the kernel comes to this answer, when the ruleset says so.
+    pub drawn: Option<Drawn>,
+}
+
+/// An answer that is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Drawn {
+    /// How.
+    pub how: DrawKind,
+    /// Numbers that give this answer.
+    pub weight: u32,
+    /// Numbers there are.
+    pub modulus: u32,
 }
 
 /// Something a rule did to a packet beside its verdict.

@@ -236,7 +236,8 @@ pub fn op(table: &Table, kind: &OpKind) -> String {
             };
             format!("{verb} @{name} {{ {} }}", expr(table, key))
         }
-        OpKind::Condition(_, text) | OpKind::CtObject(text) => text.clone(),
+        OpKind::Condition(_, text) => text.clone(),
+        OpKind::CtObject(object) => object.text.clone(),
         OpKind::Opaque(opaque) => opaque.what.clone(),
     }
 }

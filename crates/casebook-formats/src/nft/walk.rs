@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::conntrack::{first_packet, is_active};
-use super::eval::{ChainEnd, Choices, Machine};
+use super::choices::Choices;
+use super::conntrack::{first_packet, is_active, is_pickup};
+use super::eval::{ChainEnd, Machine};
 use super::guard::Program;
 use super::ir::{ChainId, Family, Hook, Policy, Ruleset, TableId};
 use super::load::{Ct, Flight};
-use super::outcome::{Decider, End, Outcome};
+use super::outcome::{Assumed, Decider, End, Outcome};
 use super::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path, l3_family};
 use super::plan::{Entry, HookPlan, of_packet};
-use super::watch::{Blind, Event, Recorder, Watch};
+use super::watch::{Acts, Blind, Event, Recorder, Watch};
 
 /// Combinations of answers tried before an outcome is given up as undecided.
 const MAX_RUNS: usize = 64;
@@ -30,8 +31,20 @@ pub struct Evaluator<'r> {
     last: Option<(PlanKey, Rc<Vec<HookPlan>>)>,
     choices: Choices,
     program: Program<'r>,
+    loose: bool,
     /// Rules run so far.
     steps: u64,
+}
+
+/// One way a packet can go.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Effects, verdicts and policies, in order.
+    pub acts: Vec<Event>,
+    /// The answers this way takes, in order.
+    pub assumed: Vec<Assumed>,
 }
 
 impl<'r> Evaluator<'r> {
@@ -44,6 +57,7 @@ impl<'r> Evaluator<'r> {
             last: None,
             choices: Choices::default(),
             program: Program::new(ruleset),
+            loose: true,
             steps: 0,
         }
     }
@@ -51,6 +65,13 @@ impl<'r> Evaluator<'r> {
     /// Switches connection tracking on or off, whatever the ruleset needs.
     pub fn with_conntrack(mut self, on: bool) -> Self {
         self.conntrack = [on, on];
+        self
+    }
+
+    /// Says whether conntrack takes a connection it meets in its middle (`net.netfilter.nf_conntrack_tcp_loose`, 1
+    /// unless set): without, such a packet is invalid.
+    pub fn with_loose(mut self, on: bool) -> Self {
+        self.loose = on;
         self
     }
 
@@ -130,6 +151,31 @@ impl<'r> Evaluator<'r> {
         (outcome, recorder.events)
     }
 
+    /// Every way `packet` can go, at most `most`: one for each combination of answers to what packet and ruleset do
+    /// not decide. Numbers the kernel draws (`numgen`, hashes) are such questions here, with their weights. True when
+    /// these are all.
+    pub fn ways(&mut self, packet: &Packet, most: usize) -> (Vec<Way>, bool) {
+        let begin = self.steps;
+        let mut ways = Vec::new();
+        self.choices.reset();
+        self.choices.draws = true;
+        let whole = loop {
+            let (mut outcome, acts) = self.once(packet, Acts::default());
+            outcome.depends = self.choices.asked.clone();
+            let assumed = self.choices.answers.clone();
+            ways.push(Way { outcome, acts: acts.events, assumed });
+            if !self.choices.advance() {
+                break true;
+            }
+            if ways.len() >= most || self.steps - begin > MAX_STEPS {
+                break false;
+            }
+        };
+        self.choices.draws = false;
+        self.choices.reset();
+        (ways, whole)
+    }
+
     fn once<W: Watch>(&mut self, packet: &Packet, watch: W) -> (Outcome, W) {
         let flight = Flight::new(packet);
         let protocol = flight.headers.protocol;
@@ -146,6 +192,8 @@ impl<'r> Evaluator<'r> {
             hit_before: HashSet::new(),
             bound: false,
             steps: 0,
+            acting: None,
+            loose: self.loose,
         };
         let (end, decided) = machine.path(&plans, tracked);
         let Machine { flight, effects, hits, watch, steps, .. } = machine;
@@ -275,7 +323,7 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
             ChainEnd::Policy => {
                 let policy = self.ruleset.chain(table, chain).base.as_ref().map(|base| base.policy);
                 let accept = policy != Some(Policy::Drop);
-                self.watch.event(|| Event::Policy { table, chain, accept });
+                self.watch.act(|| Event::Policy { table, chain, accept });
                 let by = Some(Decider::Policy(table, chain));
                 if accept { Step::Go(by) } else { Step::Stop(End::Drop, by) }
             }
@@ -301,6 +349,14 @@ impl<W: Watch> Machine<'_, '_, '_, W> {
             return;
         }
         let state = said.or_else(|| first_packet(&self.flight.bytes, &self.flight.headers, self.ruleset.host));
+        // nf_conntrack_proto_tcp.c `tcp_new`.
+        let state = match state {
+            Some(CtState::New) if said.is_none() && !self.loose => {
+                let pickup = is_pickup(&self.flight.bytes, &self.flight.headers);
+                Some(if pickup { CtState::Invalid } else { CtState::New })
+            }
+            state => state,
+        };
         // An ICMP error belongs to the connection its payload is about: the addresses are not those of the packet.
         if state == Some(CtState::Related) && matches!(self.flight.headers.l4proto, Some(1 | 58)) {
             self.flight.tuple = None;

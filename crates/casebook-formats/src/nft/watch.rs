@@ -51,8 +51,23 @@ pub enum Event {
     Effect {
         /// The rule.
         rule: RuleRef,
+        /// Number of the operation.
+        op: usize,
         /// What.
         effect: Effect,
+    },
+    /// A rule translated an address or port; an [`Event::Effect`] says it in words.
+    Nat {
+        /// The rule.
+        rule: RuleRef,
+        /// Number of the operation.
+        op: usize,
+        /// True for IPv6.
+        ip6: bool,
+        /// The address: `None` leaves it, `Some(None)` is one that is not known.
+        addr: Option<Option<u128>>,
+        /// The port, likewise.
+        port: Option<Option<u128>>,
     },
     /// A rule gave a verdict.
     Verdict {
@@ -88,6 +103,12 @@ pub trait Watch {
 
     /// Takes an event.
     fn event(&mut self, event: impl FnOnce() -> Event);
+
+    /// Takes an event that changes what becomes of the packet: an effect, a verdict, a policy.
+    #[inline]
+    fn act(&mut self, event: impl FnOnce() -> Event) {
+        self.event(event);
+    }
 }
 
 /// Sees nothing; costs nothing.
@@ -99,6 +120,26 @@ impl Watch for Blind {
 
     #[inline]
     fn event(&mut self, _: impl FnOnce() -> Event) {}
+}
+
+/// Keeps what changes the packet's way, and nothing of the rules that do not apply.
+#[derive(Debug, Default)]
+pub struct Acts {
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl Watch for Acts {
+    const SEES: bool = false;
+
+    #[inline]
+    fn event(&mut self, _: impl FnOnce() -> Event) {}
+
+    fn act(&mut self, event: impl FnOnce() -> Event) {
+        if self.events.len() < MOST {
+            self.events.push(event());
+        }
+    }
 }
 
 /// Keeps everything, up to a limit.

@@ -79,7 +79,7 @@ impl<'r, 's> Compiler<'r, 's> {
                 let label = self.label(at);
                 self.with(both, Effect::Limit(text.clone()), Some(label))
             }
-            OpKind::CtObject(text) => self.with(rest, Effect::Attach(text.clone()), None),
+            OpKind::CtObject(object) => self.with(rest, Effect::Attach(object.text.clone()), None),
             OpKind::Opaque(opaque) => {
                 let mut out = rest;
                 if opaque.may_end {

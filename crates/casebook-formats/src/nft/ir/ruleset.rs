@@ -153,6 +153,8 @@ pub struct Table {
     pub chains: Vec<Chain>,
     /// Sets, named and anonymous.
     pub sets: Vec<Set>,
+    /// `ct timeout` objects.
+    pub timeouts: Vec<Timeout>,
     /// Where it is declared.
     pub span: Span,
     /// Handle, when the evidence has it.
@@ -200,6 +202,42 @@ pub struct Rule {
     pub placement: Placement,
     /// Its comment.
     pub comment: Option<String>,
+}
+
+/// A `ct timeout` object: how long a connection it is given to is remembered (net/netfilter/nft_ct.c
+/// `nft_ct_timeout_obj_init`). A state it does not name keeps the protocol's own time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeout {
+    /// Name.
+    pub name: String,
+    /// Transport protocol, as nft writes it: `tcp`, `udp`.
+    pub protocol: Option<String>,
+    /// Network protocol it is for: `ip`, `ip6`; that of the table when not written.
+    pub l3proto: Option<String>,
+    /// Times by state.
+    pub policy: Vec<TimeoutState>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Handle, when the evidence has it.
+    pub handle: Option<u64>,
+}
+
+impl Timeout {
+    /// The time of a state (`established`, `close_wait`; `replied` of UDP), if the object names it: seconds, and where.
+    pub fn of(&self, state: &str) -> Option<&TimeoutState> {
+        self.policy.iter().rev().find(|known| known.state == state)
+    }
+}
+
+/// The time of one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeoutState {
+    /// State, as nft writes it.
+    pub state: String,
+    /// Time in seconds.
+    pub seconds: u32,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// A set or map.

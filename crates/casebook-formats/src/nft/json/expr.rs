@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::json::{Kind, Member, Node};
 
 use super::{MAX_NESTING, Reader};
-use crate::nft::ast::{BinaryOp, Direction, Elem, Expr, Selector, SelectorKind, Verdict, VerdictKind, Word};
+use crate::nft::ast::{
+    BinaryOp, Direction, DrawAst, DrawKind, Elem, Expr, Selector, SelectorKind, Verdict, VerdictKind, Word,
+};
 
 /// Operands of one operator that are read. The labels of a connection, the widest flags there are, have 128 bits.
 const MAX_OPERANDS: usize = 128;
@@ -115,11 +117,42 @@ impl<'a> Reader<'a> {
             "^" => self.binary(node, BinaryOp::Xor, value),
             "<<" => self.binary(node, BinaryOp::Shl, value),
             ">>" => self.binary(node, BinaryOp::Shr, value),
+            "numgen" | "jhash" | "symhash" => match self.draw(&key, value) {
+                Some(draw) => Expr::Draw(Box::new(draw), span),
+                None => self.opaque(node, key),
+            },
             _ => match self.selector(node) {
                 Some(selector) => Expr::Field(selector),
                 None => self.opaque(node, format!("unknown expression \"{key}\"")),
             },
         }
+    }
+
+    /// `{"mode": "inc", "mod": 2, "offset": 0}`, `{"mod": 2, "seed": 1, "offset": 0, "expr": …}`.
+    fn draw(&mut self, what: &str, value: Node<'_, 'a>) -> Option<DrawAst<'a>> {
+        let number = |key| match value.get(key) {
+            Some(node) => node.as_u64().and_then(|number| u32::try_from(number).ok()),
+            None => Some(0),
+        };
+        let (modulus, offset) = (number("mod")?, number("offset")?);
+        let (mut how, mut key) = (DrawKind::Symhash, None);
+        match what {
+            "numgen" => {
+                self.known_keys(value, what, &["mode", "mod", "offset"]);
+                how = match value.get("mode")?.as_str()?.as_ref() {
+                    "inc" => DrawKind::Inc,
+                    "random" => DrawKind::Random,
+                    _ => return None,
+                };
+            }
+            "jhash" => {
+                self.known_keys(value, what, &["mod", "offset", "seed", "expr"]);
+                how = DrawKind::Jhash;
+                key = Some(self.expr_of(value, "expr"));
+            }
+            _ => self.known_keys(value, what, &["mod", "offset"]),
+        }
+        Some(DrawAst { how, key, modulus, offset })
     }
 
     /// `{"&": [a, b, …]}`; more than two operands associate to the left (`json_parse_binop_expr`).
@@ -260,9 +293,6 @@ impl<'a> Reader<'a> {
             "tunnel" => SelectorKind::Other(Cow::Owned(format!("tunnel {}", value.get("key")?.as_str()?))),
             "osf" => SelectorKind::Other(Cow::Borrowed("osf")),
             "ipsec" => SelectorKind::Other(Cow::Borrowed("ipsec")),
-            "numgen" => SelectorKind::Other(Cow::Borrowed("numgen")),
-            "jhash" => SelectorKind::Other(Cow::Borrowed("jhash")),
-            "symhash" => SelectorKind::Other(Cow::Borrowed("symhash")),
             _ => return None,
         };
         Some(Selector { kind, span: self.span(node) })

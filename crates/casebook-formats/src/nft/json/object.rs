@@ -7,23 +7,13 @@ use casebook_core::Span;
 
 use super::Reader;
 use crate::nft::ast::{
-    ChainAst, CommandVerb, Expr, HookSpec, ObjectAst, Position, RuleAst, SetAst, Stmt, StmtKind, TableName, TypeSpec,
-    Word,
+    ChainAst, CommandVerb, Expr, HookSpec, ObjectAst, Position, RuleAst, SetAst, Stmt, StmtKind, TableName, TimeoutAst,
+    TypeSpec, Word,
 };
 
 /// Stateful objects and flowtables: what a rule can refer to by name.
-const OBJECTS: &[&str] = &[
-    "counter",
-    "quota",
-    "limit",
-    "ct helper",
-    "ct timeout",
-    "ct expectation",
-    "secmark",
-    "synproxy",
-    "flowtable",
-    "tunnel",
-];
+const OBJECTS: &[&str] =
+    &["counter", "quota", "limit", "ct helper", "ct expectation", "secmark", "synproxy", "flowtable", "tunnel"];
 
 /// Flags of a table. Anything else there is freed memory that nft before 1.0.7 prints.
 const TABLE_FLAGS: &[&str] = &["dormant", "owner", "persist"];
@@ -48,6 +38,7 @@ impl<'a> Reader<'a> {
             "rule" => self.rule(verb, explicit, node),
             "set" | "map" | "meter" => self.set_object(key == "map", node),
             "element" => self.element(node),
+            "ct timeout" => self.timeout(node),
             object if OBJECTS.contains(&object) => self.stateful(object.trim_start_matches("ct ").to_owned(), member),
             _ => {
                 self.unmodelled_member(member, format!("unknown object \"{key}\""));
@@ -189,6 +180,27 @@ impl<'a> Reader<'a> {
         let (table, name) = (self.table_name(node)?, self.word_of(node, "name")?);
         let elements = self.set(node.get("elem")?);
         Some(ObjectAst::Element(table, name, elements))
+    }
+
+    /// `{"name": "slow", "protocol": "tcp", "l3proto": "ip", "policy": {"established": 7}}`; times in seconds.
+    fn timeout(&mut self, node: Node<'_, 'a>) -> Option<ObjectAst<'a>> {
+        let known = ["family", "table", "name", "handle", "protocol", "l3proto", "policy", "comment"];
+        self.known_keys(node, "ct timeout", &known);
+        let (table, name) = (self.table_name(node)?, self.name_or_handle(node)?);
+        let mut timeout = TimeoutAst {
+            protocol: self.word_of(node, "protocol"),
+            l3proto: self.word_of(node, "l3proto"),
+            policy: Vec::new(),
+            handle: handle(node),
+        };
+        for member in node.get("policy").iter().flat_map(|policy| policy.members()) {
+            let seconds = member.value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+            match (self.word(member.key), seconds) {
+                (Some(state), Some(seconds)) => timeout.policy.push((state, seconds, self.member_span(member))),
+                _ => self.unmodelled_member(member, "not a state and a time in seconds"),
+            }
+        }
+        Some(ObjectAst::Timeout(table, name, Box::new(timeout)))
     }
 
     /// Objects that rules refer to; what they hold does not decide about packets as far as it is modelled.

@@ -3,9 +3,9 @@
 use casebook_core::Span;
 
 use super::{Fail, Lower, Lowered, constant};
-use crate::nft::ast::{BinaryOp, Expr as Ast, Selector, SelectorKind};
+use crate::nft::ast::{BinaryOp, DrawAst, Expr as Ast, Selector, SelectorKind};
 use crate::nft::fields;
-use crate::nft::ir::{Base, CtKey, Expr, Field, PayloadField};
+use crate::nft::ir::{Base, CtKey, Draw, Expr, Field, PayloadField};
 use crate::nft::types::Type;
 
 impl<'a> Lower<'_, 'a> {
@@ -24,7 +24,11 @@ impl<'a> Lower<'_, 'a> {
                     if let (Ast::Word(word), _) = item.resolve() {
                         parts.push(match crate::nft::types::integer(&word.text) {
                             Some(value) => Expr::Const(value),
-                            None => Expr::Unknown { what: format!("the constant `{}`", word.text), may_break: false },
+                            None => Expr::Unknown {
+                                what: format!("the constant `{}`", word.text),
+                                may_break: false,
+                                draw: None,
+                            },
                         });
                         types.push(Type::Any);
                         continue;
@@ -47,8 +51,9 @@ impl<'a> Lower<'_, 'a> {
                 let (_, data) = self.set_types(set);
                 Ok((Expr::Map(Box::new(key), set), data))
             }
+            Ast::Draw(draw, span) => Ok((self.draw(draw, *span)?, vec![Type::Integer(32)])),
             Ast::Opaque { what, may_break, .. } => {
-                Ok((Expr::Unknown { what: what.clone(), may_break: *may_break }, vec![Type::Any]))
+                Ok((Expr::Unknown { what: what.clone(), may_break: *may_break, draw: None }, vec![Type::Any]))
             }
             Ast::Var(_, value) => self.load(value),
             other => Err(Fail::Refused("expected something loaded from the packet".into(), other.span())),
@@ -100,13 +105,29 @@ impl<'a> Lower<'_, 'a> {
             self.out
                 .unmodelled
                 .push(casebook_core::Unmodelled::new(span, format!("{what}, by the machine's byte order")));
-            Expr::Unknown { what, may_break: false }
+            Expr::Unknown { what, may_break: false, draw: None }
         };
         match expr {
             Expr::Concat(parts) => Expr::Concat(parts.into_iter().map(&mut replace).collect()),
             single if shifted => replace(single),
             single => single,
         }
+    }
+
+    /// A number that is drawn. What `jhash` hashes is loaded, with the dependencies of that; the kernel refuses modulus
+    /// 0 and numbers of more than 32 bits (`nft_ng_inc_init`, `nft_jhash_init`).
+    fn draw(&mut self, ast: &DrawAst<'a>, span: Span) -> Lowered<Expr> {
+        let DrawAst { how, key, modulus, offset } = ast;
+        if *modulus == 0 || offset.checked_add(modulus - 1).is_none() {
+            return Err(Fail::Refused("the modulus is 0, or the numbers do not fit in 32 bits".into(), span));
+        }
+        let key = key.as_ref().map(|key| self.load(key)).transpose()?.map(|(key, _)| key);
+        let mut what = format!("{} mod {modulus}", how.as_str());
+        if *offset > 0 {
+            what.push_str(&format!(" offset {offset}"));
+        }
+        let draw = Draw { how: *how, modulus: *modulus, offset: *offset, key };
+        Ok(Expr::Unknown { what, may_break: draw.key.is_some(), draw: Some(Box::new(draw)) })
     }
 
     /// A value to be written: a constant, a field, a map, or a combination.
@@ -131,7 +152,10 @@ impl<'a> Lower<'_, 'a> {
                     self.bits(*op, base, right, ty)
                 }
             },
-            Ast::Opaque { what, may_break, .. } => Ok(Expr::Unknown { what: what.clone(), may_break: *may_break }),
+            Ast::Draw(draw, span) => self.draw(draw, *span),
+            Ast::Opaque { what, may_break, .. } => {
+                Ok(Expr::Unknown { what: what.clone(), may_break: *may_break, draw: None })
+            }
             other => Ok(Expr::Const(constant::single(other, ty)?)),
         }
     }
@@ -163,7 +187,7 @@ impl<'a> Lower<'_, 'a> {
     /// A load nothing in the evidence decides: it goes on as an unknown.
     fn unknown(&mut self, what: String, span: Span) -> (Expr, Type) {
         self.out.unmodelled.push(casebook_core::Unmodelled::new(span, format!("{what} is not known from the packet")));
-        (Expr::Unknown { what, may_break: true }, Type::Any)
+        (Expr::Unknown { what, may_break: true, draw: None }, Type::Any)
     }
 
     fn payload(&mut self, protocol: &str, field: &str, span: Span) -> Lowered<(Expr, Type)> {

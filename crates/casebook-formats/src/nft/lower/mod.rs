@@ -11,14 +11,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use casebook_core::{At, Span, Unmodelled};
 
-use super::apply::{ChainState, RuleState, State, TableState};
+use super::apply::{ChainState, RuleState, State, TableState, TimeoutState as TimeoutObject};
 use super::ir::{
     BaseChain, Chain, ChainId, ChainKind, Family, Hook, Loc, Op, OpKind, Opaque, Policy, Problem, ProblemKind, Rule,
-    Ruleset, Set, SetId, Table, Verdict,
+    Ruleset, Set, SetId, Table, Timeout, TimeoutState, Verdict,
 };
 use super::release::Host;
 use super::types::Type;
-use crate::nft::ast::{Expr as Ast, HookSpec, SyntaxError};
+use crate::nft::ast::{Expr as Ast, HookSpec, SyntaxError, Word};
 
 /// Why a construct could not be lowered exactly.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ impl<'s, 'a> Lower<'s, 'a> {
         let mut chains: Vec<Chain> =
             table.chains.iter().zip(rules).map(|(chain, rules)| self.chain(chain, rules)).collect();
         chains.append(&mut self.inline);
+        let timeouts = table.timeouts.iter().map(|known| timeout(known, &mut self.out.problems)).collect();
         for set in &mut self.sets {
             set.reindex();
         }
@@ -104,6 +105,7 @@ impl<'s, 'a> Lower<'s, 'a> {
             dormant: self.table.dormant,
             chains,
             sets: self.sets,
+            timeouts,
             span: self.table.span,
             handle: self.table.handle,
         }
@@ -311,6 +313,51 @@ fn priority(family: Family, spec: &HookSpec<'_>) -> Lowered<i32> {
         })?,
     };
     i32::try_from(base + spec.offset).map_err(|_| Fail::Refused("the priority is out of range".into(), spec.span))
+}
+
+/// A `ct timeout` object. What a state of its protocol is, is nft's (src/rule.c `timeout_protocol`).
+fn timeout(state: &TimeoutObject<'_>, problems: &mut Vec<Problem>) -> Timeout {
+    const TCP: &[&str] = &[
+        "syn_sent",
+        "syn_recv",
+        "established",
+        "fin_wait",
+        "close_wait",
+        "last_ack",
+        "time_wait",
+        "close",
+        "syn_sent2",
+        "retrans",
+        "unack",
+    ];
+    let ast = &state.ast;
+    let text = |word: &Option<Word<'_>>| word.as_ref().map(|word| word.text.to_string());
+    let protocol = text(&ast.protocol);
+    let states = match protocol.as_deref() {
+        Some("tcp") => TCP,
+        Some("udp") => &["unreplied", "replied"],
+        _ => &[],
+    };
+    let wrong = ast.policy.iter().filter(|(word, ..)| !states.contains(&word.text.as_ref()));
+    problems.extend(wrong.map(|(word, ..)| Problem {
+        message: format!("`{}` is not a state of {}", word.text, protocol.as_deref().unwrap_or("no protocol")),
+        span: word.span,
+        also: None,
+        kind: ProblemKind::Syntax,
+    }));
+    let policy = ast.policy.iter().map(|(word, seconds, span)| TimeoutState {
+        state: word.text.to_string(),
+        seconds: *seconds,
+        span: *span,
+    });
+    Timeout {
+        name: state.name.clone(),
+        l3proto: text(&ast.l3proto),
+        policy: policy.collect(),
+        span: state.span,
+        handle: ast.handle,
+        protocol,
+    }
 }
 
 /// The words of a word, list or set.

@@ -6,7 +6,8 @@ use super::{Fail, Lower, Lowered, constant, set};
 use crate::nft::ast::{Expr as Ast, NatAst, RelOp, Selector, SelectorKind, SetUpdateAst, Stmt, StmtKind, VerdictKind};
 use crate::nft::fields::{self, Proto};
 use crate::nft::ir::{
-    Cmp, Condition, Expr, Family, Field, MetaKey, Nat, NatKind, OpKind, Opaque, SetId, Target, Test, Value,
+    Cmp, Condition, CtObject, Expr, Family, Field, MetaKey, Nat, NatFlags, NatKind, OpKind, Opaque, SetId, Target,
+    Test, Value,
 };
 use crate::nft::types::Type;
 
@@ -96,7 +97,14 @@ impl<'a> Lower<'_, 'a> {
                     conditions: set::conditions(stmts),
                 }
             }
-            StmtKind::CtObject(key, value) => OpKind::CtObject(format!("ct {key} set {}", describe(Some(value)))),
+            StmtKind::CtObject(key, value) => {
+                let name = match value.resolve().0 {
+                    Ast::Word(word) => Some(word.text.to_string()),
+                    _ => None,
+                };
+                let text = format!("ct {key} set {}", describe(Some(value)));
+                OpKind::CtObject(CtObject { kind: key.to_string(), name, text })
+            }
             StmtKind::Comment(_) => return Ok(()),
             StmtKind::Opaque { what, may_break, may_end } => {
                 if *may_break || *may_end {
@@ -113,7 +121,7 @@ impl<'a> Lower<'_, 'a> {
     fn relation(&mut self, left: &Ast<'a>, op: RelOp, right: &Ast<'a>, span: Span) -> Lowered<()> {
         let (expr, types) = self.load(left)?;
         let expr = self.lookup_key(expr, matches!(right.resolve().0, Ast::SetRef(_)), span);
-        if let Expr::Unknown { .. } = expr {
+        if let Expr::Unknown { draw: None, .. } = expr {
             self.push(OpKind::Match(expr, Test::Unknown), span, None);
             return Ok(());
         }
@@ -288,10 +296,10 @@ impl<'a> Lower<'_, 'a> {
             // What is written is not known, or is of no interest to the model.
             (Err(Fail::Unknown(what)), _) => {
                 self.fail(Fail::Unknown(what.clone()), span);
-                Expr::Unknown { what, may_break: false }
+                Expr::Unknown { what, may_break: false, draw: None }
             }
             (Err(_), Target::Other | Target::TcpOption(..)) => {
-                Expr::Unknown { what: "a value the model does not read".into(), may_break: false }
+                Expr::Unknown { what: "a value the model does not read".into(), may_break: false, draw: None }
             }
             (Err(fail), _) => return Err(fail),
         };
@@ -372,7 +380,10 @@ impl<'a> Lower<'_, 'a> {
         };
         let text = family.map_or_else(|| text.to_owned(), |family| format!("{text} {family}"));
         let family = family.and_then(Family::parse);
-        Ok(Nat { kind, family, addr, addr_max, port, port_max, text })
+        let has = |name: &str| flags.iter().any(|flag| flag == name);
+        let flags =
+            NatFlags { random: has("random"), fully_random: has("fully-random"), persistent: has("persistent") };
+        Ok(Nat { kind, family, addr, addr_max, port, port_max, flags, text })
     }
 
     /// A value or the two ends of a range; for a map, its data types.

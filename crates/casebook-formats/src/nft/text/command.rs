@@ -90,7 +90,7 @@ impl<'a> Parser<'a> {
         self.object(verb, start)
     }
 
-    fn push(&mut self, verb: CommandVerb, object: ObjectAst<'a>, start: Span) {
+    pub(super) fn push(&mut self, verb: CommandVerb, object: ObjectAst<'a>, start: Span) {
         self.commands.push(Command { verb, object, span: start.to(self.cur.last()) });
     }
 
@@ -133,7 +133,7 @@ impl<'a> Parser<'a> {
                 self.cur.bump();
                 let kind = self.cur.word("`helper`, `timeout` or `expectation`")?;
                 let table = self.table_name()?;
-                self.named_object(verb, table, kind, start)?;
+                self.ct_object(verb, table, kind, start)?;
             }
             word if OBJECTS.contains(&word) => {
                 let kind = self.cur.word("an object")?;
@@ -236,13 +236,20 @@ impl<'a> Parser<'a> {
             "ct" => {
                 self.cur.bump();
                 let kind = self.cur.word("`helper`, `timeout` or `expectation`")?;
-                self.named_object(CommandVerb::Add, table.clone(), kind, start)
+                self.ct_object(CommandVerb::Add, table.clone(), kind, start)
             }
             word if OBJECTS.contains(&word) => {
                 let kind = self.cur.word("an object")?;
                 self.named_object(CommandVerb::Add, table.clone(), kind, start)
             }
             _ => self.cur.fail("expected `chain`, `set`, `map` or another part of a table"),
+        }
+    }
+
+    fn ct_object(&mut self, verb: CommandVerb, table: TableName<'a>, kind: Word<'a>, start: Span) -> Parse<()> {
+        match kind.text.as_ref() {
+            "timeout" => self.timeout_object(verb, table, start),
+            _ => self.named_object(verb, table, kind, start),
         }
     }
 

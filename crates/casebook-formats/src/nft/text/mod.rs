@@ -13,6 +13,7 @@ mod stmt;
 mod stmt_nat;
 #[cfg(test)]
 mod tests;
+mod timeout;
 
 use std::collections::HashSet;
 

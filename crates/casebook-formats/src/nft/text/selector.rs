@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::command::Parser;
 use super::cursor::Parse;
 use super::lexer::Tok;
-use crate::nft::ast::{Direction, Expr, Selector, SelectorKind};
+use crate::nft::ast::{Direction, DrawAst, DrawKind, Expr, Selector, SelectorKind};
 
 /// Keys of `meta` that need no `meta` before them (parser_bison.y `meta_key_unqualified`).
 const UNQUALIFIED: &[&str] = &[
@@ -130,8 +130,8 @@ impl<'a> Parser<'a> {
                 SelectorKind::Other(Cow::Borrowed("osf"))
             }
             "numgen" | "jhash" | "symhash" => {
-                self.hash_arguments(word)?;
-                SelectorKind::Other(Cow::Borrowed(word))
+                let draw = self.draw(word)?;
+                return Ok(Expr::Draw(Box::new(draw), start.to(self.cur.last())));
             }
             "ipsec" => {
                 while self.cur.tok() == Tok::Word || self.cur.tok() == Tok::Number {
@@ -260,22 +260,38 @@ impl<'a> Parser<'a> {
     }
 
     /// `numgen inc mod 2 offset 1`, `jhash ip saddr . tcp dport mod 2 seed 1`, `symhash mod 2`.
-    fn hash_arguments(&mut self, word: &str) -> Parse<()> {
+    fn draw(&mut self, word: &str) -> Parse<DrawAst<'a>> {
+        let (mut how, mut key) = (DrawKind::Symhash, None);
         if word == "numgen" {
-            self.take_name("`inc` or `random`")?;
+            how = match self.take_name("`inc` or `random`")?.as_ref() {
+                "inc" => DrawKind::Inc,
+                "random" => DrawKind::Random,
+                _ => return self.cur.fail("expected `inc` or `random`"),
+            };
         }
         if word == "jhash" {
-            self.concat(super::expr::Mode::Left)?;
+            how = DrawKind::Jhash;
+            key = Some(self.concat(super::expr::Mode::Left)?);
         }
         if !self.cur.eat_word("mod") {
             return self.cur.fail("expected `mod`");
         }
-        self.number("a modulus")?;
-        while self.cur.at_word("offset") || self.cur.at_word("seed") {
-            self.cur.bump();
-            self.number("a number")?;
+        let modulus = self.draw_number("a modulus")?;
+        let mut offset = 0;
+        loop {
+            if self.cur.eat_word("offset") {
+                offset = self.draw_number("an offset")?;
+            } else if self.cur.eat_word("seed") {
+                self.number("a seed")?;
+            } else {
+                return Ok(DrawAst { how, key, modulus, offset });
+            }
         }
-        Ok(())
+    }
+
+    fn draw_number(&mut self, what: &str) -> Parse<u32> {
+        let number = self.number(what)?;
+        u32::try_from(number).or_else(|_| self.cur.fail(format!("{number} is too large for {what}")))
     }
 
     pub(super) fn take_name(&mut self, what: &str) -> Parse<Cow<'a, str>> {
