@@ -4,11 +4,13 @@
 //! than libFuzzer's `-timeout`.
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::walk::Evaluator;
-use case_nftables::model::{packet_text, show, witness};
+use case_nftables::model::witness;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{ask, packet_text, show};
 
 /// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
 const NEXT_FILE: u8 = 0x1e;
@@ -49,9 +51,27 @@ fn place(set: &EvidenceSet, at: &At) {
 pub fn ruleset(kind: &'static str, data: &[u8]) {
     let (set, root) = evidence(kind, data);
     let Some(item) = set.get(root) else { return };
-    let read = facts::ruleset(&set, item, case_nftables::model::release::Host::default());
+    let read = facts::ruleset(&set, item, Host::default());
     places(&set, &read);
     evaluate(&read.ruleset);
+    answers(&set, &read.ruleset);
+}
+
+/// What is said of a packet to other cases has its places, and its chances are no more than one.
+fn answers(set: &EvidenceSet, ruleset: &Ruleset) {
+    let mut evaluator = ask::evaluator(ruleset, &ask::Context::default());
+    for packet in packets() {
+        let answer = ask::ask(ruleset, &mut evaluator, &packet);
+        assert!(!answer.ways.is_empty());
+        for way in &answer.ways {
+            way.met.iter().for_each(|met| inside(set, met.span));
+            way.decided.iter().for_each(|decided| inside(set, decided.span));
+        }
+        for shares in [answer.destinations(), answer.sources()] {
+            let chances = shares.iter().filter_map(|share| share.chance);
+            assert!(chances.map(|chance| chance.part as f64 / chance.whole as f64).sum::<f64>() < 1.000_001);
+        }
+    }
 }
 
 fn places(set: &EvidenceSet, read: &RulesetFacts) {
@@ -66,6 +86,10 @@ fn places(set: &EvidenceSet, read: &RulesetFacts) {
         for known in &table.sets {
             inside(set, known.span);
             known.elems.iter().for_each(|elem| inside(set, elem.span));
+        }
+        for timeout in &table.timeouts {
+            inside(set, timeout.span);
+            timeout.policy.iter().for_each(|state| inside(set, state.span));
         }
         for chain in &table.chains {
             place(set, &chain.at);

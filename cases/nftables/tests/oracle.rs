@@ -42,8 +42,8 @@ mod universe;
 mod validity;
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::release::Host;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::release::Host;
 
 /// Reads text as the command does.
 fn read(text: &str) -> (EvidenceSet, RulesetFacts) {

@@ -1,3 +1,6 @@
-//! formats
+//! Pure readers, and the models of mechanisms, that two cases need: bytes in, facts with places out.
+
 pub mod json;
+pub mod nft;
+pub mod sniff;
 pub mod sysctl;

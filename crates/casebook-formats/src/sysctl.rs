@@ -2,6 +2,27 @@
 
 use std::borrow::Cow;
 
+use casebook_core::{Kind, Sniff};
+
+use crate::sniff::head;
+
+/// `sysctl` settings.
+pub static KIND: Kind = Kind {
+    name: "sysctl",
+    what: "output of `sysctl -a`, or of `sysctl KEY…`",
+    sniff: is_sysctl,
+    refers: None,
+    comment: None,
+};
+
+/// Every line is `key = value`, and the first key is a kernel parameter.
+fn is_sysctl(sniff: &Sniff<'_>) -> bool {
+    let mut lines = head(sniff).lines().filter(|line| !line.is_empty()).take(8).peekable();
+    let known = ["abi.", "debug.", "dev.", "fs.", "kernel.", "net.", "user.", "vm."];
+    let first_is_known = lines.peek().is_some_and(|line| known.iter().any(|prefix| line.starts_with(prefix)));
+    first_is_known && lines.all(|line| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+}
+
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<'a> {

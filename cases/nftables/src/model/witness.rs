@@ -3,16 +3,15 @@
 //! A draft collects one value for each field the rules ask for; contradictions end it. A packet made from a draft is
 //! only a candidate: whoever asks for a witness runs it through the evaluator and keeps what the model confirms.
 
-use serde_json::{Map, Value as Json, json};
-
-use super::fields;
-use super::ir::{
-    Cmp, CtKey, Data, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Ruleset, Set, Table, Test, Value,
+use casebook_formats::nft::ir::{
+    ChainId, Cmp, CtKey, Data, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Ruleset, Set, Table, Test,
+    Value,
 };
-use super::packet::{CT_STATES, CtState, Packet, Path};
-use super::packet_json;
-use super::show;
-use super::types::{Type, value_name};
+use casebook_formats::nft::packet::{CT_STATES, CtState, Packet, Path};
+use casebook_formats::nft::types;
+use casebook_formats::nft::types::{Type, value_name};
+use casebook_formats::nft::{fields, packet_json, show};
+use serde_json::{Map, Value as Json, json};
 
 /// Values a packet must have.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -342,7 +341,7 @@ fn other_than(field: Field, value: u128) -> u128 {
     match field {
         Field::Ct(CtKey::State, _) if value & CtState::New.bit() == 0 => CtState::New.bit(),
         Field::Ct(CtKey::State, _) => CtState::Established.bit(),
-        Field::Meta(MetaKey::Iifname | MetaKey::Oifname) => super::types::name_value("other0"),
+        Field::Meta(MetaKey::Iifname | MetaKey::Oifname) => types::name_value("other0"),
         Field::Payload(payload) if payload.bits == 8 && value == 0xff => 0,
         _ => value + 1,
     }
@@ -352,12 +351,12 @@ fn other_than(field: Field, value: u128) -> u128 {
 /// leads there. The first way found, shortest first; `None` when no base chain leads to the rule.
 pub fn way_to(ruleset: &Ruleset, target: RuleRef) -> Option<Way> {
     let table = ruleset.table(target.table);
-    let mut queue: std::collections::VecDeque<(super::ir::ChainId, Vec<Jump>)> = table
+    let mut queue: std::collections::VecDeque<(ChainId, Vec<Jump>)> = table
         .chains
         .iter()
         .enumerate()
         .filter(|(_, chain)| chain.base.is_some())
-        .map(|(at, _)| (super::ir::ChainId(at as u32), Vec::new()))
+        .map(|(at, _)| (ChainId(at as u32), Vec::new()))
         .collect();
     let mut seen = vec![false; table.chains.len()];
     while let Some((chain, jumps)) = queue.pop_front() {
@@ -395,15 +394,15 @@ pub struct Jump {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Way {
     /// The base chain.
-    pub base: super::ir::ChainId,
+    pub base: ChainId,
     /// The jumps, in order.
     pub jumps: Vec<Jump>,
 }
 
-type Lead = (super::ir::ChainId, Option<(Expr, Vec<u128>)>);
+type Lead = (ChainId, Option<(Expr, Vec<u128>)>);
 
 fn leads(table: &Table, op: &OpKind) -> Vec<Lead> {
-    use super::ir::Verdict::{Goto, Jump};
+    use casebook_formats::nft::ir::Verdict::{Goto, Jump};
     match op {
         OpKind::Verdict(Jump(to) | Goto(to)) => vec![(*to, None)],
         OpKind::Vmap(key, set) => {
