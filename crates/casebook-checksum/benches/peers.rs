@@ -117,16 +117,22 @@ fn table(title: &str, entries: &[Entry], bytes: &[u8], repeat: usize, rounds: us
 mod read {
     #![allow(unsafe_code, reason = "the loop compiled for wider loads than the target promises")]
 
-    /// Four chains of 64-bit words, which the compiler makes vectors of.
+    /// Four chains of eight words of 64 bits, which the compiler makes vectors of.
     #[inline(always)]
     pub(crate) fn words(bytes: &[u8]) -> u64 {
-        let mut lanes = [0u64; 32];
+        let mut chains = [[0u64; 8]; 4];
         for chunk in bytes.as_chunks::<256>().0 {
-            for (lane, word) in lanes.iter_mut().zip(chunk.as_chunks::<8>().0) {
-                *lane ^= u64::from_ne_bytes(*word);
+            for (chain, vector) in chains.iter_mut().zip(chunk.as_chunks::<64>().0) {
+                *chain = xor(*chain, vector);
             }
         }
-        lanes.iter().fold(0, |all, lane| all ^ lane)
+        chains.iter().flatten().fold(0, |all, lane| all ^ lane)
+    }
+
+    #[inline(always)]
+    fn xor(lanes: [u64; 8], vector: &[u8; 64]) -> [u64; 8] {
+        let words = vector.as_chunks::<8>().0;
+        std::array::from_fn(|lane| lanes[lane] ^ u64::from_ne_bytes(words[lane]))
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -80,7 +80,7 @@ fn long(bytes: &[u8]) -> u64 {
 /// 64-bit words, the carry of each addition going into the next one.
 #[inline]
 pub(crate) fn scalar(bytes: &[u8]) -> u64 {
-    let (chunks, rest) = bytes.as_chunks::<32>();
+    let (chunks, rest) = bytes.as_chunks::<64>();
     let mut sum = 0u64;
     let mut carry = false;
     for chunk in chunks {
@@ -89,12 +89,17 @@ pub(crate) fn scalar(bytes: &[u8]) -> u64 {
         (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[1]), carry);
         (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[2]), carry);
         (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[3]), carry);
+        (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[4]), carry);
+        (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[5]), carry);
+        (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[6]), carry);
+        (sum, carry) = sum.carrying_add(u64::from_ne_bytes(words[7]), carry);
     }
     // The flag in flight may carry once more: `add` adds that one back.
-    add(add(sum, u64::from(carry)), tail(rest))
+    sum = add(sum, u64::from(carry));
+    if rest.is_empty() { sum } else { add(sum, tail(rest)) }
 }
 
-/// Fewer than 32 bytes.
+/// Fewer than 64 bytes.
 #[inline]
 fn tail(bytes: &[u8]) -> u64 {
     let mut sum = 0u64;

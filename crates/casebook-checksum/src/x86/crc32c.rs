@@ -6,6 +6,9 @@ use core::arch::x86_64::*;
 /// From how many bytes folding is faster than the `crc32` instruction alone.
 pub(crate) const FOLD_FROM_BYTES: usize = 256;
 
+/// From how many bytes three chains are faster than one.
+pub(crate) const CHAINS_FROM_BYTES: usize = 3 * STRETCHES[2];
+
 /// Lengths of the stretches three `crc32` chains work on, the longest first.
 const STRETCHES: [usize; 3] = [2048, 256, 64];
 
@@ -22,7 +25,7 @@ pub(crate) fn sse42(mut state: u32, mut bytes: &[u8]) -> u32 {
 /// One chain.
 #[inline]
 #[target_feature(enable = "sse4.2")]
-fn serial(state: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn serial(state: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut state = u64::from(state);
     for word in words {
@@ -106,9 +109,86 @@ fn fold(sum: __m512i, constants: __m512i, next: __m512i) -> __m512i {
     _mm512_ternarylogic_epi64::<0x96>(low, high, next)
 }
 
-/// Folds 256 bytes a step in four registers, then 64, then 16; the rest is [`serial`].
+/// The remainder of four vectors in a row, as one that stands where the last does.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,vpclmulqdq")]
+fn join(sums: [__m512i; 4]) -> __m512i {
+    let by_64 = constants(const { pair(512) });
+    let by_128 = constants(const { pair(1024) });
+    fold(fold(sums[0], by_64, sums[1]), by_128, fold(sums[2], by_64, sums[3]))
+}
+
+/// The register after the 64 bytes of `sum`, starting with zero.
+#[inline]
+#[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512vl,avx512dq,vpclmulqdq")]
+fn reduce(sum: __m512i) -> u32 {
+    // The four 16-byte lanes have 48, 32, 16 and 0 bytes behind them; the last is taken as it is.
+    let [a, b, c] = const { [pair(384), pair(256), pair(128)] };
+    let to_last = _mm512_set_epi64(0, 0, c[1], c[0], b[1], b[0], a[1], a[0]);
+    let lanes = fold(sum, to_last, _mm512_maskz_mov_epi64(0b1100_0000, sum));
+    let half = _mm256_xor_si256(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64::<1>(lanes));
+    let last = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
+    let first = _mm_crc32_u64(0, _mm_cvtsi128_si64(last) as u64);
+    _mm_crc32_u64(first, _mm_extract_epi64::<1>(last) as u64) as u32
+}
+
+/// Words in each of the three chains beside one step of folding, which is what both take the same time for.
+const WORDS: usize = 5;
+
+/// Bytes a step of [`both`]: four vectors folded, and three chains.
+const STEP: usize = 256 + 3 * 8 * WORDS;
+
+/// Takes blocks of N steps: the first 256 N bytes of a block are folded while three `crc32` chains, which need other parts of
+/// the processor, take the rest of it. Blocks do not wait for each other: each starts with zero, and what came before is
+/// moved over it. Gives what is left.
+#[inline]
+#[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512bw,avx512vl,avx512dq,vpclmulqdq")]
+fn both<const N: usize>(mut state: u32, mut bytes: &[u8]) -> (u32, &[u8]) {
+    let by_256 = constants(const { pair(2048) });
+    while bytes.len() >= N * STEP {
+        let (block, rest) = bytes.split_at(N * STEP);
+        let (folded, chained) = block.split_at(N * 256);
+        let quads = folded.as_chunks::<64>().0.as_chunks::<4>().0;
+        let groups = chained.as_chunks::<{ 8 * WORDS }>().0;
+        let (first, others) = groups.split_at(N);
+        let (second, third) = others.split_at(N);
+        let mut sums = [_mm512_setzero_si512(); 4];
+        let (mut a, mut b, mut c) = (0, 0, 0);
+        for (((quad, x), y), z) in quads.iter().zip(first).zip(second).zip(third) {
+            for (sum, vector) in sums.iter_mut().zip(quad) {
+                *sum = fold(*sum, by_256, load(vector));
+            }
+            let words = x.as_chunks::<8>().0.iter().zip(y.as_chunks::<8>().0).zip(z.as_chunks::<8>().0);
+            for ((x, y), z) in words {
+                a = _mm_crc32_u64(a, u64::from_le_bytes(*x));
+                b = _mm_crc32_u64(b, u64::from_le_bytes(*y));
+                c = _mm_crc32_u64(c, u64::from_le_bytes(*z));
+            }
+        }
+        let [over_block, over_three, over_two, over_one] = const {
+            let chain = (8 * WORDS * N) as u64;
+            [
+                shift_constant((N * STEP) as u64),
+                shift_constant(3 * chain),
+                shift_constant(2 * chain),
+                shift_constant(chain),
+            ]
+        };
+        state = shift(state, over_block)
+            ^ shift(reduce(join(sums)), over_three)
+            ^ shift(a as u32, over_two)
+            ^ shift(b as u32, over_one)
+            ^ c as u32;
+        bytes = rest;
+    }
+    (state, bytes)
+}
+
+/// Folding and chains together on what is long, folding on what is left, 256 bytes a step, then 64; then [`serial`].
 #[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512bw,avx512vl,avx512dq,vpclmulqdq")]
 pub(crate) fn avx512(state: u32, bytes: &[u8]) -> u32 {
+    let (state, bytes) = both::<32>(state, bytes);
+    let (state, bytes) = both::<8>(state, bytes);
     let (vectors, rest) = bytes.as_chunks::<64>();
     let (quads, singles) = vectors.as_chunks::<4>();
     let start = _mm512_zextsi128_si512(_mm_cvtsi32_si128(state as i32));
@@ -121,9 +201,7 @@ pub(crate) fn avx512(state: u32, bytes: &[u8]) -> u32 {
                 *sum = fold(*sum, by_256, load(vector));
             }
         }
-        let joined = fold(sums[0], constants(const { pair(512) }), sums[1]);
-        let other = fold(sums[2], constants(const { pair(512) }), sums[3]);
-        (fold(joined, constants(const { pair(1024) }), other), singles)
+        (join(sums), singles)
     } else if let Some((first, singles)) = singles.split_first() {
         (_mm512_xor_si512(load(first), start), singles)
     } else {
@@ -132,17 +210,5 @@ pub(crate) fn avx512(state: u32, bytes: &[u8]) -> u32 {
     for vector in singles {
         sum = fold(sum, constants(const { pair(512) }), load(vector));
     }
-    // The four 16-byte lanes have 48, 32, 16 and 0 bytes behind them; the last is taken as it is.
-    let distances = const {
-        let (a, b, c) = (pair(384), pair(256), pair(128));
-        [a[0], a[1], b[0], b[1], c[0], c[1]]
-    };
-    let to_last =
-        _mm512_set_epi64(0, 0, distances[5], distances[4], distances[3], distances[2], distances[1], distances[0]);
-    let lanes = fold(sum, to_last, _mm512_maskz_mov_epi64(0b1100_0000, sum));
-    let half = _mm256_xor_si256(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64::<1>(lanes));
-    let last = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
-    let state = _mm_crc32_u64(0, _mm_cvtsi128_si64(last) as u64);
-    let state = _mm_crc32_u64(state, _mm_extract_epi64::<1>(last) as u64);
-    serial(state as u32, rest)
+    serial(reduce(sum), rest)
 }

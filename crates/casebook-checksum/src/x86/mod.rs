@@ -94,7 +94,10 @@ pub(crate) fn sum(bytes: &[u8]) -> u64 {
 #[inline]
 pub(crate) fn crc(state: u32, bytes: &[u8]) -> u32 {
     let features = features();
-    if features & set::VPCLMUL != 0 && bytes.len() >= crc32c::FOLD_FROM_BYTES {
+    if features & set::SSE42 != 0 && bytes.len() < crc32c::CHAINS_FROM_BYTES {
+        // SAFETY: invariant 1, `SSE42`.
+        unsafe { crc32c::serial(state, bytes) }
+    } else if features & set::VPCLMUL != 0 && bytes.len() >= crc32c::FOLD_FROM_BYTES {
         // SAFETY: invariant 1, `VPCLMUL`.
         unsafe { crc32c::avx512(state, bytes) }
     } else if features & set::SSE42 != 0 {
