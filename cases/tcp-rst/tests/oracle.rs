@@ -1,11 +1,25 @@
-//! The model against the real mechanism.
+//! The model against the real mechanism: conntrack of the running kernel.
+//!
+//! Needs root, TUN devices, nft and python3; where one is missing the test says so and is skipped. `CASEBOOK_CT_PACKETS`
+//! (default 10 000) and `CASEBOOK_SEED` choose the run.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the case is pure, its oracle is a program: here it is started"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that meets something else than it knows fails, and says what it skipped"
+)]
 
-use case_tcp_rst::model::refused;
-
-/// The source of each expected value is the comparison itself; replace it by runs of the real mechanism.
-#[test]
-fn the_model_agrees_at_the_edges() {
-    for (limit, load, expected) in [(0, 0, false), (0, 1, true), (u64::MAX, u64::MAX, false)] {
-        assert_eq!(refused(limit, load), expected, "limit {limit}, load {load}");
-    }
-}
+#[path = "oracle/conntrack.rs"]
+mod conntrack;
+#[path = "oracle/generate.rs"]
+mod generate;
+#[path = "oracle/kernel.rs"]
+mod kernel;
+#[path = "oracle/random.rs"]
+mod random;
+#[path = "oracle/wire.rs"]
+mod wire;
