@@ -1,5 +1,6 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: versions are arguments.
 
+pub mod conntrack;
 pub mod devices;
 pub mod distance;
 pub mod emitter;
