@@ -1,7 +1,12 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod endpoint;
 pub mod flow;
+pub mod haproxy;
 pub mod timer;
+
+#[cfg(test)]
+mod testing;
 
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
 
@@ -66,4 +71,14 @@ pub fn parse(item: &Evidence) -> (Limits, Vec<Unmodelled>) {
         }
     }
     (limits, unmodelled)
+}
+
+/// Lines of a file with the byte each begins at, without their newline.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    bytes.split(|byte| *byte == b'\n').map(move |line| {
+        let start = at;
+        at += line.len() + 1;
+        (start, line)
+    })
 }
