@@ -3,6 +3,7 @@
 pub mod endpoint;
 pub mod flow;
 pub mod haproxy;
+pub mod nginx;
 pub mod timer;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub fn span(set: &EvidenceSet, span: Span) {
 /// Fails unless every place can be sliced.
 pub fn inside(set: &EvidenceSet, facts: &ProxyFacts) {
     facts.unmodelled.iter().for_each(|gap| span(set, gap.span));
-    facts.probes.iter().for_each(|count| span(set, count.span));
+    facts.counts.iter().for_each(|count| span(set, count.span));
     facts.process.iter().filter_map(|timer| timer.span).for_each(|at| span(set, at));
     for proxy in facts.proxies.iter().chain(&facts.upgraded) {
         span(set, proxy.span);

@@ -157,11 +157,13 @@ pub struct Proxy {
     pub span: Span,
 }
 
-/// How many keepalive probes a configuration allows before the peer counts as dead.
+/// A number of things after which a connection ends: unanswered keepalive probes, requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeCount {
+pub struct Count {
     /// Name of the [`Proxy`] it belongs to.
     pub proxy: String,
+    /// The directive.
+    pub name: String,
     /// Which side.
     pub leg: Leg,
     /// The number.
@@ -180,8 +182,8 @@ pub struct ProxyFacts {
     pub upgraded: Vec<Proxy>,
     /// Timers of the whole process: how long old connections live after a reload.
     pub process: Vec<Timer>,
-    /// Probe counts, where set.
-    pub probes: Vec<ProbeCount>,
+    /// Counts that end connections, where set.
+    pub counts: Vec<Count>,
     /// What the reader does not cover.
     pub unmodelled: Vec<Unmodelled>,
 }

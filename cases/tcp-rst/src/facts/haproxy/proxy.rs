@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::section::{Role, Section};
 use super::{Reader, layer};
-use crate::facts::timer::{Ending, Layer, Leg, Limit, Measures, ProbeCount, Proxy, ProxyFacts, Refresh, Timer};
+use crate::facts::timer::{Count, Ending, Layer, Leg, Limit, Measures, Proxy, ProxyFacts, Refresh, Timer};
 
 /// Pairs of one file; more are not built and said so.
 const MAX_PAIRS: usize = 65_536;
@@ -96,7 +96,7 @@ fn pair(front: Option<&Section>, back: Option<&Section>, facts: &mut ProxyFacts)
     facts.proxies.push(proxy);
     for (side, word, leg) in [(front, "clitcpka-cnt", Leg::Client), (back, "srvtcpka-cnt", Leg::Server)] {
         if let Some((count, span)) = side.and_then(|side| side.counts.get(word)) {
-            facts.probes.push(ProbeCount { proxy: name.clone(), leg, count: *count, span: *span });
+            facts.counts.push(Count { proxy: name.clone(), name: word.to_owned(), leg, count: *count, span: *span });
         }
     }
 }
