@@ -4,6 +4,7 @@ pub mod endpoint;
 pub mod flow;
 pub mod haproxy;
 pub mod nginx;
+pub mod ss;
 pub mod timer;
 
 #[cfg(test)]
