@@ -1,3 +1,4 @@
 //! formats
 pub mod json;
 pub mod sysctl;
+pub mod yaml;
