@@ -6,3 +6,4 @@ pub mod nft;
 pub mod packet;
 pub mod sniff;
 pub mod sysctl;
+pub mod yaml;

@@ -2,9 +2,15 @@
 
 pub mod capture;
 pub mod duration;
+pub mod endpoint;
 pub mod flow;
+pub mod haproxy;
+pub mod nginx;
 pub mod path_file;
+pub mod ss;
 pub mod timer;
+#[cfg(test)]
+mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
