@@ -1,0 +1,109 @@
+"""A scenario: what it claims, how it is played, and the truth written beside its evidence."""
+import os
+import time
+
+import proof
+from stage import Stage, write_json
+
+ALL = {}
+
+
+def scenario(slug, description, who, form, cause, dies, timer=None, seconds=10):
+    """Registers a scenario. `who`, `form` and `dies` are what research tells; they are compared with what happened.
+
+    `dies` may be a probability. `seconds` is how long it takes, so that the long ones start first.
+    """
+    def keep(play):
+        ALL[slug] = {"slug": slug, "description": " ".join(description.split()), "who": who, "form": form,
+                     "cause": cause, "dies": dies, "timer": timer, "seconds": seconds, "play": play}
+        return play
+    return keep
+
+
+def conntrack(seconds=4):
+    return {"where": "sysctl net.netfilter.nf_conntrack_tcp_timeout_established", "seconds": seconds, "kind": "idle"}
+
+
+def timer(where, seconds, kind="idle"):
+    return {"where": where, "seconds": seconds, "kind": kind}
+
+
+ALIVE = ("answer", "fin")
+
+
+def play(slug, out, prefix, keep):
+    """Plays one scenario and returns its truth. `play` of the scenario returns the outcomes its ends were told."""
+    told = ALL[slug]
+    stage = Stage(slug, out, prefix, keep)
+    begun = time.time()
+    try:
+        outcomes = told["play"](stage)
+        stage.finish()
+        truth = judge(told, stage, outcomes, begun)
+    finally:
+        stage.close()
+    write_json(os.path.join(out, "truth.json"), truth)
+    return truth
+
+
+def who_is(reset, stage):
+    """The role of the emitter. A backend is the wrong one when it never accepted this connection."""
+    name = reset["emitter"]
+    if name not in ("b1", "b2"):
+        return name
+    ports = {reset["dport"], reset["sport"]}
+    home = {space for port, space in stage.homes if port in ports}
+    return "wrong-backend" if home and name not in home else "server"
+
+
+def judge(told, stage, outcomes, begun):
+    space_of = {"client": "client", "c0": "router", "br0": "router", "b1": "b1", "b2": "b2", "proxy": "proxy"}
+    captures = {key: (path, proof.packets(path)) for key, (_, path) in stage.captures.items()}
+    resets = proof.resets(captures, space_of)
+    for reset in resets:
+        reset["who"] = who_is(reset, stage)
+    counted = {name: grown["output_hook_rst"] for name, grown in stage.grown.items()}
+    attributed = {name: sum(1 for reset in resets if reset["emitter"] == name) for name in counted}
+
+    first = resets[0] if resets else None
+    ends = outcomes["client"] if isinstance(outcomes["client"], list) else [outcomes["client"]]
+    dead = [end for end in ends if end not in ALIVE]
+    dies = len(dead) > 0 if len(ends) == 1 else round(len(dead) / len(ends), 3)
+    gap = outcomes.get("gap") or proof.longest_gap(captures["client"][1], first["time"] if first else None)
+    who, form = (first["who"], first["form"]) if first else ("none", "none")
+
+    faults = []
+    if who != told["who"]:
+        faults.append("RST sent by %s, told %s" % (who, told["who"]))
+    if form != told["form"]:
+        faults.append("RST is %s, told %s" % (form, told["form"]))
+    if isinstance(told["dies"], bool) and dies != told["dies"] and not (told["dies"] and dies == 1):
+        faults.append("dies: %s, told %s" % (dies, told["dies"]))
+    if not isinstance(told["dies"], bool) and not 0 < dies < 1:
+        faults.append("dies: %s, told a part of them (%s expected)" % (dies, told["dies"]))
+    if counted != attributed:
+        faults.append("RSTs counted at the output hooks %s, seen in the captures %s" % (counted, attributed))
+    faults += outcomes.get("faults", [])
+
+    truth = {
+        "scenario": told["slug"], "description": told["description"], "timer": told["timer"],
+        "who_sent_rst": who, "from_namespace": first["emitter"] if first else None,
+        "received_by": first["received_by"] if first else None, "rst_form": form,
+        "first_seen_gap_s": gap[0], "dies": dies, "cause": told["cause"],
+        "outcomes": outcomes,
+        "packets": {
+            "rst_in_client_pcap": [seen["packet"] for reset in resets for seen in reset["seen_at"]
+                                   if seen["capture"] == "client.pcap"],
+            "before_gap": gap[1], "after_gap": gap[2]},
+        "rsts": resets[:40], "rsts_total": len(resets),
+        "proof": {
+            "how": "nft counter of `tcp flags rst` at the output hook of each namespace; a RST's emitter is the "
+                   "namespace whose interface it passed first; both must agree",
+            "output_hook_rst": counted, "attributed_rst": attributed, "agree": counted == attributed,
+            "kernel_counters": {name: {k: v for k, v in grown.items() if k != "output_hook_rst"}
+                                for name, grown in stage.grown.items()}},
+        "as_told": not faults, "differences": faults,
+        "started": round(begun, 3), "seconds": round(time.time() - begun, 1)}
+    truth.update(outcomes.pop("truth", {}))
+    truth["peers"] = stage.notes
+    return truth
