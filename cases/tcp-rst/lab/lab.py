@@ -19,10 +19,10 @@ import paths  # noqa: F401
 import proxies  # noqa: F401
 import series  # noqa: F401
 from scenario import ALL, play
-from spaces import CannotRun, run, tool
+from spaces import CannotRun, Failed, run, tool
 
 NEEDS = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "conntrack": "conntrack", "tcpdump": "tcpdump"}
-SKIPPED = 3
+SKIPPED, NOT_AS_TOLD = 3, 4  # of a scenario's own process; 1 is Python's for a mistake
 
 
 def arguments():
@@ -56,7 +56,7 @@ def one(slug, out, prefix, keep):
         os._exit(SKIPPED)
     print(json.dumps(truth["differences"]))
     sys.stdout.flush()
-    os._exit(0 if truth["as_told"] else 1)  # threads that still serve end with the process
+    os._exit(0 if truth["as_told"] else NOT_AS_TOLD)  # threads that still serve end with the process
 
 
 def cannot(why):
@@ -77,7 +77,7 @@ def missing():
     try:
         run("ip", "netns", "add", probe)
         run("ip", "netns", "delete", probe)
-    except CannotRun as error:
+    except Failed as error:
         return "%s; needs a kernel with network namespaces and the right to mount" % error
     return None
 
@@ -110,7 +110,7 @@ class Run:
         if status == SKIPPED:
             print("%-28s skipped: %s" % (slug, said.splitlines()[-1] if said else "no reason given"))
             shutil.rmtree(folder, ignore_errors=True)
-        elif status in (0, 1):
+        elif status in (0, NOT_AS_TOLD):
             with open(os.path.join(folder, "truth.json")) as file:
                 truth = json.load(file)
             print("%-28s RST by %-13s %-9s dies: %-5s gap %.2f s%s" % (
@@ -119,7 +119,7 @@ class Run:
             for line in said.splitlines()[:-1]:
                 print("    " + line)
         else:
-            print("%-28s FAILED with %s: %s" % (slug, status, errors.strip().splitlines()[-1:] or said))
+            print("%-28s FAILED with %s: %s" % (slug, status, (errors.strip() or said or "no message").splitlines()[-1]))
             with open(os.path.join(self.out, slug, "failure.txt"), "w") as file:
                 file.write(errors)
         sys.stdout.flush()

@@ -249,7 +249,7 @@ def masq_server_first(stage):
           "router", "stateless", "expired-local-delivery", True,
           timer("nft ct timeout object \"short\", established", 4))
 def timeout_policy(stage):
-    stage.build(vip=True, loose=0, established=1000, rules=ONE + """table ip policy {
+    stage.build(vip=True, loose=0, established=1000, rules=ONE + """table ip timeouts {
 	ct timeout short {
 		protocol tcp
 		l3proto ip

@@ -56,6 +56,23 @@ def who_is(reset, stage):
     return "wrong-backend" if home and name not in home else "server"
 
 
+def silence(captures, until):
+    """The longest silence before `until` and the capture that shows it: the client's, unless only another one does."""
+    best = ("client.pcap", proof.longest_gap(captures["client"][1], until))
+    for path, seen in captures.values():
+        gap = proof.longest_gap(seen, until)
+        if gap[0] > best[1][0] + 0.1:
+            best = (os.path.basename(path), gap)
+    return best
+
+
+def sums(seen):
+    """How many TCP checksums tcpdump calls right or wrong, and the first wrong ones."""
+    wrong = [packet["number"] for packet in seen if packet["sum"] == "incorrect"]
+    return {"correct": sum(1 for packet in seen if packet["sum"] == "correct"), "incorrect": len(wrong),
+            "incorrect_packets": wrong[:20]}
+
+
 def judge(told, stage, outcomes, begun):
     space_of = {"client": "client", "c0": "router", "br0": "router", "b1": "b1", "b2": "b2", "proxy": "proxy"}
     captures = {key: (path, proof.packets(path)) for key, (_, path) in stage.captures.items()}
@@ -68,8 +85,8 @@ def judge(told, stage, outcomes, begun):
     first = resets[0] if resets else None
     ends = outcomes["client"] if isinstance(outcomes["client"], list) else [outcomes["client"]]
     dead = [end for end in ends if end not in ALIVE]
-    dies = len(dead) > 0 if len(ends) == 1 else round(len(dead) / len(ends), 3)
-    gap = outcomes.get("gap") or proof.longest_gap(captures["client"][1], first["time"] if first else None)
+    dies = bool(dead) if len(dead) in (0, len(ends)) else round(len(dead) / len(ends), 3)
+    gap_in, gap = silence(captures, first["time"] if first else None)
     who, form = (first["who"], first["form"]) if first else ("none", "none")
 
     faults = []
@@ -77,7 +94,7 @@ def judge(told, stage, outcomes, begun):
         faults.append("RST sent by %s, told %s" % (who, told["who"]))
     if form != told["form"]:
         faults.append("RST is %s, told %s" % (form, told["form"]))
-    if isinstance(told["dies"], bool) and dies != told["dies"] and not (told["dies"] and dies == 1):
+    if isinstance(told["dies"], bool) and dies is not told["dies"]:
         faults.append("dies: %s, told %s" % (dies, told["dies"]))
     if not isinstance(told["dies"], bool) and not 0 < dies < 1:
         faults.append("dies: %s, told a part of them (%s expected)" % (dies, told["dies"]))
@@ -94,7 +111,8 @@ def judge(told, stage, outcomes, begun):
         "packets": {
             "rst_in_client_pcap": [seen["packet"] for reset in resets for seen in reset["seen_at"]
                                    if seen["capture"] == "client.pcap"],
-            "before_gap": gap[1], "after_gap": gap[2]},
+            "gap_capture": gap_in, "before_gap": gap[1], "after_gap": gap[2],
+            "checksums": {os.path.basename(path): sums(seen) for path, seen in captures.values()}},
         "rsts": resets[:40], "rsts_total": len(resets),
         "proof": {
             "how": "nft counter of `tcp flags rst` at the output hook of each namespace; a RST's emitter is the "

@@ -23,6 +23,10 @@ class CannotRun(Exception):
     """Something this machine lacks: the scenario is skipped, or the laboratory ends with status 2."""
 
 
+class Failed(Exception):
+    """A step that must work did not: the scenario has failed."""
+
+
 def tool(name):
     """Path of a command; /usr/sbin is looked at too."""
     if name not in TOOLS:
@@ -37,7 +41,7 @@ def run(*command, stdin=None):
     command = [tool(command[0])] + [str(word) for word in command[1:]]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
-        raise CannotRun("%s failed: %s" % (" ".join(command), " ".join(done.stderr.split())))
+        raise Failed("%s failed: %s" % (" ".join(command), " ".join(done.stderr.split())))
     return done.stdout
 
 
@@ -84,7 +88,7 @@ class Space:
                     file.write(str(value))
             except OSError as error:
                 if not optional:
-                    raise CannotRun("sysctl %s: %s" % (key, error))
+                    raise CannotRun("sysctl %s cannot be set: %s" % (key, error))
 
     def here_if_needed(self):
         mine = os.stat("/proc/thread-self/ns/net").st_ino == os.fstat(self.fd).st_ino
@@ -128,13 +132,13 @@ class Space:
 
     def delete(self):
         """Ends what still runs in the namespace, then removes it."""
-        with contextlib.suppress(CannotRun):
+        with contextlib.suppress(Failed):
             for pid in run("ip", "netns", "pids", self.full).split():
                 if int(pid) != os.getpid():
                     with contextlib.suppress(OSError):
                         os.kill(int(pid), 9)
         os.close(self.fd)
-        with contextlib.suppress(CannotRun):
+        with contextlib.suppress(Failed):
             run("ip", "netns", "delete", self.full)
 
 

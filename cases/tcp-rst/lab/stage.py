@@ -14,7 +14,7 @@ import time
 
 import peers
 import proof
-from spaces import CannotRun, Space, link, run, tool
+from spaces import CannotRun, Failed, Space, link, run
 
 CLIENT, ROUTER, VIP, BACK = "10.0.1.2", "10.0.1.1", "10.0.1.100", "10.0.2.1"
 BEHIND = {"b1": "10.0.2.2", "b2": "10.0.2.3", "proxy": "10.0.2.10"}
@@ -92,7 +92,13 @@ class Stage:
         time.sleep(0.15)
 
     def load(self, name, rules):
-        self.spaces[name].run("nft", "-f", "-", stdin=rules)
+        """Loads a ruleset. What the kernel refuses is missing here; what nft cannot read is our mistake."""
+        try:
+            self.spaces[name].run("nft", "-f", "-", stdin=rules)
+        except Failed as error:
+            if "Could not process rule" in str(error):
+                raise CannotRun("this kernel refuses the ruleset: %s" % error)
+            raise
 
     def capture(self, space, device, key, snaplen):
         """Starts tcpdump and waits until it listens."""
@@ -107,7 +113,7 @@ class Stage:
                 if b"listening on" in line:
                     break
                 if not line:
-                    raise CannotRun("tcpdump ended at once on %s of %s" % (device, space.name))
+                    raise Failed("tcpdump ended at once on %s of %s" % (device, space.name))
         self.captures[key] = (child, path)
 
     def child(self, space, command, log):
@@ -132,7 +138,7 @@ class Stage:
         if first:
             sock.sendall(first)
             if not sock.recv(65536):
-                raise CannotRun("the first question got no answer")
+                raise Failed("the first question got no answer")
         return sock
 
     def wait_for_port(self, space, port, seconds=5):
@@ -142,7 +148,7 @@ class Stage:
                 if ":%d " % port in run("ss", "-Htln") + " ":
                     return
             time.sleep(0.05)
-        raise CannotRun("nothing listens on port %d in %s" % (port, space))
+        raise Failed("nothing listens on port %d in %s" % (port, space))
 
     def served(self, name="b1"):
         return self.servers[name].last()
