@@ -24,44 +24,46 @@ def flip(device, port):
                 device, port, 256 + 8 * BYTE, 256 + 8 * BYTE, BIT))
 
 
-def ask_through_damage(stage, host, device, port, seconds, reply=False):
+def ask_through_damage(stage, host, space, device, port, seconds, message=TEXT):
     """Asks while the fault is there; it goes away after `seconds`, and retransmission repairs."""
     sock = stage.connect(host)
     stage.idle(1)
-    stage.load("router", flip(device, port))
-    stage.write("ruleset-fault.nft", stage.router.run("nft", "list", "table", "netdev", "fault"))
-    sock.sendall(TEXT if not reply else b"b")
+    stage.load(space, flip(device, port))
+    stage.write("ruleset-fault.nft", stage.spaces[space].run("nft", "list", "table", "netdev", "fault"))
+    sock.sendall(message)
     time.sleep(seconds)
-    stage.router.run("nft", "delete", "table", "netdev", "fault")
-    heard = hear(sock, 3)
+    stage.spaces[space].run("nft", "delete", "table", "netdev", "fault")
+    heard = hear(sock, 6)
     return {"client": heard, "truth": {"damage": {
-        "what": "one bit", "payload_byte": BYTE, "mask": BIT, "where": "router, where the packet enters " + device}}}
+        "what": "one bit", "payload_byte": BYTE, "mask": BIT, "where": "%s, where the packet enters %s" % (space, device)}}}
 
 
-@scenario("bit-flip", """One bit of a payload byte flips inside the router; the server drops the segment for its
-          checksum, and the retransmission a moment later is whole.""", "none", "none", "corrupted-in-transit", False)
+@scenario("bit-flip", """One bit of a payload byte flips in a switch between client and router; the server drops the segment for its
+          checksum, and the retransmission a moment later is whole.""", "none", "none", "corrupted-in-transit", False,
+          wrong_sums=("router-in", "router-out", "server"))
 def bit_flip(stage):
-    stage.build()
+    stage.build(switch=True)
     stage.serve()
-    return ask_through_damage(stage, B1, "c0", "dport", 0.1)
+    return ask_through_damage(stage, B1, "switch", "to-client", "dport", 0.1)
 
 
 @scenario("bit-flip-before-dnat", """The same flip in front of DNAT: conntrack calls the segment INVALID for its checksum,
           so it is not translated and ends at the router's own address, which drops it without a RST.""",
-          "none", "none", "corrupted-in-transit", False)
+          "none", "none", "corrupted-in-transit", False, wrong_sums=("router-in",))
 def bit_flip_dnat(stage):
-    stage.build(vip=True, rules=dnat(B1), established=1000)
+    stage.build(vip=True, rules=dnat(B1), established=1000, switch=True)
     stage.serve()
-    return ask_through_damage(stage, VIP, "c0", "dport", 0.9)
+    return ask_through_damage(stage, VIP, "switch", "to-client", "dport", 0.5)
 
 
 @scenario("bit-flip-reply-leak", """The flip in the server's answer behind DNAT: INVALID, so it reaches the client with
           the backend's own address; its checksum is wrong, so the client's kernel sends no RST.""",
-          "none", "none", "corrupted-in-transit", False)
+          "none", "none", "corrupted-in-transit", False,
+          wrong_sums=("router-out", "router-in", "client"))
 def bit_flip_reply(stage):
     stage.build(vip=True, rules=dnat(B1), established=1000)
     stage.serve(reply=TEXT)
-    return ask_through_damage(stage, VIP, "b1", "sport", 0.5, reply=True)
+    return ask_through_damage(stage, VIP, "router", "b1", "sport", 0.5, b"b")
 
 
 class ForgetfulNat:
@@ -103,7 +105,7 @@ def mac(text):
 
 @scenario("nat-no-checksum", """A NAT which stops updating the TCP checksum (as a faulty fast path does): every segment
           arrives with the sum of the old address and is dropped; nobody sends a RST.""",
-          "none", "none", "nat-checksum-not-updated", True)
+          "none", "none", "nat-checksum-not-updated", True, wrong_sums=("router-out", "server"))
 def nat_no_checksum(stage):
     stage.build(forward=False, loose=None)
     # The VIP belongs to no kernel here: the client is told where it lives.
@@ -119,7 +121,8 @@ def nat_no_checksum(stage):
 
 
 @scenario("offload-on", """Checksum offload left on: what each host sends is captured before the sum is filled in, and on
-          veth arrives that way too. Every sum looks wrong; nothing is.""", "none", "none", "healthy", False)
+          veth arrives that way too. Every sum looks wrong; nothing is.""", "none", "none", "healthy", False,
+          wrong_sums=("client", "router-in", "router-out", "server"))
 def offload_on(stage):
     stage.build(offload=True)
     stage.serve(reply=TEXT)

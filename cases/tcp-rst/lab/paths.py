@@ -1,4 +1,5 @@
 """Scenarios of the router: conntrack, DNAT, masquerade, reject. Every row of what a forgotten flow's packet meets."""
+import socket
 import time
 
 from peers import Ear, ask, hear, keepalive, segment, send_raw
@@ -243,6 +244,25 @@ def masq_server_first(stage):
     return server_first(stage, B1)
 
 
+@scenario("masq-port-taken", """Masquerade, tcp_loose 1: after expiry another client (10.0.1.3) connects from the same
+          source port and is given it. The server still has the old connection there and answers the SYN with a challenge
+          ACK; the newcomer's kernel resets it. The old client then gets another port and a RST from the server.""",
+          "client", "stateless", "expired-port-taken", True, conntrack(), seconds=12)
+def masq_taken(stage):
+    stage.build(rules=masquerade())
+    stage.client.run("ip", "addr", "add", "10.0.1.3/24", "dev", "eth0")
+    stage.serve()
+    sock = stage.connect(B1)
+    stage.idle(GAP)
+    newcomer = stage.client.socket()
+    stage.sockets.append(newcomer)
+    newcomer.bind(("10.0.1.3", sock.getsockname()[1]))
+    newcomer.settimeout(5)
+    newcomer.connect((B1, 80))
+    heard = ask(newcomer)
+    return {"client": ask(sock), "newcomer": heard}
+
+
 # ---- the timer itself --------------------------------------------------------------------------------------------
 
 @scenario("ct-timeout-policy", """A `ct timeout` object of 4 s overrides the sysctl, which says 1000 s.""",
@@ -253,7 +273,7 @@ def timeout_policy(stage):
 	ct timeout short {
 		protocol tcp
 		l3proto ip
-		policy = { established : 4s }
+		policy = { established : 4 }
 	}
 	chain prerouting {
 		type filter hook prerouting priority -150; policy accept;
@@ -263,6 +283,22 @@ def timeout_policy(stage):
 """)
     stage.serve()
     return client_first(stage)
+
+
+@scenario("half-close-close-wait", """DNAT; the client has sent its request and FIN and waits for a long answer: the entry
+          is in CLOSE_WAIT, whose timeout (4 s) is not that of ESTABLISHED (1000 s). The answer is not translated back.""",
+          "client", "stateless", "expired-unnated-push", True,
+          timer("sysctl net.netfilter.nf_conntrack_tcp_timeout_close_wait", 4))
+def half_close(stage):
+    stage.build(vip=True, rules=ONE, established=1000,
+                sysctls={"net.netfilter.nf_conntrack_tcp_timeout_close_wait": 4})
+    stage.serve(closes=False)
+    sock = stage.connect()
+    sock.shutdown(socket.SHUT_WR)
+    stage.idle(GAP)
+    stage.served().push()
+    heard = hear(sock, 2)
+    return {"client": heard, "server": stage.served().broken()}
 
 
 @scenario("sysctl-mid-flow", """The sysctl is lowered from 1000 s to 4 s while the connection is silent: the entry keeps

@@ -49,21 +49,30 @@ def idle_then_ask(stage, first=b"a", again=b"b", gap=6):
 
 @scenario("haproxy-timeout-client", """haproxy, mode tcp, `timeout client 4s`: FIN to both ends after 4 s of silence; the
           client does not look and writes at 6 s.""", "proxy", "stateless", "proxy-idle-close", True,
-          timer("haproxy timeout client", 4))
+          timer("haproxy timeout client", 4), judged="client")
 def haproxy_client(stage):
     haproxy(stage, ["timeout client 4s", "timeout server 60s"])
     return idle_then_ask(stage)
 
 
-@scenario("haproxy-timeout-server", "haproxy, mode tcp, `timeout server 4s`: the same from the other leg's timer.",
-          "proxy", "stateless", "proxy-idle-close", True, timer("haproxy timeout server", 4))
+@scenario("haproxy-timeout-server", """haproxy, mode tcp, only `timeout server 4s` is short: the client gets FIN at 4 s,
+          but its own direction stays open. What it writes at 6 s is delivered to the server and answered, and the
+          answer never comes back. No RST.""", "none", "none", "proxy-half-close", True,
+          timer("haproxy timeout server", 4), judged="client")
 def haproxy_server(stage):
     haproxy(stage, ["timeout client 60s", "timeout server 4s"])
     return idle_then_ask(stage)
 
 
+@scenario("haproxy-timeout-both", "haproxy, mode tcp, `timeout client 4s` and `timeout server 4s`: both run out together.",
+          "proxy", "stateless", "proxy-idle-close", True, timer("haproxy timeout client", 4), judged="client")
+def haproxy_both(stage):
+    haproxy(stage, ["timeout client 4s", "timeout server 4s"])
+    return idle_then_ask(stage)
+
+
 @scenario("haproxy-http-keep-alive", "haproxy, mode http, `timeout http-keep-alive 4s` between two requests.",
-          "proxy", "stateless", "proxy-idle-close", True, timer("haproxy timeout http-keep-alive", 4))
+          "proxy", "stateless", "proxy-idle-close", True, timer("haproxy timeout http-keep-alive", 4), judged="client")
 def haproxy_http(stage):
     haproxy(stage, ["timeout client 60s", "timeout server 60s", "timeout http-keep-alive 4s"], "http")
     return idle_then_ask(stage, GET, GET)
@@ -71,7 +80,7 @@ def haproxy_http(stage):
 
 @scenario("haproxy-tunnel", """haproxy, mode tcp, client and server 2 s but `timeout tunnel 5s`: a silence of 3.5 s
           survives, 7 s do not.""", "proxy", "stateless", "proxy-idle-close", True,
-          timer("haproxy timeout tunnel", 5), seconds=15)
+          timer("haproxy timeout tunnel", 5), seconds=15, judged="client")
 def haproxy_tunnel(stage):
     haproxy(stage, ["timeout client 2s", "timeout server 2s", "timeout tunnel 5s"])
     sock = stage.connect(PROXY)
@@ -84,7 +93,7 @@ def haproxy_tunnel(stage):
 
 @scenario("haproxy-nolinger", """haproxy with `option nolinger`: at the timeout both legs get a RST from haproxy's own
           sockets, no trigger needed.""", "proxy", "stateful", "proxy-idle-reset", True,
-          timer("haproxy timeout client", 4))
+          timer("haproxy timeout client", 4), judged="client")
 def haproxy_nolinger(stage):
     haproxy(stage, ["timeout client 4s", "timeout server 60s", "option nolinger"])
     return idle_then_ask(stage)
@@ -142,14 +151,14 @@ def nginx(stage, text):
 
 
 @scenario("nginx-keepalive-timeout", "nginx, http, `keepalive_timeout 4s`: FIN at 4 s, the client writes at 6 s.",
-          "proxy", "stateless", "proxy-idle-close", True, timer("nginx keepalive_timeout", 4))
+          "proxy", "stateless", "proxy-idle-close", True, timer("nginx keepalive_timeout", 4), judged="client")
 def nginx_http(stage):
     nginx(stage, NGINX_HTTP % PROXY)
     return idle_then_ask(stage, GET, GET)
 
 
 @scenario("nginx-stream-proxy-timeout", "nginx, stream, `proxy_timeout 4s`: FIN to both ends at 4 s.",
-          "proxy", "stateless", "proxy-idle-close", True, timer("nginx proxy_timeout", 4))
+          "proxy", "stateless", "proxy-idle-close", True, timer("nginx proxy_timeout", 4), judged="client")
 def nginx_stream(stage):
     tool("nginx")
     modules = [path for folder in ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")

@@ -8,14 +8,18 @@ from stage import Stage, write_json
 ALL = {}
 
 
-def scenario(slug, description, who, form, cause, dies, timer=None, seconds=10):
-    """Registers a scenario. `who`, `form` and `dies` are what research tells; they are compared with what happened.
+def scenario(slug, description, who, form, cause, dies, timer=None, seconds=10, judged="first",
+             wrong_sums=()):
+    """Registers a scenario. `who`, `form` and `dies` are what it tells; they are compared with what happened.
 
-    `dies` may be a probability. `seconds` is how long it takes, so that the long ones start first.
+    `dies` may be a probability. `judged` says which RST is meant where there are several: the "first" anywhere, or the
+    first at the "client". `wrong_sums` are the captures in which tcpdump must find wrong TCP checksums, and no others.
+    `seconds` is how long it takes, so that the long ones start first.
     """
     def keep(play):
         ALL[slug] = {"slug": slug, "description": " ".join(description.split()), "who": who, "form": form,
-                     "cause": cause, "dies": dies, "timer": timer, "seconds": seconds, "play": play}
+                     "cause": cause, "dies": dies, "timer": timer, "seconds": seconds, "play": play,
+                     "judged": judged, "wrong_sums": wrong_sums}
         return play
     return keep
 
@@ -56,6 +60,11 @@ def who_is(reset, stage):
     return "wrong-backend" if home and name not in home else "server"
 
 
+def number_in(reset, capture):
+    """Number of a RST in a capture, or None."""
+    return next((seen["packet"] for seen in reset["seen_at"] if seen["capture"] == capture), None)
+
+
 def silence(captures, until):
     """The longest silence before `until` and the capture that shows it: the client's, unless only another one does."""
     best = ("client.pcap", proof.longest_gap(captures["client"][1], until))
@@ -82,7 +91,8 @@ def judge(told, stage, outcomes, begun):
     counted = {name: grown["output_hook_rst"] for name, grown in stage.grown.items()}
     attributed = {name: sum(1 for reset in resets if reset["emitter"] == name) for name in counted}
 
-    first = resets[0] if resets else None
+    at_client = [reset for reset in resets if number_in(reset, "client.pcap")]
+    first = next(iter(at_client if told["judged"] == "client" else resets), None)
     ends = outcomes["client"] if isinstance(outcomes["client"], list) else [outcomes["client"]]
     dead = [end for end in ends if end not in ALIVE]
     dies = bool(dead) if len(dead) in (0, len(ends)) else round(len(dead) / len(ends), 3)
@@ -100,20 +110,25 @@ def judge(told, stage, outcomes, begun):
         faults.append("dies: %s, told a part of them (%s expected)" % (dies, told["dies"]))
     if counted != attributed:
         faults.append("RSTs counted at the output hooks %s, seen in the captures %s" % (counted, attributed))
-    faults += outcomes.get("faults", [])
+    checksums = {os.path.basename(path): sums(seen) for path, seen in captures.values()}
+    wrong_sums = {name[:-5] for name, count in checksums.items() if count["incorrect"]}
+    if wrong_sums != set(told["wrong_sums"]):
+        faults.append("wrong TCP checksums in %s, told in %s" % (sorted(wrong_sums), sorted(told["wrong_sums"])))
+    faults += outcomes.pop("faults", [])
 
     truth = {
         "scenario": told["slug"], "description": told["description"], "timer": told["timer"],
         "who_sent_rst": who, "from_namespace": first["emitter"] if first else None,
         "received_by": first["received_by"] if first else None, "rst_form": form,
         "first_seen_gap_s": gap[0], "dies": dies, "cause": told["cause"],
+        "rst_at_client": {"packet": number_in(at_client[0], "client.pcap"), "who": at_client[0]["who"],
+                          "rst_form": at_client[0]["form"]} if at_client else None,
         "outcomes": outcomes,
         "packets": {
-            "rst_in_client_pcap": [seen["packet"] for reset in resets for seen in reset["seen_at"]
-                                   if seen["capture"] == "client.pcap"],
+            "rst_in_client_pcap": [number_in(reset, "client.pcap") for reset in at_client],
             "gap_capture": gap_in, "before_gap": gap[1], "after_gap": gap[2],
-            "checksums": {os.path.basename(path): sums(seen) for path, seen in captures.values()}},
-        "rsts": resets[:40], "rsts_total": len(resets),
+            "checksums": checksums},
+        "rsts": resets[:12], "rsts_total": len(resets),
         "proof": {
             "how": "nft counter of `tcp flags rst` at the output hook of each namespace; a RST's emitter is the "
                    "namespace whose interface it passed first; both must agree",

@@ -50,10 +50,18 @@ class Stage:
         raise AttributeError(name)
 
     def build(self, behind=("b1",), vip=False, rules="", loose=1, established=4, forward=True, offload=False,
-              sysctls=None, default_route=True, snaplen=None):
-        """Namespaces, links, addresses, the router's ruleset and sysctls, captures; `behind` are the hosts at br0."""
+              sysctls=None, default_route=True, snaplen=None, switch=False):
+        """Namespaces, links, addresses, the router's ruleset and sysctls, captures; `behind` are the hosts at br0.
+        With `switch` a bridge stands between client and router; no capture is made on it."""
         client, router = self.space("client"), self.space("router")
-        link(router, "c0", "02:00:0a:00:01:01", client, "eth0", "02:00:0a:00:01:02")
+        if switch:
+            wire = self.space("switch")
+            link(wire, "to-client", "02:00:0a:00:01:82", client, "eth0", "02:00:0a:00:01:02")
+            link(wire, "to-router", "02:00:0a:00:01:81", router, "c0", "02:00:0a:00:01:01")
+            wire.run("ip", "-batch", "-", stdin="link add sw0 type bridge\nlink set sw0 up\n"
+                     "link set to-client master sw0\nlink set to-router master sw0\n")
+        else:
+            link(router, "c0", "02:00:0a:00:01:01", client, "eth0", "02:00:0a:00:01:02")
         router.run("ip", "link", "add", "br0", "address", "02:00:0a:00:02:01", "type", "bridge")
         router.run("ip", "-batch", "-", stdin="link set br0 up\naddr add %s/24 dev c0\naddr add %s/24 dev br0\n%s" % (
             ROUTER, BACK, "addr add %s/24 dev c0\n" % VIP if vip else ""))
@@ -163,6 +171,8 @@ class Stage:
 
     def snapshot(self, suffix=""):
         for name, space in self.spaces.items():
+            if name == "switch":
+                continue
             label = {"b1": "server", "b2": "server2"}.get(name, name)
             self.write("ss-%s%s.txt" % (label, suffix), space.run("ss", "-tinoe"))
         self.write("conntrack-list%s.txt" % suffix, self.router.run("conntrack", "-L", "-o", "extended,id"))
