@@ -19,7 +19,7 @@ import paths  # noqa: F401
 import proxies  # noqa: F401
 import series  # noqa: F401
 from scenario import ALL, play
-from spaces import CannotRun, Failed, run, tool
+from spaces import CannotRun, Failed, remove, run, tool
 
 NEEDS = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "conntrack": "conntrack", "tcpdump": "tcpdump"}
 SKIPPED, NOT_AS_TOLD = 3, 4  # of a scenario's own process; 1 is Python's for a mistake
@@ -40,14 +40,25 @@ def arguments():
     return parser.parse_args()
 
 
+def on_signals(numbers):
+    """The first of these signals ends the program through its `finally` blocks; later ones must not disturb that."""
+    stopping = []
+
+    def stop(number, _):
+        if not stopping:
+            stopping.append(number)
+            sys.exit(128 + number)
+    for number in numbers:
+        signal.signal(number, stop)
+
+
 def one(slug, out, prefix, keep):
     """In a process of its own. Its parent's death ends it, and ending it cleans up."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-    def stop(*_):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sys.exit(143)
-    signal.signal(signal.SIGTERM, stop)
+    on_signals([signal.SIGTERM])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on once
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    if os.getppid() != int(prefix.split("-")[1]):
+        sys.exit(143)
     try:
         truth = play(slug, out, prefix, keep)
     except CannotRun as error:
@@ -139,18 +150,18 @@ class Run:
         for child in self.playing.values():
             child.terminate()
         for child in self.playing.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.communicate(timeout=15)
+            try:
+                child.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                child.kill()
         if self.keep:
             return
-        mine = "casebook-%d-" % os.getpid()
-        for line in run("ip", "netns", "list").splitlines():
-            name = line.split()[0] if line.strip() else ""
-            if name.startswith(mine):
+        for name in os.listdir("/run/netns"):
+            if name.startswith("casebook-%d-" % os.getpid()):
                 for pid in run("ip", "netns", "pids", name).split():
                     with contextlib.suppress(OSError):
-                        os.kill(int(pid), 9)
-                run("ip", "netns", "delete", name)
+                        os.kill(int(pid), signal.SIGKILL)
+                remove(name)
 
 
 def main():
@@ -172,10 +183,7 @@ def main():
         return cannot("%s already holds a run; name an empty folder with -o" % args.out)
     os.makedirs(args.out, exist_ok=True)
 
-    def stop(number, _):
-        sys.exit(128 + number)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    on_signals([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     played = Run(os.path.abspath(args.out), args.keep, slugs, args.j)
     played.all()
     skipped = sum(1 for status in played.results.values() if status == SKIPPED)

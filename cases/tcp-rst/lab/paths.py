@@ -247,7 +247,7 @@ def masq_server_first(stage):
 @scenario("masq-port-taken", """Masquerade, tcp_loose 1: after expiry another client (10.0.1.3) connects from the same
           source port and is given it. The server still has the old connection there and answers the SYN with a challenge
           ACK; the newcomer's kernel resets it. The old client then gets another port and a RST from the server.""",
-          "client", "stateless", "expired-port-taken", True, conntrack(), seconds=12)
+          "server", "stateless", "expired-port-taken", True, conntrack(), seconds=12, judged="received")
 def masq_taken(stage):
     stage.build(rules=masquerade())
     stage.client.run("ip", "addr", "add", "10.0.1.3/24", "dev", "eth0")

@@ -12,8 +12,8 @@ def scenario(slug, description, who, form, cause, dies, timer=None, seconds=10, 
              wrong_sums=()):
     """Registers a scenario. `who`, `form` and `dies` are what it tells; they are compared with what happened.
 
-    `dies` may be a probability. `judged` says which RST is meant where there are several: the "first" anywhere, or the
-    first at the "client". `wrong_sums` are the captures in which tcpdump must find wrong TCP checksums, and no others.
+    `dies` may be a probability. `judged` says which RST is meant where there are several: the "first" anywhere, the
+    first at the "client", the first "received" by it. `wrong_sums` are the captures in which tcpdump must find wrong TCP checksums, and no others.
     `seconds` is how long it takes, so that the long ones start first.
     """
     def keep(play):
@@ -92,7 +92,9 @@ def judge(told, stage, outcomes, begun):
     attributed = {name: sum(1 for reset in resets if reset["emitter"] == name) for name in counted}
 
     at_client = [reset for reset in resets if number_in(reset, "client.pcap")]
-    first = next(iter(at_client if told["judged"] == "client" else resets), None)
+    candidates = {"first": resets, "client": at_client,
+                  "received": [reset for reset in resets if reset["received_by"] == "client"]}
+    first = next(iter(candidates[told["judged"]]), None)
     ends = outcomes["client"] if isinstance(outcomes["client"], list) else [outcomes["client"]]
     dead = [end for end in ends if end not in ALIVE]
     dies = bool(dead) if len(dead) in (0, len(ends)) else round(len(dead) / len(ends), 3)

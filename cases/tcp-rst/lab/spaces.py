@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -45,6 +46,13 @@ def run(*command, stdin=None):
     return done.stdout
 
 
+def end(child):
+    """Ends a program and what it started (it leads a process group of its own)."""
+    with contextlib.suppress(OSError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
 def enter(fd):
     if LIBC.setns(fd, CLONE_NEWNET) != 0:
         error = ctypes.get_errno()
@@ -55,9 +63,16 @@ class Space:
     """One named network namespace."""
 
     def __init__(self, full, name):
-        self.full, self.name = full, name
-        run("ip", "netns", "add", full)
-        self.fd = os.open("/run/netns/" + full, os.O_RDONLY | os.O_CLOEXEC)
+        self.full, self.name, self.fd = full, name, None
+        try:
+            run("ip", "netns", "add", full)
+            self.fd = os.open("/run/netns/" + full, os.O_RDONLY | os.O_CLOEXEC)
+            self.prepare()
+        except BaseException:  # Ctrl-C too: nobody else knows of it yet
+            self.delete()
+            raise
+
+    def prepare(self):
         with self.here():
             for key in ("all", "default"):
                 self.set("net.ipv6.conf.%s.disable_ipv6" % key, 1, optional=True)
@@ -100,7 +115,8 @@ class Space:
 
     def start(self, command, **how):
         with self.here():
-            return subprocess.Popen([tool(command[0])] + [str(word) for word in command[1:]], **how)
+            return subprocess.Popen([tool(command[0])] + [str(word) for word in command[1:]],
+                                    start_new_session=True, **how)
 
     def read(self, path):
         """A file under /proc as this namespace shows it, or None."""
@@ -131,15 +147,19 @@ class Space:
             probe.close()
 
     def delete(self):
-        """Ends what still runs in the namespace, then removes it."""
-        with contextlib.suppress(Failed):
-            for pid in run("ip", "netns", "pids", self.full).split():
-                if int(pid) != os.getpid():
-                    with contextlib.suppress(OSError):
-                        os.kill(int(pid), 9)
-        os.close(self.fd)
-        with contextlib.suppress(Failed):
-            run("ip", "netns", "delete", self.full)
+        """Removes the name; the namespace itself goes with the last process and socket in it."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+        remove(self.full)
+
+
+def remove(full):
+    """What `ip netns delete` does, without starting a program."""
+    path = "/run/netns/" + full
+    LIBC.umount2(path.encode(), 2)  # MNT_DETACH
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def link(left, left_device, left_mac, right, right_device, right_mac):

@@ -14,7 +14,7 @@ import time
 
 import peers
 import proof
-from spaces import CannotRun, Failed, Space, link, run
+from spaces import CannotRun, Failed, Space, end, link, run
 
 CLIENT, ROUTER, VIP, BACK = "10.0.1.2", "10.0.1.1", "10.0.1.100", "10.0.2.1"
 BEHIND = {"b1": "10.0.2.2", "b2": "10.0.2.3", "proxy": "10.0.2.10"}
@@ -35,8 +35,8 @@ SYSCTLS = ["kernel.osrelease", "net.ipv4.ip_default_ttl", "net.ipv4.ip_forward",
 class Stage:
     def __init__(self, slug, out, prefix, keep=False):
         self.slug, self.out, self.prefix, self.keep = slug, out, prefix, keep
-        self.spaces, self.captures, self.children, self.homes = {}, {}, [], []
-        self.servers, self.sockets, self.events, self.notes, self.ended = {}, [], None, {}, False
+        self.spaces, self.captures, self.started, self.homes = {}, {}, [], []
+        self.servers, self.sockets, self.events, self.notes = {}, [], None, {}
 
     # ---- building ------------------------------------------------------------------------------------------------
 
@@ -97,6 +97,7 @@ class Stage:
         path = os.path.join(self.out, "conntrack-events.txt")
         self.events = router.start(["conntrack", "-E", "-o", "timestamp,id", "-p", "tcp"], stdout=open(path, "w"),
                                    stderr=subprocess.DEVNULL)
+        self.started.append(self.events)
         time.sleep(0.15)
 
     def load(self, name, rules):
@@ -114,8 +115,9 @@ class Stage:
         child = space.start(["tcpdump", "--immediate-mode", "-U", "-n", "-B", "512", "-Z", "root", "-i", device,
                              "-s", snaplen or 262144, "-w", path, "tcp or icmp"],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
+        self.started.append(child)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
             if select.select([child.stderr], [], [], 0.1)[0]:
                 line = child.stderr.readline()
                 if b"listening on" in line:
@@ -128,7 +130,7 @@ class Stage:
         """Starts a program of the scenario; its output is kept as evidence."""
         made = self.spaces[space].start(command, stdout=open(os.path.join(self.out, log), "w"),
                                         stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.out)
-        self.children.append(made)
+        self.started.append(made)
         return made
 
     # ---- playing -------------------------------------------------------------------------------------------------
@@ -150,8 +152,8 @@ class Stage:
         return sock
 
     def wait_for_port(self, space, port, seconds=5):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             with self.spaces[space].here():
                 if ":%d " % port in run("ss", "-Htln") + " ":
                     return
@@ -226,15 +228,11 @@ class Stage:
                 self.homes.append((connection.peer[1], name))
             self.notes.setdefault("servers", {})[name] = [
                 {"peer": "%s:%d" % c.peer, "events": c.log} for c in server.connections]
-        self.ended = True
 
     def close(self):
         """Ends every process and removes every namespace of the scenario, whatever happened before."""
-        started = [child for child, _ in self.captures.values()] + self.children
-        for child in started + ([self.events] if self.events else []):
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        for child in self.started:
+            end(child)
         if self.keep:
             print("kept: namespaces %s" % " ".join(space.full for space in self.spaces.values()))
             return
