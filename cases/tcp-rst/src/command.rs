@@ -2,42 +2,84 @@
 
 use std::io::Write;
 
-use casebook_core::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};
+use casebook_core::{OutputFormat, Verb, VerbError, VerbInput};
 use serde_json::json;
 
-use crate::facts::parse;
-use crate::model::refused;
+use crate::facts::timer::{Ending, Limit, Measures, Refresh};
+use crate::model::devices::{Afterwards, DEVICES, Device};
+use crate::model::path::show;
 
-/// `casebook rst show FILE`.
-pub const SHOW: Verb = Verb {
-    name: "show",
-    about: "Say whether a load is refused",
-    long: "Example:\n  casebook rst show evidence.rst",
-    args: &[Arg {
-        name: "file",
-        kind: ArgKind::Evidence,
-        value_name: "FILE",
-        help: "A limit and a load",
-        required: true,
-        many: false,
-    }],
-    run: show,
+/// Every verb of the case.
+pub static VERBS: &[Verb] = &[DEVICES_VERB];
+
+/// `casebook rst devices`.
+const DEVICES_VERB: Verb = Verb {
+    name: "devices",
+    about: "List the known devices, their timers, and where those are written",
+    long: "The names are what `device = ` in a path.toml takes.\n\nExamples:\n  casebook rst devices\n  \
+           casebook rst devices --format json",
+    args: &[],
+    run: devices,
 };
 
-fn show(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
-    let file = input.file("file").and_then(|id| input.evidence.get(id));
-    let file = file.ok_or_else(|| VerbError::usage("no file was given"))?;
-    let (limits, _) = parse(file);
-    let (Some(limit), Some(load)) = (limits.limit, limits.load) else {
-        return Err(VerbError::usage(format!("{} states no limit or no load", file.path)));
-    };
-    let refused = refused(limit.value, load.value);
-    match input.format {
-        OutputFormat::Json => {
-            writeln!(out, "{}", json!({ "limit": limit.value, "load": load.value, "refused": refused }))?;
-        }
-        OutputFormat::Text if refused => writeln!(out, "refused: {} is over {}", load.value, limit.value)?,
-        OutputFormat::Text => writeln!(out, "taken: {} is not over {}", load.value, limit.value)?,
+fn devices(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
+    if input.format == OutputFormat::Json {
+        let list: Vec<_> = DEVICES.iter().map(device_json).collect();
+        writeln!(out, "{}", json!({ "devices": list }))?;
+        return Ok(0);
+    }
+    for device in DEVICES {
+        let settable = match device.settable {
+            Some((low, high)) => format!(", settable from {} to {}", show(low), show(high)),
+            None => String::new(),
+        };
+        writeln!(out, "{:<26} {:>9}  {}", device.name, show(device.after), device.what)?;
+        writeln!(out, "{:<38}{}; {}{settable}", "", measures(device), ending(device))?;
+        writeln!(out, "{:<38}source: {}", "", device.source)?;
     }
     Ok(0)
+}
+
+fn device_json(device: &Device) -> serde_json::Value {
+    json!({
+        "name": device.name,
+        "what": device.what,
+        "after_us": device.after.0,
+        "settable_us": device.settable.map(|(low, high)| [low.0, high.0]),
+        "measures": measures(device),
+        "ends": ending(device),
+        "source": device.source,
+    })
+}
+
+fn measures(device: &Device) -> &'static str {
+    match (device.measures, device.refresh) {
+        (Measures::Idle, Refresh::Segment) => "idle, started anew by any segment",
+        (Measures::Idle, Refresh::Payload) => "idle, started anew by payload",
+        (Measures::Idle, Refresh::Message) => "idle, started anew by a message",
+        (Measures::Idle, Refresh::Nothing) => "idle",
+        (Measures::Lifetime, _) => "lifetime",
+        (Measures::LifetimeAtMessage, _) => "lifetime, ends with the next message",
+        (Measures::Step | Measures::HalfClosed | Measures::Keepalive, _) => "one step",
+    }
+}
+
+fn ending(device: &Device) -> &'static str {
+    match (device.ending, device.afterwards) {
+        (Ending::Silent, Afterwards::Resets) => "forgets in silence and resets who speaks next",
+        (Ending::Silent, Afterwards::Drops) => "forgets in silence and drops what comes next",
+        (Ending::Silent, Afterwards::Unsaid) => "forgets in silence",
+        (Ending::Fin | Ending::FinThenRst, _) => "closes with FIN",
+        (Ending::AnswerAndFin, _) => "answers and closes with FIN",
+        (Ending::Rst, _) => "sends RST to both ends",
+    }
+}
+
+/// A timer's limit for a report.
+pub fn limit(limit: Limit) -> String {
+    match limit {
+        Limit::Never => "never".to_owned(),
+        Limit::After(after) => show(after),
+        Limit::Unknown => "unknown".to_owned(),
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::{EvidenceSet, Span};
+use crate::figure::Figure;
 use crate::place::{At, Place};
 
 /// What a rule concluded. There are no scores.
@@ -133,6 +134,8 @@ pub struct Finding {
     pub replay: Option<String>,
     /// The steps of the model.
     pub trace: Vec<Step>,
+    /// Drawings, which only the page shows.
+    pub figures: Vec<Figure>,
     /// Stable across runs and across edits elsewhere in the evidence.
     pub fingerprint: String,
 }
@@ -171,6 +174,7 @@ impl FindingBuilder {
                 fixes: Vec::new(),
                 replay: None,
                 trace: Vec::new(),
+                figures: Vec::new(),
                 fingerprint: String::new(),
             },
             key: String::new(),
@@ -230,6 +234,12 @@ impl FindingBuilder {
     /// Adds a step of the model.
     pub fn step(mut self, text: impl Into<String>, at: Option<At>) -> Self {
         self.finding.trace.push(Step { text: text.into(), at });
+        self
+    }
+
+    /// Adds a drawing.
+    pub fn figure(mut self, figure: Figure) -> Self {
+        self.finding.figures.push(figure);
         self
     }
 

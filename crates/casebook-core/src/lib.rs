@@ -9,6 +9,7 @@ pub mod case;
 pub mod coverage;
 pub mod evidence;
 pub mod experiment;
+pub mod figure;
 pub mod finding;
 pub mod lines;
 pub mod place;
@@ -19,6 +20,7 @@ pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff,
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
 pub use evidence::{Bytes, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
+pub use figure::{Bar, Figure, Lane, Message, Sequence, Timeline, Tone};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};
 pub use lines::{LineColumn, LineIndex};
 pub use place::{At, Place};

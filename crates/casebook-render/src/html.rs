@@ -3,6 +3,7 @@
 //! It is well-formed XML as well as HTML, so that a test can parse it.
 
 mod code;
+mod figure;
 
 use std::io::{self, Write};
 
@@ -90,6 +91,9 @@ fn article(context: &Context<'_>, finding: &Finding, number: usize) -> String {
     );
     for (id, projected, places) in by_evidence(&finding.places) {
         code::figures(context, id, projected, &places, &mut page);
+    }
+    for drawing in &finding.figures {
+        figure::draw(drawing, &mut page);
     }
     page.push_str("<dl class=\"why\">\n");
     let mut row = |name: &str, body: &str| {

@@ -1,69 +1,57 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod duration;
 pub mod flow;
+pub mod path_file;
 pub mod timer;
 
-use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::LIMITS;
+use casebook_core::{Coverage, EvidenceId, Input, Read};
 
-/// A number and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number {
-    /// The number.
-    pub value: u64,
-    /// Its line.
-    pub span: Span,
+use flow::{Flow, Segment, TimeNs};
+use path_file::PathFile;
+
+/// What one capture holds.
+#[derive(Clone, Debug)]
+pub struct CaptureFacts {
+    /// The capture.
+    pub evidence: EvidenceId,
+    /// Its path, for messages.
+    pub path: String,
+    /// Its connections, by first packet.
+    pub flows: Vec<Flow>,
+    /// The packets of connections that were reset, as many as are kept, by [`Flow::index`].
+    pub segments: BTreeMap<u64, Vec<Segment>>,
+    /// Connections that are packets of another one under a wrong address, by [`Flow::index`].
+    pub strays: BTreeSet<u64>,
+    /// Time of its last packet.
+    pub last_ns: TimeNs,
 }
 
-/// What one file states.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The file.
-    pub evidence: EvidenceId,
-    /// The last `limit` line.
-    pub limit: Option<Number>,
-    /// The last `load` line.
-    pub load: Option<Number>,
+impl CaptureFacts {
+    /// True when `flow` is packets of another connection under a wrong address.
+    pub fn stray(&self, flow: &Flow) -> bool {
+        self.strays.contains(&flow.index)
+    }
 }
 
 /// The facts of the case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// One for each file.
-    pub files: Vec<Limits>,
+    /// Captures, in order of evidence.
+    pub captures: Vec<CaptureFacts>,
+    /// Declared paths.
+    pub paths: Vec<(EvidenceId, PathFile)>,
 }
 
-/// Reads every file of the kind.
+/// Reads every file of the case's kinds.
 pub fn read(input: &Input<'_>) -> Read {
     let (mut facts, mut coverage) = (Facts::default(), Vec::new());
-    for item in input.of_kind(&LIMITS) {
-        let (limits, unmodelled) = parse(item);
-        facts.files.push(limits);
+    for item in input.of_kind(&path_file::PATH) {
+        let (file, unmodelled) = path_file::read(item);
+        facts.paths.push((item.id, file));
         coverage.push(Coverage::read(item, unmodelled));
     }
     Read::new(facts, coverage)
-}
-
-/// Facts of one file, and what of it is no fact.
-pub fn parse(item: &Evidence) -> (Limits, Vec<Unmodelled>) {
-    let mut limits = Limits { evidence: item.id, limit: None, load: None };
-    let mut unmodelled = Vec::new();
-    let mut start = 0;
-    for line in item.as_bytes().split(|byte| *byte == b'\n') {
-        let span = Span::new(item.id, start, start + line.len());
-        start += line.len() + 1;
-        let text = String::from_utf8_lossy(line);
-        let text = text.split('#').next().unwrap_or_default().trim();
-        let number = |word: &str| text.strip_prefix(word)?.trim().parse().ok().map(|value| Number { value, span });
-        if text.is_empty() {
-        } else if let Some(number) = number("limit ") {
-            limits.limit = Some(number);
-        } else if let Some(number) = number("load ") {
-            limits.load = Some(number);
-        } else {
-            unmodelled.push(Unmodelled::new(span, "neither `limit N` nor `load N`"));
-        }
-    }
-    (limits, unmodelled)
 }

@@ -1,10 +1,41 @@
 //! The rules, one file each, in order of code.
 
-mod first;
+mod aborted;
+mod between;
+mod device;
+mod forged;
+mod gave_up;
+mod late_write;
+mod leak;
+mod no_socket;
+mod refused;
+mod resets;
+mod which_timer;
+mod words;
 
 use casebook_core::Rule;
 
-pub use first::OVER_LIMIT;
+pub use aborted::RESET_BY_SOCKET;
+pub use between::RESET_BETWEEN_CAPTURES;
+pub use device::RESET_BY_DEVICE;
+pub use forged::FORGED_RESET;
+pub use gave_up::GAVE_UP;
+pub use late_write::LATE_WRITE;
+pub use leak::UNTRANSLATED_LEAK;
+pub use no_socket::RESET_WITHOUT_SOCKET;
+pub use refused::CONNECTION_REFUSED;
+pub use which_timer::WHICH_TIMER;
 
 /// Every rule of the case.
-pub static RULES: &[&Rule] = &[&OVER_LIMIT];
+pub static RULES: &[&Rule] = &[
+    &RESET_WITHOUT_SOCKET,
+    &RESET_BY_DEVICE,
+    &RESET_BY_SOCKET,
+    &GAVE_UP,
+    &LATE_WRITE,
+    &FORGED_RESET,
+    &CONNECTION_REFUSED,
+    &UNTRANSLATED_LEAK,
+    &RESET_BETWEEN_CAPTURES,
+    &WHICH_TIMER,
+];

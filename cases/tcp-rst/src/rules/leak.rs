@@ -1,0 +1,72 @@
+//! RST108 untranslated-leak
+
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
+
+use super::words::{at, end, last_line, peer, reset_line};
+use crate::facts::Facts;
+use crate::facts::flow::Side;
+use crate::model::leak::leaks;
+
+casebook_core::rule! {
+    /// A packet of a connection left the translator with an address it should have lost, and the one who got it reset it.
+    ///
+    /// The translator's entry was gone, or the packet was invalid to it: NAT acts on packets with an entry alone, so such a
+    /// packet passes untouched. The receiver knows no connection with that address and answers with a RST, which kills a
+    /// connection that nothing was wrong with.
+    ///
+    /// Mechanism: `nf_nat_inet_fn` (net/netfilter/nf_nat_core.c) returns NF_ACCEPT for a packet without an entry; the window
+    /// check is `tcp_in_window` (net/netfilter/nf_conntrack_proto_tcp.c).
+    ///
+    /// Fix: drop what is invalid before it leaves (`ct state invalid drop` in the forward chain), and keep the entry alive
+    /// with a keepalive shorter than its timer.
+    pub UNTRANSLATED_LEAK = "RST108" "untranslated-leak" of "tcp-rst", Error, since "0.1.0",
+    "a packet passed the translator untranslated and was reset by the one who got it",
+    check(Facts)
+}
+
+fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for capture in &facts.captures {
+        for leak in leaks(&capture.flows) {
+            let (known, stray, reset) = (leak.known, leak.stray, leak.reset);
+            let right = peer(end(known, leak.side));
+            // The address that is not the connection's own, whichever side of the stray it was taken for.
+            let wrong =
+                [stray.client, stray.server].into_iter().find(|one| *one != known.client && *one != known.server);
+            let wrong = wrong.map_or_else(|| "another address".to_owned(), peer);
+            let other = peer(end(known, leak.side.other()));
+            let who = match leak.side {
+                Side::Server => "a packet of the server",
+                Side::Client => "a packet of the client",
+            };
+            let title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
+            let mut builder = FindingBuilder::new(
+                rule,
+                title,
+                Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset)),
+            );
+            if let Some(trigger) = reset.trigger {
+                let line = last_line(stray, reset.side.other(), &trigger);
+                builder = builder
+                    .place(Place::context(at(trigger.packet), "the packet that was not translated").shown_as(line));
+            }
+            let first = format!("{} > {} begins", peer(known.client), peer(known.server));
+            builder = builder
+                .place(Place::context(at(known.first), "the connection it belongs to").shown_as(first))
+                .because(format!(
+                    "Its sequence numbers continue those of the connection {} to {}: it is the same connection under another \
+                     address.",
+                    peer(known.client),
+                    peer(known.server)
+                ))
+                .because(
+                    "The translator had no entry for the packet: the entry had run out, or the packet was invalid to it \
+                     (outside the window, or with a bad checksum). NAT leaves such a packet alone.",
+                )
+                .key(&right)
+                .key(&wrong);
+            out.push(builder.build(evidence));
+        }
+    }
+    out
+}

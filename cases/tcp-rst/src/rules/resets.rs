@@ -1,0 +1,254 @@
+//! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
+//! become one finding.
+
+use casebook_core::{EvidenceId, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule};
+use serde_json::json;
+
+use super::words::{end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
+use crate::facts::flow::{Flow, Peer, Reset, Side};
+use crate::facts::{CaptureFacts, Facts};
+use crate::model::distance::{Relation, distance};
+use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, verdict};
+use crate::model::form::Form;
+
+/// What a RST comes from, as far as the capture tells; each has its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// A host without the connection, as far away as the side it speaks for.
+    NoSocket,
+    /// A device nearer than that side.
+    Device,
+    /// The side's own socket, by its program.
+    Aborted,
+    /// The side's own socket, which had no answers.
+    GaveUp,
+    /// The side's kernel after its program had closed.
+    LateWrite,
+    /// A forger.
+    Forged,
+    /// The connection never came to be.
+    Refused,
+}
+
+impl Cause {
+    /// The cause a verdict leaves.
+    pub fn of(verdict: &Verdict) -> Self {
+        if verdict.refused {
+            return Cause::Refused;
+        }
+        if verdict.left.contains(&Emitter::Injector) && !verdict.left.contains(&Emitter::Nearer)
+            || verdict.left == [Emitter::Injector]
+        {
+            return Cause::Forged;
+        }
+        match verdict.form {
+            Form::Stateful => match verdict.gave_up {
+                Some(GaveUp::Keepalive { .. } | GaveUp::Retransmission { .. }) => Cause::GaveUp,
+                _ => Cause::Aborted,
+            },
+            Form::Unusual(_) if verdict.left.contains(&Emitter::Injector) => Cause::Forged,
+            _ if verdict.left.contains(&Emitter::ClosedSocket) => Cause::LateWrite,
+            _ if verdict.left.contains(&Emitter::LostSocket) || verdict.left.contains(&Emitter::OtherBackend) => {
+                Cause::NoSocket
+            }
+            _ => Cause::Device,
+        }
+    }
+}
+
+/// RSTs with one verdict on one server.
+pub struct Group<'a> {
+    /// The capture.
+    pub capture: &'a CaptureFacts,
+    /// The first one.
+    pub flow: &'a Flow,
+    /// The first one.
+    pub reset: &'a Reset,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// How many there are.
+    pub count: usize,
+    /// Shortest and longest silence before the packet that was answered.
+    pub quiet_ns: Option<(i64, i64)>,
+}
+
+/// Verdicts that make RSTs one finding: the capture, the server, the side spoken for, how its TTL stands, who is left.
+type Key = (EvidenceId, Peer, bool, Option<Relation>, Vec<Emitter>);
+
+/// The RSTs of all captures whose cause is `cause`, grouped.
+pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
+    let mut groups: Vec<(Key, Group<'_>)> = Vec::new();
+    for capture in &facts.captures {
+        for flow in capture.flows.iter().filter(|flow| !flow.resets.is_empty()) {
+            // A second RST of a connection answers what was on its way; the first one is the news.
+            let Some(reset) = flow.resets.first() else { continue };
+            if capture.stray(flow) {
+                continue;
+            }
+            let verdict = verdict(flow, reset);
+            if Cause::of(&verdict) != cause {
+                continue;
+            }
+            let side = reset.side == Side::Server;
+            let key = (capture.evidence, flow.server, side, verdict.relation, verdict.left.clone());
+            let quiet = reset.quiet_ns;
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => {
+                    group.count += 1;
+                    group.quiet_ns = match (group.quiet_ns, quiet) {
+                        (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
+                        (range, ns) => range.or(ns.map(|ns| (ns, ns))),
+                    };
+                }
+                None => groups
+                    .push((key, Group { capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) })),
+            }
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+impl Group<'_> {
+    /// The side whose address the RST carries.
+    pub fn speaker(&self) -> Peer {
+        end(self.flow, self.reset.side)
+    }
+
+    /// The side that got it.
+    pub fn receiver(&self) -> Peer {
+        end(self.flow, self.reset.side.other())
+    }
+
+    /// The finding, with everything the verdict rests on; the rule adds what is its own.
+    pub fn finding(&self, rule: &'static Rule, title: String) -> FindingBuilder {
+        let mut builder = FindingBuilder::new(rule, title, reset_place(self.flow, self.reset, "the RST"))
+            .key(peer(self.flow.server))
+            .key(format!("{:?}", self.reset.side));
+        if let Some(place) = trigger_place(self.flow, self.reset, "what it answers") {
+            builder = builder.place(place);
+        }
+        if let Some(silence) = self.silence() {
+            builder = builder.because(silence);
+        }
+        for clue in &self.verdict.clues {
+            builder = builder.because(match clue.unless {
+                Some(unless) => format!("{} (Unless {unless}.)", clue.says),
+                None => clue.says.clone(),
+            });
+        }
+        if self.count > 1 {
+            let others = self.count - 1;
+            builder = builder.because(format!(
+                "{others} more {} of this capture got the same verdict.",
+                plural(others as u64, "RST")
+            ));
+        }
+        if let Some(segments) = self.capture.segments.get(&self.flow.index) {
+            builder = builder.figure(sequence(self.flow, segments, self.reset.packet.number));
+        }
+        builder
+            .witness(self.witness(), reset_line(self.flow, self.reset))
+            .replay(format!("casebook rst trace {} --flow {}", self.capture.path, self.flow.index))
+    }
+
+    /// How quiet the connection had been.
+    fn silence(&self) -> Option<String> {
+        let (low, high) = self.quiet_ns?;
+        if high < 1_000_000_000 {
+            return None;
+        }
+        Some(if low == high {
+            format!("The connection had been quiet for {} before the packet that was answered.", time_ns(high))
+        } else {
+            format!(
+                "The connections had been quiet for {} to {} before the packet that was answered.",
+                time_ns(low),
+                time_ns(high)
+            )
+        })
+    }
+
+    fn witness(&self) -> serde_json::Value {
+        let reset = self.reset;
+        json!({
+            "packet": reset.packet.number,
+            "carries": peer(self.speaker()),
+            "to": peer(self.receiver()),
+            "form": match self.verdict.form {
+                Form::Stateless(_) => "stateless",
+                Form::Stateful => "stateful",
+                Form::Unusual(_) => "unusual",
+            },
+            "ttl": reset.ttl,
+            "ip_id": reset.ip_id,
+            "seq": reset.seq,
+            "quiet_ns": reset.quiet_ns,
+            "left": self.verdict.left.iter().map(|emitter| word(*emitter)).collect::<Vec<_>>(),
+            "same": self.count,
+        })
+    }
+
+    /// How far away the RST was sent, in words.
+    pub fn distance(&self) -> String {
+        let hops = distance(self.reset.ttl).hops;
+        format!("{hops} {} away", plural(hops, "router"))
+    }
+
+    /// Who is left, in words for a report.
+    pub fn left(&self) -> String {
+        let names: Vec<String> = self.verdict.left.iter().map(|emitter| self.name(*emitter)).collect();
+        match names.split_last() {
+            None => "nobody".to_owned(),
+            Some((one, [])) => one.clone(),
+            Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        }
+    }
+
+    fn name(&self, emitter: Emitter) -> String {
+        let speaker = peer(self.speaker());
+        match emitter {
+            Emitter::Socket => format!("the socket of {speaker}"),
+            Emitter::ClosedSocket => format!("the kernel of {speaker}, whose program had closed"),
+            Emitter::LostSocket => {
+                format!("the host of {speaker}, which no longer has the connection (restarted, killed)")
+            }
+            Emitter::OtherBackend => {
+                format!("another host behind {speaker}, which never had it (a backend chosen anew)")
+            }
+            Emitter::Nearer => format!("a device {}", self.distance()),
+            Emitter::Injector => "something that watches and forges".to_owned(),
+        }
+    }
+}
+
+/// Name of a candidate for machines.
+pub fn word(emitter: Emitter) -> &'static str {
+    match emitter {
+        Emitter::Socket => "socket",
+        Emitter::ClosedSocket => "closed-socket",
+        Emitter::LostSocket => "lost-socket",
+        Emitter::OtherBackend => "other-backend",
+        Emitter::Nearer => "nearer-device",
+        Emitter::Injector => "injector",
+    }
+}
+
+/// Commands that collect what would decide.
+pub fn collect(title: &str, commands: &[&str]) -> Fix {
+    Fix {
+        title: title.to_owned(),
+        class: FixClass::Display,
+        edits: Vec::new(),
+        commands: commands.iter().map(|command| (*command).to_owned()).collect(),
+    }
+}
+
+/// Builds every group of a cause.
+pub fn findings(
+    facts: &Facts,
+    evidence: &EvidenceSet,
+    cause: Cause,
+    build: impl Fn(&Group<'_>) -> FindingBuilder,
+) -> Vec<Finding> {
+    groups(facts, cause).iter().map(|group| build(group).build(evidence)).collect()
+}

@@ -1,0 +1,80 @@
+//! Drawings that go with a finding, as data. The page draws them; the other formats have the same facts as places and steps.
+
+/// How something is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// As it should be.
+    Plain,
+    /// Worth a look.
+    Notable,
+    /// What the finding is about.
+    Culprit,
+}
+
+/// A drawing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Who sent what to whom, in order of time.
+    Sequence(Sequence),
+    /// Spans and instants on a common axis of time.
+    Timeline(Timeline),
+}
+
+/// Who sent what to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// What it shows.
+    pub title: String,
+    /// The parties, from left to right.
+    pub actors: Vec<String>,
+    /// What they sent, in order.
+    pub messages: Vec<Message>,
+}
+
+/// One arrow of a [`Sequence`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// When, in microseconds; only differences are shown.
+    pub at_us: i64,
+    /// Index of the sender among the actors.
+    pub from: usize,
+    /// Index of the receiver.
+    pub to: usize,
+    /// What stands on the arrow.
+    pub text: String,
+    /// How it is drawn.
+    pub tone: Tone,
+}
+
+/// Spans and instants on a common axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// What it shows.
+    pub title: String,
+    /// The rows, from top to bottom.
+    pub lanes: Vec<Lane>,
+}
+
+/// One row of a [`Timeline`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Its name.
+    pub name: String,
+    /// Spans of time, in order.
+    pub bars: Vec<Bar>,
+    /// Instants: when in microseconds, how drawn, what is said.
+    pub marks: Vec<(i64, Tone, String)>,
+}
+
+/// A span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// Begin, in microseconds.
+    pub from_us: i64,
+    /// End.
+    pub to_us: i64,
+    /// How it is drawn.
+    pub tone: Tone,
+    /// What is said about it.
+    pub label: String,
+}
