@@ -148,6 +148,7 @@ def nginx(stage, text):
     stage.child("proxy", ["nginx", "-p", stage.out, "-e", "stderr", "-c", "nginx.conf", "-g", "daemon off;"],
                 "nginx.log")
     stage.wait_for_port("proxy", 80)
+    os.unlink(os.path.join(stage.out, "nginx.pid"))
 
 
 @scenario("nginx-keepalive-timeout", "nginx, http, `keepalive_timeout 4s`: FIN at 4 s, the client writes at 6 s.",

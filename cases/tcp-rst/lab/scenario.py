@@ -116,7 +116,7 @@ def judge(told, stage, outcomes, begun):
     wrong_sums = {name[:-5] for name, count in checksums.items() if count["incorrect"]}
     if wrong_sums != set(told["wrong_sums"]):
         faults.append("wrong TCP checksums in %s, told in %s" % (sorted(wrong_sums), sorted(told["wrong_sums"])))
-    faults += outcomes.pop("faults", [])
+    faults += outcomes.pop("faults", []) + stage.lost
 
     truth = {
         "scenario": told["slug"], "description": told["description"], "timer": told["timer"],

@@ -7,6 +7,7 @@
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -36,7 +37,7 @@ class Stage:
     def __init__(self, slug, out, prefix, keep=False):
         self.slug, self.out, self.prefix, self.keep = slug, out, prefix, keep
         self.spaces, self.captures, self.started, self.homes = {}, {}, [], []
-        self.servers, self.sockets, self.events, self.notes = {}, [], None, {}
+        self.servers, self.sockets, self.events, self.notes, self.lost = {}, [], None, {}, []
 
     # ---- building ------------------------------------------------------------------------------------------------
 
@@ -110,10 +111,11 @@ class Stage:
             raise
 
     def capture(self, space, device, key, snaplen):
-        """Starts tcpdump and waits until it listens."""
+        """Starts tcpdump and waits until it listens. No packet here is longer than 2048 bytes, and the kernel's buffer
+        of 1 MiB holds as many packets as fit at the snapshot length."""
         path = os.path.join(self.out, CAPTURE[key] + ".pcap")
-        child = space.start(["tcpdump", "--immediate-mode", "-U", "-n", "-B", "512", "-Z", "root", "-i", device,
-                             "-s", snaplen or 262144, "-w", path, "tcp or icmp"],
+        child = space.start(["tcpdump", "--immediate-mode", "-U", "-n", "-B", "1024", "-Z", "root", "-i", device,
+                             "-s", snaplen or 2048, "-w", path, "tcp or icmp"],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.started.append(child)
         deadline = time.monotonic() + 10
@@ -209,9 +211,11 @@ class Stage:
         time.sleep(0.3)
         for child, _ in self.captures.values():
             child.send_signal(signal.SIGINT)
-        for child, _ in self.captures.values():
-            child.wait(timeout=10)
-            child.stderr.close()
+        for child, path in self.captures.values():
+            _, said = child.communicate(timeout=10)
+            dropped = re.search(rb"(\d+) packets? dropped by kernel", said)
+            if not dropped or int(dropped.group(1)):
+                self.lost.append("%s: tcpdump lost packets: %s" % (os.path.basename(path), said.decode().split("\n")))
         after = {name: proof.counters(space) for name, space in self.spaces.items()}
         self.grown = {name: proof.growth(self.counters[name], after[name]) for name in after}
         if self.router.read("/proc/thread-self/net/nf_conntrack") is not None:
