@@ -20,6 +20,23 @@ use casebook_core::{Kind, case};
 /// Kinds of evidence, the most specific first.
 pub static KINDS: &[&Kind] = &[&facts::path_file::PATH];
 
+/// The laboratory: the scenarios (`paths`, `ends`, `proxies`, `damage`, `series`), and what plays and judges them.
+static LAB: &[(&str, &str)] = &[
+    ("run.sh", include_str!("../lab/run.sh")),
+    ("lab.py", include_str!("../lab/lab.py")),
+    ("scenario.py", include_str!("../lab/scenario.py")),
+    ("stage.py", include_str!("../lab/stage.py")),
+    ("spaces.py", include_str!("../lab/spaces.py")),
+    ("peers.py", include_str!("../lab/peers.py")),
+    ("proof.py", include_str!("../lab/proof.py")),
+    ("paths.py", include_str!("../lab/paths.py")),
+    ("ends.py", include_str!("../lab/ends.py")),
+    ("proxies.py", include_str!("../lab/proxies.py")),
+    ("damage.py", include_str!("../lab/damage.py")),
+    ("series.py", include_str!("../lab/series.py")),
+    ("README.md", include_str!("../lab/README.md")),
+];
+
 case! {
     /// The case.
     pub CASE = "tcp-rst" ("RST", "rst"),
@@ -30,7 +47,7 @@ case! {
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,
-    lab: &[("run.sh", include_str!("../lab/run.sh"))],
+    lab: LAB,
     read: facts::read,
     page: page::view,
 }
