@@ -1,9 +1,12 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod duration;
 pub mod endpoint;
 pub mod flow;
 pub mod haproxy;
+pub mod ipvs;
 pub mod nginx;
+pub mod settings;
 pub mod ss;
 pub mod timer;
 
