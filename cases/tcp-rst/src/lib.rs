@@ -16,9 +16,21 @@ pub mod page;
 pub mod rules;
 
 use casebook_core::{Kind, case};
+use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
+use casebook_formats::{capture, sysctl};
 
 /// Kinds of evidence, the most specific first.
-pub static KINDS: &[&Kind] = &[&facts::path_file::PATH];
+pub static KINDS: &[&Kind] = &[
+    &capture::KIND,
+    &NFT_JSON,
+    &facts::path_file::PATH,
+    &facts::haproxy::HAPROXY,
+    &facts::nginx::NGINX,
+    &facts::ss::SS,
+    &facts::ipvs::IPVS,
+    &sysctl::KIND,
+    &NFT_TEXT,
+];
 
 /// The laboratory: the scenarios (`paths`, `ends`, `proxies`, `damage`, `series`), and what plays and judges them.
 static LAB: &[(&str, &str)] = &[

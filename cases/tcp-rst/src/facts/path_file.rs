@@ -25,7 +25,7 @@ use casebook_core::{Evidence, Kind, Sniff, Span, Unmodelled};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::duration;
+use super::span_of_time;
 use super::flow::Side;
 use super::timer::{Ending, Measures, Micros, Refresh};
 use crate::model::devices::{self, Device};
@@ -199,7 +199,7 @@ impl Reader<'_> {
             DeValue::Integer(number) => (number.as_str().to_owned(), self.span(value)),
             _ => self.text(value)?,
         };
-        match duration::parse(&text) {
+        match span_of_time::parse(&text) {
             Ok(time) => Some((time, span)),
             Err(why) => {
                 self.note(value.span(), why);

@@ -19,6 +19,13 @@ pub struct Pair {
     pub server: Peer,
 }
 
+impl Pair {
+    /// The pair of a connection.
+    pub fn of(flow: &Flow) -> Self {
+        Self { client: flow.client.address, server: flow.server }
+    }
+}
+
 /// The series of one pair, and which flows it is of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfFlows {
@@ -34,8 +41,7 @@ pub struct OfFlows {
 pub fn of_flows(flows: &[Flow]) -> BTreeMap<Pair, OfFlows> {
     let mut out: BTreeMap<Pair, OfFlows> = BTreeMap::new();
     for (index, flow) in flows.iter().enumerate() {
-        let pair = Pair { client: flow.client.address, server: flow.server };
-        let slot = out.entry(pair).or_default();
+        let slot = out.entry(Pair::of(flow)).or_default();
         let survived = flow.longest_survived_ns.map(|ns| ns / 1_000);
         slot.series.longest_survived_us = slot.series.longest_survived_us.max(survived);
         let Some(reset) = flow.resets.first() else { continue };

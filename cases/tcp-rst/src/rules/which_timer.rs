@@ -35,7 +35,9 @@ const DEVICES: usize = 6;
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for capture in &facts.captures {
-        for (pair, of) in of_flows(&capture.flows) {
+        for (pair, mut of) in of_flows(&capture.flows) {
+            let survived = capture.survived.get(&pair).map(|ns| ns / 1_000);
+            of.series.longest_survived_us = of.series.longest_survived_us.max(survived);
             if of.series.deaths.len() < ENDS {
                 continue;
             }
