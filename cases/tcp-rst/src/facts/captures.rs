@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use casebook_core::{Coverage, Evidence, EvidenceId};
 
 use super::capture::{self, Capture, Limits};
-use super::flow::{Flow, Segment, TimeNs};
-use crate::model::leak::leaks;
+use super::flow::{Flow, Peer, Segment, TimeNs};
+use crate::model::leak::{self, strays};
 use crate::model::series::Pair;
 
 /// Connections that are held whole when there are no more; of a larger capture only those with a RST, and their neighbours,
@@ -28,18 +28,32 @@ pub struct CaptureFacts {
     pub flows: Vec<Flow>,
     /// The packets of connections that were reset, of as many as are kept, by [`Flow::index`].
     pub segments: BTreeMap<u64, Vec<Segment>>,
-    /// Connections that are packets of another one under a wrong address, by [`Flow::index`].
-    pub strays: BTreeSet<u64>,
+    /// Connections that are packets of another one under another address, by [`Flow::index`].
+    pub strays: BTreeMap<u64, StrayFacts>,
     /// The longest silence a connection of a pair came through, in nanoseconds.
     pub survived: BTreeMap<Pair, i64>,
     /// Time of its last packet.
     pub last_ns: TimeNs,
 }
 
+/// A connection that is packets of another one under another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StrayFacts {
+    /// What it shows.
+    pub kind: leak::Kind,
+    /// The connection it belongs to, by [`Flow::index`].
+    pub known: u64,
+    /// The address of that connection that was not used.
+    pub right: Peer,
+    /// The address that was used instead.
+    pub wrong: Peer,
+}
+
 impl CaptureFacts {
-    /// True when `flow` is packets of another connection under a wrong address.
-    pub fn stray(&self, flow: &Flow) -> bool {
-        self.strays.contains(&flow.index)
+    /// The connection with this number, if it is held.
+    pub fn flow(&self, index: u64) -> Option<&Flow> {
+        let at = self.flows.binary_search_by_key(&index, |flow| flow.index).ok()?;
+        self.flows.get(at)
     }
 }
 
@@ -50,7 +64,13 @@ pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
     let wanted: Vec<&Flow> = flows.iter().filter(|flow| !flow.resets.is_empty()).take(DETAILED).collect();
     let lists = if wanted.is_empty() { Vec::new() } else { capture::segments(item.id, &item.bytes, &wanted, PACKETS) };
     let segments = wanted.iter().zip(lists).map(|(flow, found)| (flow.index, found.list)).collect();
-    let strays = leaks(&flows).iter().map(|leak| leak.stray.index).collect();
+    let strays = strays(&flows)
+        .iter()
+        .map(|one| {
+            let facts = StrayFacts { kind: one.kind, known: one.known.index, right: one.right, wrong: one.wrong };
+            (one.stray.index, facts)
+        })
+        .collect();
     let pairs: BTreeSet<Pair> = flows.iter().filter(|flow| !flow.resets.is_empty()).map(Pair::of).collect();
     let mut survived: BTreeMap<Pair, i64> = BTreeMap::new();
     let mut last_ns = None;
@@ -63,8 +83,7 @@ pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
         }
     }
     let coverage = capture.coverage(item);
-    let facts =
-        CaptureFacts { evidence: item.id, path: item.path.clone(), flows, segments, strays, survived, last_ns };
+    let facts = CaptureFacts { evidence: item.id, path: item.path.clone(), flows, segments, strays, survived, last_ns };
     (facts, coverage)
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use casebook_core::{Evidence, EvidenceId, EvidenceSet};
-use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
 use casebook_formats::nft::read::{Form, RulesetFacts, ruleset};
 use casebook_formats::nft::release::Host as Releases;
 use casebook_formats::sysctl;
@@ -69,14 +68,13 @@ pub(super) fn read(set: &EvidenceSet, account: &mut Account) -> Vec<Host> {
             }));
             continue;
         };
-        let forwarding = machines.iter().position(|(_, settings)| {
-            settings.get("net.ipv4.ip_forward").is_some_and(|found| found.value != 0)
-        });
+        let forwarding = machines
+            .iter()
+            .position(|(_, settings)| settings.get("net.ipv4.ip_forward").is_some_and(|found| found.value != 0));
         let mut machines = machines;
         let chosen = (!machines.is_empty()).then(|| machines.swap_remove(forwarding.unwrap_or(0)));
-        let (from, settings) = chosen.map_or_else(Default::default, |(items, settings)| {
-            (items.iter().map(|item| item.id).collect(), settings)
-        });
+        let (from, settings) = chosen
+            .map_or_else(Default::default, |(items, settings)| (items.iter().map(|item| item.id).collect(), settings));
         hosts.push(Host { folder: place.to_owned(), ruleset: Some(best), settings, settings_from: from });
         settings_alone.extend(machines.into_iter().map(|(items, settings)| Host {
             folder: place.to_owned(),
@@ -133,6 +131,3 @@ fn best(rulesets: Vec<RulesetFacts>) -> Option<RulesetFacts> {
         Form::Source => 2,
     })
 }
-
-/// Kinds read here, for the case's table.
-pub static KINDS: [&casebook_core::Kind; 3] = [&NFT_JSON, &sysctl::KIND, &NFT_TEXT];

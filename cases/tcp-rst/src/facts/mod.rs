@@ -23,6 +23,7 @@ use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Unmodelled};
 use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
 use casebook_formats::{capture as formats, sysctl};
 
+use crate::model::incident::{Incident, incidents};
 pub use captures::CaptureFacts;
 pub use host::Host;
 use path_file::PathFile;
@@ -33,6 +34,8 @@ use timer::ProxyFacts;
 pub struct Facts {
     /// Captures, in order of evidence.
     pub captures: Vec<CaptureFacts>,
+    /// RSTs, each once, wherever it was seen.
+    pub incidents: Vec<Incident>,
     /// Declared paths.
     pub paths: Vec<(EvidenceId, PathFile)>,
     /// Machines: ruleset and settings from one folder.
@@ -68,6 +71,7 @@ pub fn read(input: &Input<'_>) -> Read {
         facts.captures.push(capture);
         account.lines.push(coverage);
     }
+    facts.incidents = incidents(&facts.captures);
     for item in input.of_kind(&path_file::PATH) {
         let (file, unmodelled) = path_file::read(item);
         facts.paths.push((item.id, file));

@@ -25,8 +25,8 @@ use casebook_core::{Evidence, Kind, Sniff, Span, Unmodelled};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::span_of_time;
 use super::flow::Side;
+use super::span_of_time;
 use super::timer::{Ending, Measures, Micros, Refresh};
 use crate::model::devices::{self, Device};
 use crate::model::path::Keepalive;

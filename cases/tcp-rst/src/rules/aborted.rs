@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A RST was sent by the socket of the end it carries: the program ended the connection, or somebody ended it for it.

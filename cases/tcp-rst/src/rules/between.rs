@@ -2,9 +2,9 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
-use super::words::{at, end, peer, reset_place, trigger_place};
 use crate::facts::Facts;
 use crate::model::matching::{There, compare, matched};
+use crate::model::words::{at, end, peer, reset_place, trigger_place};
 
 casebook_core::rule! {
     /// Two captures hold the same connection, and a RST is in one of them only, on the far side from the end it speaks for:

@@ -3,10 +3,10 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::{peer, time_ns};
 use crate::facts::Facts;
 use crate::facts::flow::Side;
 use crate::model::emitter::{GaveUp, plural};
+use crate::model::words::{peer, time_ns};
 
 casebook_core::rule! {
     /// An end reset the connection because nobody answered it any more: its keepalive probes or its retransmissions went into

@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, findings};
-use super::words::{peer, time_ns};
 use crate::facts::Facts;
+use crate::model::words::{peer, time_ns};
 
 casebook_core::rule! {
     /// One end had closed the connection with FIN, the other one wrote afterwards, and the RST is the answer to that.

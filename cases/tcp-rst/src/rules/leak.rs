@@ -2,10 +2,11 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
-use super::words::{at, end, last_line, peer, reset_line};
 use crate::facts::Facts;
 use crate::facts::flow::Side;
-use crate::model::leak::leaks;
+use crate::model::incident::look;
+use crate::model::leak::Kind;
+use crate::model::words::{at, end, last_line, peer, reset_line};
 
 casebook_core::rule! {
     /// A packet of a connection left the translator with an address it should have lost, and the one who got it reset it.
@@ -26,47 +27,44 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    for capture in &facts.captures {
-        for leak in leaks(&capture.flows) {
-            let (known, stray, reset) = (leak.known, leak.stray, leak.reset);
-            let right = peer(end(known, leak.side));
-            // The address that is not the connection's own, whichever side of the stray it was taken for.
-            let wrong =
-                [stray.client, stray.server].into_iter().find(|one| *one != known.client && *one != known.server);
-            let wrong = wrong.map_or_else(|| "another address".to_owned(), peer);
-            let other = peer(end(known, leak.side.other()));
-            let who = match leak.side {
-                Side::Server => "a packet of the server",
-                Side::Client => "a packet of the client",
-            };
-            let title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
-            let mut builder = FindingBuilder::new(
-                rule,
-                title,
-                Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset)),
-            );
-            if let Some(trigger) = reset.trigger {
-                let line = last_line(stray, reset.side.other(), &trigger);
-                builder = builder
-                    .place(Place::context(at(trigger.packet), "the packet that was not translated").shown_as(line));
-            }
-            let first = format!("{} > {} begins", peer(known.client), peer(known.server));
-            builder = builder
-                .place(Place::context(at(known.first), "the connection it belongs to").shown_as(first))
-                .because(format!(
-                    "Its sequence numbers continue those of the connection {} to {}: it is the same connection under another \
-                     address.",
-                    peer(known.client),
-                    peer(known.server)
-                ))
-                .because(
-                    "The translator had no entry for the packet: the entry had run out, or the packet was invalid to it \
-                     (outside the window, or with a bad checksum). NAT leaves such a packet alone.",
-                )
-                .key(&right)
-                .key(&wrong);
-            out.push(builder.build(evidence));
+    for incident in facts.incidents.iter().filter(|incident| incident.untranslated) {
+        let all = std::iter::once(&incident.lead).chain(&incident.others);
+        let found = all.filter_map(|at| {
+            let (capture, stray, reset) = look(&facts.captures, *at)?;
+            let what = capture.strays.get(&stray.index)?;
+            let Kind::Untranslated(side) = what.kind else { return None };
+            Some((capture.flow(what.known)?, stray, reset, what, side))
+        });
+        let Some((known, stray, reset, what, side)) = found.into_iter().next() else { continue };
+        let (right, wrong, other) = (peer(what.right), peer(what.wrong), peer(end(known, side.other())));
+        let who = match side {
+            Side::Server => "a packet of the server",
+            Side::Client => "a packet of the client",
+        };
+        let title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
+        let place = Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset));
+        let mut builder = FindingBuilder::new(rule, title, place);
+        if let Some(trigger) = reset.trigger {
+            let line = last_line(stray, reset.side.other(), &trigger);
+            let label = "the packet that was not translated";
+            builder = builder.place(Place::context(at(trigger.packet), label).shown_as(line));
         }
+        let first = format!("{} > {} begins", peer(known.client), peer(known.server));
+        builder = builder
+            .place(Place::context(at(known.first), "the connection it belongs to").shown_as(first))
+            .because(format!(
+                "Its sequence numbers continue those of the connection {} to {}: it is the same connection under another \
+                 address.",
+                peer(known.client),
+                peer(known.server)
+            ))
+            .because(
+                "The translator had no entry for the packet: the entry had run out, or the packet was invalid to it \
+                 (outside the window, or with a bad checksum). NAT leaves such a packet alone.",
+            )
+            .key(&right)
+            .key(&wrong);
+        out.push(builder.build(evidence));
     }
     out
 }

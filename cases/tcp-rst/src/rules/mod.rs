@@ -11,7 +11,6 @@ mod no_socket;
 mod refused;
 mod resets;
 mod which_timer;
-mod words;
 
 use casebook_core::Rule;
 

@@ -1,15 +1,19 @@
 //! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
 //! become one finding.
 
-use casebook_core::{EvidenceId, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule};
 use serde_json::json;
 
-use super::words::{end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
 use crate::facts::flow::{Flow, Peer, Reset, Side};
 use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
-use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, verdict};
+use crate::model::emitter::{Emitter, GaveUp, Verdict, plural};
 use crate::model::form::Form;
+use crate::model::incident::{Incident, look};
+use crate::model::words::{at as at_packet, end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
+
+/// Other sightings of a RST that a finding shows.
+const SIGHTINGS: usize = 4;
 
 /// What a RST comes from, as far as the capture tells; each has its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,51 +62,50 @@ impl Cause {
 
 /// RSTs with one verdict on one server.
 pub struct Group<'a> {
-    /// The capture.
+    /// The facts.
+    pub facts: &'a Facts,
+    /// The first incident.
+    pub incident: &'a Incident,
+    /// The capture that leads.
     pub capture: &'a CaptureFacts,
-    /// The first one.
+    /// The connection there.
     pub flow: &'a Flow,
-    /// The first one.
+    /// The RST there.
     pub reset: &'a Reset,
-    /// Its verdict.
-    pub verdict: Verdict,
-    /// How many there are.
+    /// The verdict.
+    pub verdict: &'a Verdict,
+    /// How many incidents there are.
     pub count: usize,
     /// Shortest and longest silence before the packet that was answered.
     pub quiet_ns: Option<(i64, i64)>,
 }
 
-/// Verdicts that make RSTs one finding: the capture, the server, the side spoken for, how its TTL stands, who is left.
-type Key = (EvidenceId, Peer, bool, Option<Relation>, Vec<Emitter>);
+/// What makes RSTs one finding: the server, the side spoken for, how its TTL stands, who is left.
+type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
 
-/// The RSTs of all captures whose cause is `cause`, grouped.
+/// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
-    let mut groups: Vec<(Key, Group<'_>)> = Vec::new();
-    for capture in &facts.captures {
-        for flow in capture.flows.iter().filter(|flow| !flow.resets.is_empty()) {
-            // A second RST of a connection answers what was on its way; the first one is the news.
-            let Some(reset) = flow.resets.first() else { continue };
-            if capture.stray(flow) {
-                continue;
+    let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
+    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated) {
+        let Some((capture, flow, reset)) = look(&facts.captures, incident.lead) else { continue };
+        let verdict = &incident.verdict;
+        if Cause::of(verdict) != cause {
+            continue;
+        }
+        let key = (flow.server, reset.side, verdict.relation, verdict.left.as_slice());
+        let quiet = reset.quiet_ns;
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => {
+                group.count += 1;
+                group.quiet_ns = match (group.quiet_ns, quiet) {
+                    (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
+                    (range, ns) => range.or(ns.map(|ns| (ns, ns))),
+                };
             }
-            let verdict = verdict(flow, reset);
-            if Cause::of(&verdict) != cause {
-                continue;
-            }
-            let side = reset.side == Side::Server;
-            let key = (capture.evidence, flow.server, side, verdict.relation, verdict.left.clone());
-            let quiet = reset.quiet_ns;
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, group)) => {
-                    group.count += 1;
-                    group.quiet_ns = match (group.quiet_ns, quiet) {
-                        (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
-                        (range, ns) => range.or(ns.map(|ns| (ns, ns))),
-                    };
-                }
-                None => groups
-                    .push((key, Group { capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) })),
-            }
+            None => groups.push((
+                key,
+                Group { facts, incident, capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) },
+            )),
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
@@ -127,6 +130,13 @@ impl Group<'_> {
         if let Some(place) = trigger_place(self.flow, self.reset, "what it answers") {
             builder = builder.place(place);
         }
+        for at in self.incident.others.iter().take(SIGHTINGS) {
+            if let Some((_, flow, reset)) = look(&self.facts.captures, *at) {
+                let label = "the same RST, seen here";
+                builder =
+                    builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
+            }
+        }
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
         }
@@ -138,10 +148,7 @@ impl Group<'_> {
         }
         if self.count > 1 {
             let others = self.count - 1;
-            builder = builder.because(format!(
-                "{others} more {} of this capture got the same verdict.",
-                plural(others as u64, "RST")
-            ));
+            builder = builder.because(format!("{others} more {} got the same verdict.", plural(others as u64, "RST")));
         }
         if let Some(segments) = self.capture.segments.get(&self.flow.index) {
             builder = builder.figure(sequence(self.flow, segments, self.reset.packet.number));

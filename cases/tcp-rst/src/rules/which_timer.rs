@@ -3,12 +3,12 @@
 use casebook_core::{EvidenceSet, Figure, Finding, FindingBuilder, Lane, Place, Rule, Timeline, Tone};
 use serde_json::json;
 
-use super::words::{peer, reset_place};
 use crate::facts::Facts;
 use crate::facts::timer::Micros;
 use crate::model::devices::within;
 use crate::model::series::of_flows;
 use crate::model::timer::{Class, Cycle, Fit, Hypothesis, Series, cycle, fit, seconds};
+use crate::model::words::{peer, reset_place};
 
 casebook_core::rule! {
     /// Connections of one pair end again and again. Every class of timer is held against all ends: what fits is named with its

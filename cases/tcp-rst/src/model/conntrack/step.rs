@@ -146,20 +146,20 @@ impl Step {
                 format!("tcp_conntracks: {} in {} direction, stays {}", index.name(), way(reply), to.name())
             }
             Step::Moved(from, index, reply, to) => {
-                format!("tcp_conntracks: {} in {} direction, {} to {}", index.name(), way(reply), from.name(), to.name())
+                format!(
+                    "tcp_conntracks: {} in {} direction, {} to {}",
+                    index.name(),
+                    way(reply),
+                    from.name(),
+                    to.name()
+                )
             }
-            Step::Ignored(state, index, reply) => format!(
-                "tcp_conntracks: {} in {} direction is ignored in {}",
-                index.name(),
-                way(reply),
-                state.name()
-            ),
-            Step::InvalidState(state, index, reply) => format!(
-                "tcp_conntracks: {} in {} direction is invalid in {}",
-                index.name(),
-                way(reply),
-                state.name()
-            ),
+            Step::Ignored(state, index, reply) => {
+                format!("tcp_conntracks: {} in {} direction is ignored in {}", index.name(), way(reply), state.name())
+            }
+            Step::InvalidState(state, index, reply) => {
+                format!("tcp_conntracks: {} in {} direction is invalid in {}", index.name(), way(reply), state.name())
+            }
             Step::Reopened => "nf_conntrack_tcp_packet: SYN on a closed connection deletes the entry".to_owned(),
             Step::BackInSync => "nf_conntrack_tcp_packet: the SYN-ACK answers an ignored SYN".to_owned(),
             Step::ChallengeAck => "nf_conntrack_tcp_packet: challenge ACK, not believed".to_owned(),

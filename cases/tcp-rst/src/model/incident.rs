@@ -1,0 +1,138 @@
+//! One RST, wherever it was seen: sightings in several captures are one incident with one verdict.
+//!
+//! Translators change addresses, TTL and IP-ID of a RST and leave its numbers, so the numbers name it in every capture. What
+//! one capture cannot decide, two can: behind the translator the RST carries the address of who really sent it.
+
+use std::collections::HashMap;
+
+use super::emitter::{Clue, Emitter, Verdict, judge};
+use super::leak::Kind;
+use crate::facts::captures::CaptureFacts;
+use crate::facts::flow::{Flow, Handshake, Peer, Reset};
+
+/// Where a RST was seen: index of the capture, index into its flows, index into the flow's RSTs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sighting {
+    /// Index into [`crate::facts::Facts::captures`].
+    pub capture: usize,
+    /// Index into its flows.
+    pub flow: usize,
+    /// Index into the flow's RSTs.
+    pub reset: usize,
+}
+
+/// One RST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// The sighting that tells most.
+    pub lead: Sighting,
+    /// The others.
+    pub others: Vec<Sighting>,
+    /// The verdict, over all sightings.
+    pub verdict: Verdict,
+    /// The server that has the connection and the one the RST came from, where a capture behind the translator shows both.
+    pub diverted: Option<(Peer, Peer, Sighting)>,
+    /// True for the answer to a packet that was not translated: another rule tells of it.
+    pub untranslated: bool,
+}
+
+/// Looks a sighting up.
+pub fn look(captures: &[CaptureFacts], at: Sighting) -> Option<(&CaptureFacts, &Flow, &Reset)> {
+    let capture = captures.get(at.capture)?;
+    let flow = capture.flows.get(at.flow)?;
+    Some((capture, flow, flow.resets.get(at.reset)?))
+}
+
+/// The numbers of a RST, which no translator changes: its own, and those of the packet it answers.
+type Numbers = (u32, u32, u8, Option<(u32, u32)>);
+
+fn numbers(reset: &Reset) -> Numbers {
+    (reset.seq, reset.ack, reset.flags.0, reset.trigger.map(|trigger| (trigger.seq, trigger.ack)))
+}
+
+/// The incidents of all captures, in the order of their first sighting. Of a connection with several RSTs the first counts: the
+/// rest answers what was still on its way.
+pub fn incidents(captures: &[CaptureFacts]) -> Vec<Incident> {
+    let mut order: Vec<Vec<Sighting>> = Vec::new();
+    let mut known: HashMap<Numbers, usize> = HashMap::new();
+    for (capture, facts) in captures.iter().enumerate() {
+        for (flow, of) in facts.flows.iter().enumerate() {
+            let Some(reset) = of.resets.first() else { continue };
+            let sighting = Sighting { capture, flow, reset: 0 };
+            match known.get(&numbers(reset)) {
+                Some(at) => order[*at].push(sighting),
+                None => {
+                    known.insert(numbers(reset), order.len());
+                    order.push(vec![sighting]);
+                }
+            }
+        }
+    }
+    order.into_iter().filter_map(|sightings| incident(captures, sightings)).collect()
+}
+
+fn incident(captures: &[CaptureFacts], mut sightings: Vec<Sighting>) -> Option<Incident> {
+    sightings.sort_by_key(|at| std::cmp::Reverse(worth(captures, *at)));
+    let (lead, others) = sightings.split_first()?;
+    let (_, flow, reset) = look(captures, *lead)?;
+    let mut verdict = judge(flow, reset);
+    let mut diverted = None;
+    let mut untranslated = false;
+    for at in &sightings {
+        let Some((capture, flow, _)) = look(captures, *at) else { continue };
+        let Some(stray) = capture.strays.get(&flow.index) else { continue };
+        match stray.kind {
+            Kind::Diverted => diverted = diverted.or(Some((stray.right, stray.wrong, *at))),
+            Kind::Untranslated(_) => untranslated = true,
+        }
+    }
+    // A stray in no capture, but the server's own capture lacks the RST and another server's has it.
+    if diverted.is_none() {
+        diverted = elsewhere(captures, *lead, others);
+    }
+    if let Some((right, wrong, _)) = diverted {
+        verdict.add(Clue {
+            says: format!(
+                "Behind the translator it comes from {}; the server of the connection is {}.",
+                super::words::peer(wrong),
+                super::words::peer(right)
+            ),
+            refutes: vec![
+                Emitter::Socket,
+                Emitter::ClosedSocket,
+                Emitter::LostSocket,
+                Emitter::Nearer,
+                Emitter::Injector,
+            ],
+            unless: None,
+        });
+    }
+    Some(Incident { lead: *lead, others: others.to_vec(), verdict, diverted, untranslated })
+}
+
+/// How much a sighting tells: the whole connection before one that begins in the middle, and then the one nearest to the
+/// receiver, where nothing is translated any more.
+fn worth(captures: &[CaptureFacts], at: Sighting) -> (bool, bool, u8, std::cmp::Reverse<usize>) {
+    let Some((_, flow, reset)) = look(captures, at) else { return (false, false, 0, std::cmp::Reverse(at.capture)) };
+    let whole = flow.handshake == Handshake::Full;
+    let known = reset.sender.ttl_range.is_some();
+    let receiver = reset.receiver.ttl_handshake.or(reset.receiver.ttl_range.map(|(_, high)| high)).unwrap_or(0);
+    (whole, known, receiver, std::cmp::Reverse(at.capture))
+}
+
+/// The RST was seen under another server address, in a capture that holds no more of the connection, while a third capture
+/// holds the connection itself under its own server address.
+fn elsewhere(captures: &[CaptureFacts], lead: Sighting, others: &[Sighting]) -> Option<(Peer, Peer, Sighting)> {
+    let (_, flow, _) = look(captures, lead)?;
+    let isn = (flow.client_state.isn?, flow.server_state.isn?);
+    let same = |other: &&Flow| {
+        other.server != flow.server && (other.client_state.isn, other.server_state.isn) == (Some(isn.0), Some(isn.1))
+    };
+    let inner = captures.iter().flat_map(|capture| &capture.flows).find(same)?;
+    others.iter().find_map(|at| {
+        let (_, seen, _) = look(captures, *at)?;
+        let elsewhere =
+            seen.handshake == Handshake::Absent && seen.server != flow.server && seen.server != inner.server;
+        elsewhere.then_some((inner.server, seen.server, *at))
+    })
+}
