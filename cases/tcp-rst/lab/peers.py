@@ -1,4 +1,5 @@
-"""What speaks TCP in the scenarios: a server that answers, a client that asks, a proxy with a lifetime, raw segments."""
+"""What speaks TCP in the scenarios: a server that answers, a client that asks, a proxy with a lifetime, segments made
+by hand."""
 import errno
 import os
 import queue
