@@ -19,7 +19,8 @@ def flip(device, port):
 
     The TCP header is 32 bytes (timestamps), the packet 116.
     """
-    return ("table netdev fault {\n\tchain in {\n\t\ttype filter hook ingress device \"%s\" priority 0; policy accept;\n"
+    return ("table netdev fault {\n\tchain in {\n"
+            "\t\ttype filter hook ingress device \"%s\" priority 0; policy accept;\n"
             "\t\tip length 116 tcp %s 80 @th,%d,8 set @th,%d,8 ^ 0x%02x\n\t}\n}\n" % (
                 device, port, 256 + 8 * BYTE, 256 + 8 * BYTE, BIT))
 
@@ -35,11 +36,13 @@ def ask_through_damage(stage, host, space, device, port, seconds, message=TEXT):
     stage.spaces[space].run("nft", "delete", "table", "netdev", "fault")
     heard = hear(sock, 6)
     return {"client": heard, "truth": {"damage": {
-        "what": "one bit", "payload_byte": BYTE, "mask": BIT, "where": "%s, where the packet enters %s" % (space, device)}}}
+        "what": "one bit", "payload_byte": BYTE, "mask": BIT,
+        "where": "%s, where the packet enters %s" % (space, device)}}}
 
 
-@scenario("bit-flip", """One bit of a payload byte flips in a switch between client and router; the server drops the segment for its
-          checksum, and the retransmission a moment later is whole.""", "none", "none", "corrupted-in-transit", False,
+@scenario("bit-flip", """One bit of a payload byte flips in a switch between client and router; the server drops the
+          segment for its checksum, and the retransmission a moment later is whole.""",
+          "none", "none", "corrupted-in-transit", False,
           wrong_sums=("router-in", "router-out", "server"))
 def bit_flip(stage):
     stage.build(switch=True)
@@ -47,8 +50,8 @@ def bit_flip(stage):
     return ask_through_damage(stage, B1, "switch", "to-client", "dport", 0.1)
 
 
-@scenario("bit-flip-before-dnat", """The same flip in front of DNAT: conntrack calls the segment INVALID for its checksum,
-          so it is not translated and ends at the router's own address, which drops it without a RST.""",
+@scenario("bit-flip-before-dnat", """The same flip in front of DNAT: conntrack calls the segment INVALID for its
+          checksum, so it is not translated and ends at the router's own address, which drops it without a RST.""",
           "none", "none", "corrupted-in-transit", False, wrong_sums=("router-in",))
 def bit_flip_dnat(stage):
     stage.build(vip=True, rules=dnat(B1), established=1000, switch=True)
@@ -56,8 +59,8 @@ def bit_flip_dnat(stage):
     return ask_through_damage(stage, VIP, "switch", "to-client", "dport", 0.5)
 
 
-@scenario("bit-flip-reply-leak", """The flip in the server's answer behind DNAT: INVALID, so it reaches the client with
-          the backend's own address; its checksum is wrong, so the client's kernel sends no RST.""",
+@scenario("bit-flip-reply-leak", """The flip in the server's answer behind DNAT: INVALID, so it reaches the client
+          with the backend's own address; its checksum is wrong, so the client's kernel sends no RST.""",
           "none", "none", "corrupted-in-transit", False,
           wrong_sums=("router-out", "router-in", "client"))
 def bit_flip_reply(stage):
@@ -103,8 +106,8 @@ def mac(text):
     return bytes.fromhex(text.replace(":", ""))
 
 
-@scenario("nat-no-checksum", """A NAT which stops updating the TCP checksum (as a faulty fast path does): every segment
-          arrives with the sum of the old address and is dropped; nobody sends a RST.""",
+@scenario("nat-no-checksum", """A NAT which stops updating the TCP checksum (as a faulty fast path does): every
+          segment arrives with the sum of the old address and is dropped; nobody sends a RST.""",
           "none", "none", "nat-checksum-not-updated", True, wrong_sums=("router-out", "server"))
 def nat_no_checksum(stage):
     stage.build(forward=False, loose=None)
@@ -120,8 +123,8 @@ def nat_no_checksum(stage):
         "what": "TCP checksum not updated for the changed address", "from": VIP, "to": B1, "where": "router"}}}
 
 
-@scenario("offload-on", """Checksum offload left on: what each host sends is captured before the sum is filled in, and on
-          veth arrives that way too. Every sum looks wrong; nothing is.""", "none", "none", "healthy", False,
+@scenario("offload-on", """Checksum offload left on: what each host sends is captured before the sum is filled in, and
+          on veth arrives that way too. Every sum looks wrong; nothing is.""", "none", "none", "healthy", False,
           wrong_sums=("client", "router-in", "router-out", "server"))
 def offload_on(stage):
     stage.build(offload=True)

@@ -49,8 +49,8 @@ def late_write(stage):
     return {"client": ask(sock)}
 
 
-@scenario("server-restart", """The server process ends (its kernel sends FIN) and a new one listens on the same address;
-          the client writes afterwards.""", "server", "stateless", "written-after-fin", True)
+@scenario("server-restart", """The server process ends (its kernel sends FIN) and a new one listens on the same
+          address; the client writes afterwards.""", "server", "stateless", "written-after-fin", True)
 def server_restart(stage):
     sock = plain(stage)
     stage.idle(1)
@@ -59,8 +59,8 @@ def server_restart(stage):
     return {"client": ask(sock)}
 
 
-@scenario("server-reboot", """The server's host forgets the socket without a word (a crash and reboot) and listens again:
-          no FIN was seen, the true peer sends a stateless RST with its usual TTL.""",
+@scenario("server-reboot", """The server's host forgets the socket without a word (a crash and reboot) and listens
+          again: no FIN was seen, the true peer sends a stateless RST with its usual TTL.""",
           "server", "stateless", "server-lost-state", True)
 def server_reboot(stage):
     sock = plain(stage)
@@ -81,8 +81,8 @@ def ss_kill(stage):
 
 # ---- the client's own timers -------------------------------------------------------------------------------------
 
-@scenario("keepalive-death", """The server's link goes down; keepalive on the client (1 s, then 3 probes 1 s apart) gives
-          up, and the client's own socket sends the RST.""", "client", "stateful", "keepalive-death", True,
+@scenario("keepalive-death", """The server's link goes down; keepalive on the client (1 s, then 3 probes 1 s apart)
+          gives up, and the client's own socket sends the RST.""", "client", "stateful", "keepalive-death", True,
           timer("client TCP_KEEPIDLE 1 s + TCP_KEEPCNT 3 * TCP_KEEPINTVL 1 s", 4, "keepalive"))
 def keepalive_death(stage):
     sock = plain(stage)
@@ -93,8 +93,8 @@ def keepalive_death(stage):
     return {"client": hear(sock, 9), "after_s": round(time.monotonic() - begin, 3)}
 
 
-@scenario("user-timeout-idle", """TCP_USER_TIMEOUT 3 s replaces the count of probes: keepalive of 1 s with 30 probes gives
-          up early.""", "client", "stateful", "user-timeout", True,
+@scenario("user-timeout-idle", """TCP_USER_TIMEOUT 3 s replaces the count of probes: keepalive of 1 s with 30 probes
+          gives up early.""", "client", "stateful", "user-timeout", True,
           timer("client TCP_USER_TIMEOUT", 3, "keepalive"))
 def user_timeout_idle(stage):
     sock = plain(stage)
@@ -134,8 +134,8 @@ def inject(stage, past):
     return sock
 
 
-@scenario("injected-rst", """A RST forged on the path in the server's name: exact sequence number, TTL 57, IP ID copied
-          from the client's last packet. The server knows nothing of it.""",
+@scenario("injected-rst", """A RST forged on the path in the server's name: exact sequence number, TTL 57, IP ID
+          copied from the client's last packet. The server knows nothing of it.""",
           "router", "stateless", "forged", True)
 def injected(stage):
     stage.build()

@@ -130,7 +130,8 @@ class Run:
             for line in said.splitlines()[:-1]:
                 print("    " + line)
         else:
-            print("%-28s FAILED with %s: %s" % (slug, status, (errors.strip() or said or "no message").splitlines()[-1]))
+            last = (errors.strip() or said or "no message").splitlines()[-1]
+            print("%-28s FAILED with %s: %s" % (slug, status, last))
             with open(os.path.join(self.out, slug, "failure.txt"), "w") as file:
                 file.write(errors)
         sys.stdout.flush()

@@ -11,8 +11,9 @@ GAP = 6
 
 
 def forward(rules=""):
-    return "table ip filter {\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n%s\t}\n}\n" % (
-        "".join("\t\t%s\n" % rule for rule in rules.split(";") if rule))
+    lines = "".join("\t\t%s\n" % rule for rule in rules.split(";") if rule)
+    return ("table ip filter {\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n"
+            "%s\t}\n}\n" % lines)
 
 
 def dnat(to, extra=""):
@@ -95,8 +96,8 @@ def fwd_reject(stage):
     return client_first(stage, B1)
 
 
-@scenario("reject-established", """A rule `reject with tcp reset` inserted while the connection lives: no timer at all,
-          the next packet is reset by the router.""", "router", "stateless", "reject-rule-inserted", True)
+@scenario("reject-established", """A rule `reject with tcp reset` inserted while the connection lives: no timer at
+          all, the next packet is reset by the router.""", "router", "stateless", "reject-rule-inserted", True)
 def reject_established(stage):
     stage.build(rules=forward("ct state established,related counter accept"), established=1000)
     stage.serve()
@@ -128,11 +129,11 @@ def dnat1_loose0(stage):
     return client_first(stage)
 
 
-@scenario("dnat2-turns", """DNAT to two backends in turn (numgen inc), tcp_loose 1: after expiry the packet opens a new
-          entry, which names the other backend; that host has no such socket.""",
+@scenario("dnat2-turns", """DNAT to two backends in turn (numgen inc), tcp_loose 1: after expiry the packet opens a
+          new entry, which names the other backend; that host has no such socket.""",
           "wrong-backend", "stateless", "expired-other-backend", True, conntrack())
 def dnat2_turns(stage):
-    stage.build(behind=("b1", "b2"), vip=True, rules=TURNS)
+    stage.build(behind=("b1", "b2"), vip=True, rules=TURNS, any_device=True)
     stage.serve("b1", "b2")
     return client_first(stage)
 
@@ -147,7 +148,8 @@ def dnat2_random(stage):
     return {"client": [ask(sock) for sock in socks]}
 
 
-@scenario("dnat2-turns-loose0", "DNAT to two backends, tcp_loose 0: INVALID, so the router itself resets, every time.",
+@scenario("dnat2-turns-loose0", """DNAT to two backends, tcp_loose 0: INVALID, so the router itself resets, every
+          time.""",
           "router", "stateless", "expired-local-delivery", True, conntrack())
 def dnat2_loose0(stage):
     stage.build(behind=("b1", "b2"), vip=True, rules=TURNS, loose=0)
@@ -210,16 +212,16 @@ def masq_kept(stage):
     return client_first(stage, B1)
 
 
-@scenario("masq-fully-random", """Masquerade with fully-random, tcp_loose 1: the new entry gets another source port, for
-          which the server has no socket.""", "server", "stateless", "expired-other-source-port", True, conntrack())
+@scenario("masq-fully-random", """Masquerade with fully-random, tcp_loose 1: the new entry gets another source port,
+          for which the server has no socket.""", "server", "stateless", "expired-other-source-port", True, conntrack())
 def masq_random(stage):
     stage.build(rules=masquerade(" fully-random"))
     stage.serve()
     return client_first(stage, B1)
 
 
-@scenario("masq-loose0", """Masquerade, tcp_loose 0: the packet after expiry is INVALID and leaves with the client's own
-          address; the server knows no such connection and can answer.""",
+@scenario("masq-loose0", """Masquerade, tcp_loose 0: the packet after expiry is INVALID and leaves with the client's
+          own address; the server knows no such connection and can answer.""",
           "server", "stateless", "expired-unnated-request", True, conntrack())
 def masq_loose0(stage):
     stage.build(rules=masquerade(), loose=0)
@@ -235,8 +237,8 @@ def masq_loose0_no_route(stage):
     return client_first(stage, B1)
 
 
-@scenario("masq-server-first", """Masquerade, the server speaks first after expiry: the segment is for the router's own
-          address, the router resets the server; the client learns it when it speaks.""",
+@scenario("masq-server-first", """Masquerade, the server speaks first after expiry: the segment is for the router's
+          own address, the router resets the server; the client learns it when it speaks.""",
           "router", "stateless", "expired-local-delivery", True, conntrack(), seconds=12)
 def masq_server_first(stage):
     stage.build(rules=masquerade())
@@ -245,8 +247,9 @@ def masq_server_first(stage):
 
 
 @scenario("masq-port-taken", """Masquerade, tcp_loose 1: after expiry another client (10.0.1.3) connects from the same
-          source port and is given it. The server still has the old connection there and answers the SYN with a challenge
-          ACK; the newcomer's kernel resets it. The old client then gets another port and a RST from the server.""",
+          source port and is given it. The server still has the old connection there and answers the SYN with a
+          challenge ACK; the newcomer's kernel resets it. The old client then gets another port and a RST from the
+          server.""",
           "server", "stateless", "expired-port-taken", True, conntrack(), seconds=12, judged="received")
 def masq_taken(stage):
     stage.build(rules=masquerade())
@@ -285,8 +288,9 @@ def timeout_policy(stage):
     return client_first(stage)
 
 
-@scenario("half-close-close-wait", """DNAT; the client has sent its request and FIN and waits for a long answer: the entry
-          is in CLOSE_WAIT, whose timeout (4 s) is not that of ESTABLISHED (1000 s). The answer is not translated back.""",
+@scenario("half-close-close-wait", """DNAT; the client has sent its request and FIN and waits for a long answer: the
+          entry is in CLOSE_WAIT, whose timeout (4 s) is not that of ESTABLISHED (1000 s). The answer is not
+          translated back.""",
           "client", "stateless", "expired-unnated-push", True,
           timer("sysctl net.netfilter.nf_conntrack_tcp_timeout_close_wait", 4))
 def half_close(stage):
@@ -301,8 +305,30 @@ def half_close(stage):
     return {"client": heard, "server": stage.served().broken()}
 
 
-@scenario("sysctl-mid-flow", """The sysctl is lowered from 1000 s to 4 s while the connection is silent: the entry keeps
-          its old deadline until the next packet; only the second silence kills.""",
+@scenario("outage-max-retrans", """DNAT, tcp_loose 0; a firewall of the server drops everything for 9 s while the
+          client asks. From the third retransmission on the entry's timeout is max_retrans (4 s), not that of
+          ESTABLISHED (1000 s); the pauses between retransmissions outgrow it, and the first packet after the longest
+          pause is reset by the router.""",
+          "router", "stateless", "expired-local-delivery", True,
+          timer("sysctl net.netfilter.nf_conntrack_tcp_timeout_max_retrans", 4), seconds=18)
+def outage(stage):
+    stage.build(vip=True, rules=ONE, loose=0, established=1000,
+                sysctls={"net.netfilter.nf_conntrack_tcp_timeout_max_retrans": 4})
+    stage.serve()
+    sock = stage.connect()
+    stage.idle(1)
+    # Not the link: with that down the router answers ICMP unreachable, and RFC 6069 takes the backoff back.
+    stage.load("b1", "table ip outage {\n\tchain in {\n\t\ttype filter hook prerouting priority raw; policy accept;\n"
+               "\t\ttcp dport 80 drop\n\t}\n}\n")
+    sock.sendall(b"b")
+    time.sleep(9)
+    stage.snapshot("-outage")
+    stage.b1.run("nft", "delete", "table", "ip", "outage")
+    return {"client": hear(sock, 8)}
+
+
+@scenario("sysctl-mid-flow", """The sysctl is lowered from 1000 s to 4 s while the connection is silent: the entry
+          keeps its old deadline until the next packet; only the second silence kills.""",
           "router", "stateless", "expired-local-delivery", True, conntrack(), seconds=16)
 def sysctl_mid_flow(stage):
     stage.build(vip=True, rules=ONE, loose=0, established=1000)
@@ -356,7 +382,8 @@ def dnat1_reboot(stage):
     return {"client": ask(sock)}
 
 
-@scenario("healthy-keepalive", "T = 4 s, DNAT, tcp_loose 0, but keepalive every 2 s refreshes the entry: 9 s survive.",
+@scenario("healthy-keepalive", """T = 4 s, DNAT, tcp_loose 0, but keepalive every 2 s refreshes the entry: 9 s
+          survive.""",
           "none", "none", "healthy", False, conntrack(), seconds=13)
 def healthy_keepalive(stage):
     stage.build(vip=True, rules=ONE, loose=0)

@@ -1,6 +1,6 @@
-"""What speaks TCP in the scenarios: a server that answers, a client that asks, a proxy with a lifetime, raw segments."""
+"""What speaks TCP in the scenarios: a server that answers, a client that asks, a proxy with a lifetime, segments made
+by hand."""
 import errno
-import os
 import queue
 import select
 import socket

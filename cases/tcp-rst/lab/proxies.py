@@ -47,16 +47,16 @@ def idle_then_ask(stage, first=b"a", again=b"b", gap=6):
     return {"client": ask(sock, again)}
 
 
-@scenario("haproxy-timeout-client", """haproxy, mode tcp, `timeout client 4s`: FIN to both ends after 4 s of silence; the
-          client does not look and writes at 6 s.""", "proxy", "stateless", "proxy-idle-close", True,
+@scenario("haproxy-timeout-client", """haproxy, mode tcp, `timeout client 4s`: FIN to both ends after 4 s of silence;
+          the client does not look and writes at 6 s.""", "proxy", "stateless", "proxy-idle-close", True,
           timer("haproxy timeout client", 4), judged="client")
 def haproxy_client(stage):
     haproxy(stage, ["timeout client 4s", "timeout server 60s"])
     return idle_then_ask(stage)
 
 
-@scenario("haproxy-timeout-server", """haproxy, mode tcp, only `timeout server 4s` is short: the client gets FIN at 4 s,
-          but its own direction stays open. What it writes at 6 s is delivered to the server and answered, and the
+@scenario("haproxy-timeout-server", """haproxy, mode tcp, only `timeout server 4s` is short: the client gets FIN at 4
+          s, but its own direction stays open. What it writes at 6 s is delivered to the server and answered, and the
           answer never comes back. No RST.""", "none", "none", "proxy-half-close", True,
           timer("haproxy timeout server", 4), judged="client")
 def haproxy_server(stage):
@@ -64,7 +64,8 @@ def haproxy_server(stage):
     return idle_then_ask(stage)
 
 
-@scenario("haproxy-timeout-both", "haproxy, mode tcp, `timeout client 4s` and `timeout server 4s`: both run out together.",
+@scenario("haproxy-timeout-both", """haproxy, mode tcp, `timeout client 4s` and `timeout server 4s`: both run out
+          together.""",
           "proxy", "stateless", "proxy-idle-close", True, timer("haproxy timeout client", 4), judged="client")
 def haproxy_both(stage):
     haproxy(stage, ["timeout client 4s", "timeout server 4s"])

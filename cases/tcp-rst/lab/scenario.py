@@ -13,8 +13,8 @@ def scenario(slug, description, who, form, cause, dies, timer=None, seconds=10, 
     """Registers a scenario. `who`, `form` and `dies` are what it tells; they are compared with what happened.
 
     `dies` may be a probability. `judged` says which RST is meant where there are several: the "first" anywhere, the
-    first at the "client", the first "received" by it. `wrong_sums` are the captures in which tcpdump must find wrong TCP checksums, and no others.
-    `seconds` is how long it takes, so that the long ones start first.
+    first at the "client", the first "received" by it. `wrong_sums` are the captures in which tcpdump must find wrong
+    TCP checksums, and no others. `seconds` is how long it takes, so that the long ones start first.
     """
     def keep(play):
         ALL[slug] = {"slug": slug, "description": " ".join(description.split()), "who": who, "form": form,
@@ -84,7 +84,7 @@ def sums(seen):
 
 def judge(told, stage, outcomes, begun):
     space_of = {"client": "client", "c0": "router", "br0": "router", "b1": "b1", "b2": "b2", "proxy": "proxy"}
-    captures = {key: (path, proof.packets(path)) for key, (_, path) in stage.captures.items()}
+    captures = {key: (path, proof.packets(path)) for key, (_, path) in stage.captures.items() if key != "any"}
     resets = proof.resets(captures, space_of)
     for reset in resets:
         reset["who"] = who_is(reset, stage)

@@ -56,8 +56,8 @@ def result(clients, events, extra):
     return {"client": ends, "faults": faults, "truth": {"series": series, "generator": extra}}
 
 
-@scenario("series-idle", """T = 2 s on the router, one question every 3 s: every connection dies at its second question.
-          The period in the log is the traffic's, not the timer's.""",
+@scenario("series-idle", """T = 2 s on the router, one question every 3 s: every connection dies at its second
+          question. The period in the log is the traffic's, not the timer's.""",
           "router", "stateless", "expired-local-delivery", True, conntrack(2), seconds=45)
 def series_idle(stage):
     stage.build(vip=True, rules=ONE, loose=0, established=2)
@@ -69,7 +69,8 @@ def series_idle(stage):
 
 @scenario("series-lifetime", """A proxy that ends every connection 3 s after it began, with RST to both ends, whatever
           happens on it; a question every second, reconnect after 0.25 s.""",
-          "proxy", "stateful", "lifetime", True, timer("proxy maximum lifetime", 3, "lifetime"), seconds=56, judged="client")
+          "proxy", "stateful", "lifetime", True, timer("proxy maximum lifetime", 3, "lifetime"), seconds=56,
+          judged="client")
 def series_lifetime(stage):
     stage.build(behind=("b1", "proxy"))
     stage.serve()
@@ -79,8 +80,8 @@ def series_lifetime(stage):
     return result([client], 12, {"kind": "lifetime", "lifetime_s": 3})
 
 
-@scenario("series-wall-clock", """A job on the router deletes all conntrack entries at every multiple of 4 s of the wall
-          clock; two clients ask every 0.6 s and 0.7 s and die together.""",
+@scenario("series-wall-clock", """A job on the router deletes all conntrack entries at every multiple of 4 s of the
+          wall clock; two clients ask every 0.6 s and 0.7 s and die together.""",
           "router", "stateless", "entry-deleted", True, timer("job on the router every 4 s", 4, "wall-clock"),
           seconds=50)
 def series_wall_clock(stage):

@@ -19,7 +19,8 @@ from spaces import CannotRun, Failed, Space, end, link, run
 
 CLIENT, ROUTER, VIP, BACK = "10.0.1.2", "10.0.1.1", "10.0.1.100", "10.0.2.1"
 BEHIND = {"b1": "10.0.2.2", "b2": "10.0.2.3", "proxy": "10.0.2.10"}
-CAPTURE = {"client": "client", "b1": "server", "b2": "server2", "proxy": "proxy", "c0": "router-in", "br0": "router-out"}
+CAPTURE = {"client": "client", "b1": "server", "b2": "server2", "proxy": "proxy",
+           "c0": "router-in", "br0": "router-out", "any": "router-any"}
 COUNT_RST = """table inet casebook_proof {
 	chain out {
 		type filter hook output priority 400; policy accept;
@@ -51,9 +52,11 @@ class Stage:
         raise AttributeError(name)
 
     def build(self, behind=("b1",), vip=False, rules="", loose=1, established=4, forward=True, offload=False,
-              sysctls=None, default_route=True, snaplen=None, switch=False):
+              sysctls=None, default_route=True, snaplen=None, switch=False,
+              any_device=False):
         """Namespaces, links, addresses, the router's ruleset and sysctls, captures; `behind` are the hosts at br0.
-        With `switch` a bridge stands between client and router; no capture is made on it."""
+        With `switch` a bridge stands between client and router; no capture is made on it. With `any_device` the router
+        is also captured with `tcpdump -i any`, which shows a forwarded packet once per device."""
         client, router = self.space("client"), self.space("router")
         if switch:
             wire = self.space("switch")
@@ -95,6 +98,8 @@ class Stage:
         self.capture(router, "br0", "br0", snaplen)
         for name in behind:
             self.capture(self.spaces[name], "eth0", name, snaplen)
+        if any_device:
+            self.capture(router, "any", "any", snaplen)
         path = os.path.join(self.out, "conntrack-events.txt")
         self.events = router.start(["conntrack", "-E", "-o", "timestamp,id", "-p", "tcp"], stdout=open(path, "w"),
                                    stderr=subprocess.DEVNULL)
