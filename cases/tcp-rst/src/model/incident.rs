@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::emitter::{Clue, Emitter, Verdict, judge};
 use super::leak::Kind;
+use super::matching::{self, There};
 use crate::facts::captures::CaptureFacts;
 use crate::facts::flow::{Flow, Handshake, Peer, Reset};
 
@@ -34,6 +35,13 @@ pub struct Incident {
     pub diverted: Option<(Peer, Peer, Sighting)>,
     /// True for the answer to a packet that was not translated: another rule tells of it.
     pub untranslated: bool,
+    /// For such a one, the RST by which the other end learned of it later.
+    pub later: Option<Sighting>,
+    /// True for a RST that only follows from another incident, whose `later` it is.
+    pub follows: bool,
+    /// A capture nearer to the side it speaks for that holds the connection and not this RST: its last packet there, and
+    /// whether the packet that was answered had come so far.
+    pub absent: Option<(usize, usize, There)>,
 }
 
 /// Looks a sighting up.
@@ -68,10 +76,46 @@ pub fn incidents(captures: &[CaptureFacts]) -> Vec<Incident> {
             }
         }
     }
-    order.into_iter().filter_map(|sightings| incident(captures, sightings)).collect()
+    let numbers: Vec<matching::Numbers> =
+        captures.iter().map(|capture| matching::Numbers::of(&capture.flows)).collect();
+    let mut out: Vec<Incident> =
+        order.into_iter().filter_map(|sightings| incident(captures, &numbers, sightings)).collect();
+    link(captures, &mut out);
+    out
 }
 
-fn incident(captures: &[CaptureFacts], mut sightings: Vec<Sighting>) -> Option<Incident> {
+/// Finds the incidents that only follow from a packet that was not translated: its RST ended the connection on one side, and
+/// the other side learned of it with its next packet.
+fn link(captures: &[CaptureFacts], incidents: &mut [Incident]) {
+    let leaks: Vec<(usize, usize, u64)> = incidents
+        .iter()
+        .enumerate()
+        .filter(|(_, incident)| incident.untranslated)
+        .flat_map(|(index, incident)| incident.sightings().map(move |at| (index, at)))
+        .filter_map(|(index, at)| {
+            let (capture, flow, _) = look(captures, at)?;
+            Some((index, at.capture, capture.strays.get(&flow.index)?.known))
+        })
+        .collect();
+    for later in 0..incidents.len() {
+        let cause = incidents[later].sightings().find_map(|at| {
+            let (_, flow, _) = look(captures, at)?;
+            leaks
+                .iter()
+                .find(|(index, capture, known)| *index != later && *capture == at.capture && *known == flow.index)
+        });
+        if let Some((index, ..)) = cause {
+            incidents[later].follows = true;
+            incidents[*index].later = Some(incidents[later].lead);
+        }
+    }
+}
+
+fn incident(
+    captures: &[CaptureFacts],
+    numbers: &[matching::Numbers],
+    mut sightings: Vec<Sighting>,
+) -> Option<Incident> {
     sightings.sort_by_key(|at| std::cmp::Reverse(worth(captures, *at)));
     let (lead, others) = sightings.split_first()?;
     let (_, flow, reset) = look(captures, *lead)?;
@@ -107,7 +151,59 @@ fn incident(captures: &[CaptureFacts], mut sightings: Vec<Sighting>) -> Option<I
             unless: None,
         });
     }
-    Some(Incident { lead: *lead, others: others.to_vec(), verdict, diverted, untranslated })
+    let absent = absent(captures, numbers, &sightings);
+    if let Some((capture, _, what)) = absent {
+        verdict.add(Clue {
+            says: format!(
+                "It is not in {}, which holds the connection nearer to that side: it was sent between the two points{}.",
+                captures.get(capture).map_or("", |capture| capture.path.as_str()),
+                match what {
+                    There::TriggerAbsent => ", and so was the packet it answers stopped there, or sent elsewhere",
+                    _ => "",
+                }
+            ),
+            refutes: vec![Emitter::Socket, Emitter::ClosedSocket, Emitter::LostSocket],
+            unless: Some("that capture lost packets"),
+        });
+    }
+    Some(Incident {
+        lead: *lead,
+        others: others.to_vec(),
+        verdict,
+        diverted,
+        untranslated,
+        later: None,
+        follows: false,
+        absent,
+    })
+}
+
+impl Incident {
+    /// All sightings, the one that tells most first.
+    pub fn sightings(&self) -> impl Iterator<Item = Sighting> {
+        std::iter::once(self.lead).chain(self.others.iter().copied())
+    }
+}
+
+/// A capture in which the RST should be, if the side it speaks for had sent it, and is not.
+fn absent(
+    captures: &[CaptureFacts],
+    numbers: &[matching::Numbers],
+    sightings: &[Sighting],
+) -> Option<(usize, usize, There)> {
+    let (_, flow, reset) = look(captures, *sightings.first()?)?;
+    captures.iter().enumerate().find_map(|(index, capture)| {
+        if sightings.iter().any(|at| at.capture == index) {
+            return None;
+        }
+        let at = numbers.get(index)?.find(flow)?;
+        let there = capture.flows.get(at)?;
+        if !matching::nearer(flow, there, reset.side) {
+            return None;
+        }
+        let what = matching::compare(reset, there, capture.last_ns);
+        matches!(what, There::TriggerAbsent | There::TriggerSeen).then_some((index, at, what))
+    })
 }
 
 /// How much a sighting tells: the whole connection before one that begins in the middle, and then the one nearest to the

@@ -28,14 +28,13 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for incident in facts.incidents.iter().filter(|incident| incident.untranslated) {
-        let all = std::iter::once(&incident.lead).chain(&incident.others);
-        let found = all.filter_map(|at| {
-            let (capture, stray, reset) = look(&facts.captures, *at)?;
+        let mut found = incident.sightings().filter_map(|at| {
+            let (capture, stray, reset) = look(&facts.captures, at)?;
             let what = capture.strays.get(&stray.index)?;
             let Kind::Untranslated(side) = what.kind else { return None };
             Some((capture.flow(what.known)?, stray, reset, what, side))
         });
-        let Some((known, stray, reset, what, side)) = found.into_iter().next() else { continue };
+        let Some((known, stray, reset, what, side)) = found.next() else { continue };
         let (right, wrong, other) = (peer(what.right), peer(what.wrong), peer(end(known, side.other())));
         let who = match side {
             Side::Server => "a packet of the server",
@@ -64,6 +63,11 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             )
             .key(&right)
             .key(&wrong);
+        let later = incident.later.and_then(|at| look(&facts.captures, at));
+        if let Some((_, flow, reset)) = later {
+            let label = "how the other end learned of it";
+            builder = builder.place(Place::context(at(reset.packet), label).shown_as(reset_line(flow, reset)));
+        }
         out.push(builder.build(evidence));
     }
     out

@@ -1,7 +1,6 @@
 //! The rules, one file each, in order of code.
 
 mod aborted;
-mod between;
 mod device;
 mod forged;
 mod gave_up;
@@ -15,7 +14,6 @@ mod which_timer;
 use casebook_core::Rule;
 
 pub use aborted::RESET_BY_SOCKET;
-pub use between::RESET_BETWEEN_CAPTURES;
 pub use device::RESET_BY_DEVICE;
 pub use forged::FORGED_RESET;
 pub use gave_up::GAVE_UP;
@@ -35,6 +33,5 @@ pub static RULES: &[&Rule] = &[
     &FORGED_RESET,
     &CONNECTION_REFUSED,
     &UNTRANSLATED_LEAK,
-    &RESET_BETWEEN_CAPTURES,
     &WHICH_TIMER,
 ];

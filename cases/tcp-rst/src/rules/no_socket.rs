@@ -25,11 +25,17 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::NoSocket, |group| {
-        let title = format!(
-            "the RST to {} carries {} and was sent by a host that has no socket for the connection",
-            peer(group.receiver()),
-            peer(group.speaker())
-        );
+        let (receiver, speaker) = (peer(group.receiver()), peer(group.speaker()));
+        let title = match group.incident.diverted {
+            Some((right, wrong, _)) => format!(
+                "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection; {} has it",
+                peer(wrong),
+                peer(right)
+            ),
+            None => format!(
+                "the RST to {receiver} carries {speaker} and was sent by a host that has no socket for the connection"
+            ),
+        };
         let builder = group.finding(rule, title).because(format!("Left: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;

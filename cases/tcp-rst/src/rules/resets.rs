@@ -86,7 +86,7 @@ type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
 /// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
     let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
-    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated) {
+    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows) {
         let Some((capture, flow, reset)) = look(&facts.captures, incident.lead) else { continue };
         let verdict = &incident.verdict;
         if Cause::of(verdict) != cause {
@@ -137,6 +137,9 @@ impl Group<'_> {
                     builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
             }
         }
+        if let Some(there) = self.absent() {
+            builder = builder.place(there);
+        }
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
         }
@@ -156,6 +159,14 @@ impl Group<'_> {
         builder
             .witness(self.witness(), reset_line(self.flow, self.reset))
             .replay(format!("casebook rst trace {} --flow {}", self.capture.path, self.flow.index))
+    }
+
+    /// The end of the connection in a capture that lacks the RST.
+    fn absent(&self) -> Option<Place> {
+        let (capture, flow, _) = self.incident.absent?;
+        let there = self.facts.captures.get(capture)?.flows.get(flow)?;
+        let line = format!("{} > {}, last packet", peer(there.client), peer(there.server));
+        Some(Place::context(at_packet(there.last), "the connection ends here without the RST").shown_as(line))
     }
 
     /// How quiet the connection had been.

@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::facts::Facts;
 use crate::facts::timer::Micros;
 use crate::model::devices::within;
-use crate::model::series::of_flows;
+use crate::model::incident::{Sighting, look};
+use crate::model::series::of_incidents;
 use crate::model::timer::{Class, Cycle, Fit, Hypothesis, Series, cycle, fit, seconds};
 use crate::model::words::{peer, reset_place};
 
@@ -34,30 +35,26 @@ const DEVICES: usize = 6;
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    for capture in &facts.captures {
-        for (pair, mut of) in of_flows(&capture.flows) {
-            let survived = capture.survived.get(&pair).map(|ns| ns / 1_000);
-            of.series.longest_survived_us = of.series.longest_survived_us.max(survived);
-            if of.series.deaths.len() < ENDS {
-                continue;
-            }
-            let place = |at: usize, label: &str| {
-                let flow = capture.flows.get(*of.flows.get(at)?)?;
-                Some(reset_place(flow, flow.resets.first()?, label))
-            };
-            let Some(first) = place(0, "the first end of the series") else { continue };
-            let last = place(of.flows.len() - 1, "the last one");
-            let who = format!("{} to {}", pair.client, peer(pair.server));
-            let mut builder = finding(rule, facts, &who, &of.series, first, last).key(&who);
-            if of.together > 0 {
-                builder = builder.because(format!(
+    for (pair, of) in of_incidents(&facts.captures, &facts.incidents) {
+        if of.series.deaths.len() < ENDS {
+            continue;
+        }
+        let place = |seen: Option<&Sighting>, label: &str| {
+            let (_, flow, reset) = look(&facts.captures, *seen?)?;
+            Some(reset_place(flow, reset, label))
+        };
+        let Some(first) = place(of.seen.first(), "the first end of the series") else { continue };
+        let last = place(of.seen.last(), "the last one");
+        let who = format!("{} to {}", pair.client, peer(pair.server));
+        let mut builder = finding(rule, facts, &who, &of.series, first, last).key(&who);
+        if of.together > 0 {
+            builder = builder.because(format!(
                     "{} more connections ended within a second of one of these: something ended several at once (a restart, a \
                      reload, a failover), or they were used at the same time.",
                     of.together
                 ));
-            }
-            out.push(builder.build(evidence));
         }
+        out.push(builder.build(evidence));
     }
     out
 }
