@@ -20,9 +20,9 @@ add() {
 # line NAME TEXT
 line() { printf '%s' "$2" >"$folder/seed-line-$1"; }
 
-mapfile -t text < <(find cases/nftables/fixtures cases/nftables/tests/data -name '*.nft')
-mapfile -t json < <(find cases/nftables/fixtures cases/nftables/tests/data -name '*.json')
-mapfile -t rulesets < <(printf '%s\n' "${json[@]}" | grep ruleset)
+mapfile -t text < <(find cases/nftables/fixtures cases/nftables/tests/data crates/casebook-formats/tests/data -name '*.nft')
+mapfile -t json < <(find cases/nftables/fixtures cases/nftables/tests/data crates/casebook-formats/tests/data -name '*.json')
+mapfile -t rulesets < <(printf '%s\n' "${json[@]}" | grep -E 'ruleset|/nft/')
 mapfile -t routes < <(printf '%s\n' "${json[@]}" | grep -E 'ip-(rule|route|addr)')
 mapfile -t sysctls < <(find cases/nftables/fixtures -name 'sysctl*')
 
@@ -32,6 +32,7 @@ case $target in
     nft_text)
         add "${text[@]}"
         line include $'include "1"\ntable ip t {\n}\n\x1edefine a = { 1, 2 }\nadd rule ip t c tcp dport $a drop\n'
+        line draws $'table ip t {\n ct timeout x {\n protocol tcp; policy = { established : 7s }\n }\n chain a {\n type nat hook prerouting priority -100\n ct timeout set "x"\n numgen random mod 10 < 3 drop\n tcp dport 80 dnat to jhash ip saddr mod 3 map { 0 : 10.0.2.2, 1-2 : 10.0.2.3 } random\n }\n}\n'
         ;;
     nft_json) add "${rulesets[@]}" ;;
     routing) add "${routes[@]}" ;;

@@ -14,6 +14,8 @@
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
+#[path = "oracle/ask.rs"]
+mod ask;
 #[path = "oracle/bdd.rs"]
 mod bdd;
 #[path = "oracle/brute.rs"]

@@ -49,7 +49,8 @@ impl Chance {
 pub struct Share {
     /// The translation and the statement that makes it; `None` where the packet keeps what it has.
     pub to: Option<(Translation, Span)>,
-    /// How often; `None` when the ruleset does not decide that: a hash does not change its mind for one flow, and a
+    /// How often: of packets that meet a counter (`numgen inc`) one after the other, or by a random number each time
+    /// (`numgen random`), which are the same while nobody knows where the counter stands; `None` when the ruleset does not decide that: a hash does not change its mind for one flow, and a
     /// condition that depends on time has no probability.
     pub chance: Option<Chance>,
 }

@@ -35,7 +35,8 @@ impl<'a> Parser<'a> {
                 Tok::Eof => return Err(Fail { message: "this block is not closed".into(), span: open }),
                 _ => {
                     let start = self.cur.span();
-                    if let Err(fail) = self.timeout_item(timeout) {
+                    let result = self.timeout_item(timeout).and_then(|()| self.separator());
+                    if let Err(fail) = result {
                         self.cur.skip_statement();
                         self.cur.report(fail, start);
                     }
@@ -58,7 +59,15 @@ impl<'a> Parser<'a> {
                 self.cur.bump();
                 self.cur.expect(Tok::Assign, "`=`")?;
                 self.cur.expect(Tok::Open, "`{`")?;
-                self.policy(timeout)?;
+                let result = self.policy(timeout);
+                if result.is_err() {
+                    // The brace that ends it does not end the object.
+                    while !matches!(self.cur.tok(), Tok::Close | Tok::Newline | Tok::Semi | Tok::Eof) {
+                        self.cur.bump();
+                    }
+                    self.cur.eat(Tok::Close);
+                }
+                return result;
             }
             "comment" => {
                 self.cur.bump();
@@ -69,29 +78,29 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The states up to `}`. Up to nft 1.0.6 a time is a number of seconds; later ones take and print `1m30s`.
+    /// The states up to `}`. Up to nft 1.0.6 a time is a number of seconds; later ones take and print `1m30s`. nft prints
+    /// an object without states with empty braces, which it does not read itself.
     fn policy(&mut self, timeout: &mut TimeoutAst<'a>) -> Parse<()> {
+        self.cur.skip_newlines();
+        if self.cur.eat(Tok::Close) {
+            return Ok(());
+        }
         loop {
-            match self.cur.tok() {
-                Tok::Newline | Tok::Comma => {
-                    self.cur.bump();
-                }
-                Tok::Close => {
-                    self.cur.bump();
-                    return Ok(());
-                }
-                _ => {
-                    let state = self.cur.word("a state")?;
-                    self.cur.expect(Tok::Colon, "`:`")?;
-                    let time = self.cur.word("a time")?;
-                    let Some(seconds) = seconds(&time.text) else {
-                        let message = format!("`{}` is not a time in seconds", time.text);
-                        return Err(Fail { message, span: time.span });
-                    };
-                    let span = state.span.to(time.span);
-                    timeout.policy.push((state, seconds, span));
-                }
+            self.cur.skip_newlines();
+            let state = self.cur.word("a state")?;
+            self.cur.expect(Tok::Colon, "`:`")?;
+            let time = self.cur.word("a time")?;
+            let Some(seconds) = seconds(&time.text) else {
+                let message = format!("`{}` is not a time in seconds", time.text);
+                return Err(Fail { message, span: time.span });
+            };
+            let span = state.span.to(time.span);
+            timeout.policy.push((state, seconds, span));
+            self.cur.skip_newlines();
+            if self.cur.eat(Tok::Close) {
+                return Ok(());
             }
+            self.cur.expect(Tok::Comma, "`,` or `}`")?;
         }
     }
 }
@@ -115,7 +124,37 @@ fn seconds(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use casebook_core::{Bytes, EvidenceSet};
+
     use super::seconds;
+    use crate::nft::ast::ObjectAst;
+
+    /// Loaded with nft 1.0.6: what it refuses is refused, and the rest of the file is read all the same.
+    #[test]
+    fn what_nft_refuses_costs_its_place_and_not_the_file() {
+        let refused = [
+            "protocol tcp; policy = { established : 7 } }",
+            "protocol tcp policy = { established : 7 }\n }",
+            "protocol tcp\n policy = { established : 7, }\n }",
+            "protocol tcp\n policy = { established : 7 close : 5 }\n }",
+            "protocol tcp\n policy = { established }\n }",
+        ];
+        let taken =
+            ["protocol tcp; policy = { established : 7 }; }", "protocol tcp;comment \"a\"\n policy = {close:7}\n }"];
+        for (bodies, errors) in [(&refused[..], 1), (&taken[..], 0)] {
+            for body in bodies {
+                let text = format!("table ip t {{\n ct timeout x {{ {body}\n chain c {{\n accept\n }}\n}}\n");
+                let mut set = EvidenceSet::new();
+                let id = set.add("t.nft", None, Bytes::new(text.as_bytes().to_vec()));
+                let (parsed, _) = crate::nft::text::parse(&set, id);
+                assert_eq!(parsed.errors.len(), errors, "{text}: {:?}", parsed.errors);
+                let [_, timeout, chain] = parsed.commands.as_slice() else { panic!("{text}: {:?}", parsed.commands) };
+                assert!(matches!(&timeout.object, ObjectAst::Timeout(_, name, ast)
+                    if name.text == "x" && ast.protocol.as_ref().is_some_and(|word| word.text == "tcp")));
+                assert!(matches!(&chain.object, ObjectAst::Chain(_, _, chain) if chain.rules.len() == 1), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn a_time_is_a_number_of_seconds_or_has_units() {
