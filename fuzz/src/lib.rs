@@ -4,7 +4,7 @@
 //! than libFuzzer's `-timeout`.
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::witness;
+use casebook_formats::nft::witness;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
 use casebook_formats::nft::ir::Ruleset;
 use casebook_formats::nft::packet::Packet;

@@ -40,10 +40,7 @@ fn looped(repeat: usize, run: impl Fn(&[u8]) -> u64 + 'static) -> impl Fn(&[u8])
 fn internet_entries(repeat: usize) -> Vec<Entry> {
     vec![
         entry("casebook", looped(repeat, |b| u64::from(internet::checksum(b)))),
-        entry(
-            "internet-checksum",
-            looped(repeat, |b| u64::from(u16::from_be_bytes(internet_checksum::checksum(b)))),
-        ),
+        entry("internet-checksum", looped(repeat, |b| u64::from(u16::from_be_bytes(internet_checksum::checksum(b))))),
         entry(
             "etherparse",
             looped(repeat, |b| {

@@ -3,4 +3,3 @@
 
 pub mod filter;
 pub mod symbolic;
-pub mod witness;

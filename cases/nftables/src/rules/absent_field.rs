@@ -11,7 +11,7 @@ use serde_json::json;
 use super::common::{about_op, editable, families, run, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::witness::{Draft, way_to};
+use casebook_formats::nft::witness::{Draft, way_to};
 
 rule! {
     /// `!=` on a field that some packets do not have.

@@ -12,7 +12,7 @@ use crate::facts::{NftFacts, RulesetFacts};
 use crate::model::symbolic::cover::{Dead, cover};
 use crate::model::symbolic::diff::{Budget, Found, classes};
 use crate::model::symbolic::touched::Pair;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A rule that never sees a packet, because earlier rules of its chain end all that it asks for.

@@ -11,7 +11,7 @@ use super::common::{about_op, families, run, with_witness};
 use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// `ct state` in a chain that runs before connection tracking.
@@ -86,6 +86,6 @@ fn reads_state(op: &Op) -> bool {
     }
 }
 
-fn without_state(draft: &crate::model::witness::Draft) -> crate::model::witness::Draft {
+fn without_state(draft: &casebook_formats::nft::witness::Draft) -> casebook_formats::nft::witness::Draft {
     draft.without(Field::Ct(CtKey::State, None))
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::common::{editable, rule_place, run, span_place, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A chain that drops what it does not know and accepts no established connections.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::common::{about_op, editable, families, run, with_witness};
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::witness::{draft_for, way_to};
+use casebook_formats::nft::witness::{draft_for, way_to};
 
 rule! {
     /// `tcp flags { syn, ack }` is not `tcp flags syn,ack`.

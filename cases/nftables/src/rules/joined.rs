@@ -17,7 +17,7 @@ use serde_json::json;
 use super::common::{about_op, editable, families, run, span_place, with_witness};
 use crate::command::trace::summary;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::witness::{Draft, draft_for};
+use casebook_formats::nft::witness::{Draft, draft_for};
 
 rule! {
     /// Two matches of one rule on neighbouring header fields, which nft loads and compares as one.

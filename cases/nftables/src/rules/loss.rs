@@ -8,7 +8,7 @@ use casebook_formats::nft::walk::Evaluator;
 
 use super::common::families;
 use super::insertion::Inserted;
-use crate::model::witness::{Draft, draft_for};
+use casebook_formats::nft::witness::{Draft, draft_for};
 
 /// Most drafts tried for one inserted rule.
 const MOST_DRAFTS: usize = 512;

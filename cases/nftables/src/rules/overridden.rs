@@ -11,7 +11,7 @@ use super::common::{families, rule_place, run, span_place, unconditional, with_w
 use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A packet one base chain accepts is dropped by another base chain of the same hook.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::common::{about_op, run, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::witness::way_to;
+use casebook_formats::nft::witness::way_to;
 
 rule! {
     /// `th dport` without a check of the transport protocol.

@@ -40,3 +40,4 @@ pub mod text;
 pub mod types;
 pub mod walk;
 pub mod watch;
+pub mod witness;

@@ -10,7 +10,7 @@ use casebook_formats::nft::walk::Evaluator;
 use super::cover::Cover;
 use super::diff::{Budget, Found, classes};
 use super::touched::Pair;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 /// What was found among the rules that packets reach.
 #[derive(Debug, Default)]

@@ -3,14 +3,14 @@
 //! A draft collects one value for each field the rules ask for; contradictions end it. A packet made from a draft is
 //! only a candidate: whoever asks for a witness runs it through the evaluator and keeps what the model confirms.
 
-use casebook_formats::nft::ir::{
+use crate::nft::ir::{
     ChainId, Cmp, CtKey, Data, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Ruleset, Set, Table, Test,
     Value,
 };
-use casebook_formats::nft::packet::{CT_STATES, CtState, Packet, Path};
-use casebook_formats::nft::types;
-use casebook_formats::nft::types::{Type, value_name};
-use casebook_formats::nft::{fields, packet_json, show};
+use crate::nft::packet::{CT_STATES, CtState, Packet, Path};
+use crate::nft::types;
+use crate::nft::types::{Type, value_name};
+use crate::nft::{fields, packet_json, show};
 use serde_json::{Map, Value as Json, json};
 
 /// Values a packet must have.
@@ -402,7 +402,7 @@ pub struct Way {
 type Lead = (ChainId, Option<(Expr, Vec<u128>)>);
 
 fn leads(table: &Table, op: &OpKind) -> Vec<Lead> {
-    use casebook_formats::nft::ir::Verdict::{Goto, Jump};
+    use crate::nft::ir::Verdict::{Goto, Jump};
     match op {
         OpKind::Verdict(Jump(to) | Goto(to)) => vec![(*to, None)],
         OpKind::Vmap(key, set) => {
