@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::distance::distance;
 use super::emitter::{Clue, Emitter, Verdict, judge};
 use super::leak::Kind;
 use super::matching::{self, There};
@@ -33,6 +34,9 @@ pub struct Incident {
     pub verdict: Verdict,
     /// The server that has the connection and the one the RST came from, where a capture behind the translator shows both.
     pub diverted: Option<(Peer, Peer, Sighting)>,
+    /// The client's address behind the translator as the connection has it and as the answered packet had it, where they
+    /// differ in the port.
+    pub renumbered: Option<(Peer, Peer, Sighting)>,
     /// True for the answer to a packet that was not translated: another rule tells of it.
     pub untranslated: bool,
     /// For such a one, the RST by which the other end learned of it later.
@@ -81,7 +85,37 @@ pub fn incidents(captures: &[CaptureFacts]) -> Vec<Incident> {
     let mut out: Vec<Incident> =
         order.into_iter().filter_map(|sightings| incident(captures, &numbers, sightings)).collect();
     link(captures, &mut out);
+    link_ends(captures, &numbers, &mut out);
     out
+}
+
+/// Finds the incidents that only follow from an earlier one of the same connection at another point: the first RST ended one
+/// side, and the other side was told when it spoke.
+fn link_ends(captures: &[CaptureFacts], numbers: &[matching::Numbers], incidents: &mut [Incident]) {
+    let mut at: HashMap<(usize, usize), usize> = HashMap::new();
+    for (index, incident) in incidents.iter().enumerate() {
+        incident.sightings().for_each(|seen| {
+            at.insert((seen.capture, seen.flow), index);
+        });
+    }
+    for later in 0..incidents.len() {
+        if incidents[later].follows || incidents[later].untranslated {
+            continue;
+        }
+        let lead = incidents[later].lead;
+        let Some((_, flow, reset)) = look(captures, lead) else { continue };
+        let earlier = numbers.iter().enumerate().find_map(|(capture, numbers)| {
+            let index = *at.get(&(capture, numbers.find(flow)?))?;
+            let (_, _, other) = look(captures, incidents[index].lead)?;
+            let before = other.packet.time_ns? < reset.packet.time_ns?;
+            (index != later && other.side != reset.side && before).then_some(index)
+        });
+        // The two RSTs carry different sides: what ended first is the server's socket, told of in the client's name.
+        if let Some(index) = earlier {
+            incidents[later].follows = true;
+            incidents[index].later = Some(lead);
+        }
+    }
 }
 
 /// Finds the incidents that only follow from a packet that was not translated: its RST ended the connection on one side, and
@@ -121,12 +155,14 @@ fn incident(
     let (_, flow, reset) = look(captures, *lead)?;
     let mut verdict = judge(flow, reset);
     let mut diverted = None;
+    let mut renumbered = None;
     let mut untranslated = false;
     for at in &sightings {
         let Some((capture, flow, _)) = look(captures, *at) else { continue };
         let Some(stray) = capture.strays.get(&flow.index) else { continue };
         match stray.kind {
             Kind::Diverted => diverted = diverted.or(Some((stray.right, stray.wrong, *at))),
+            Kind::Renumbered => renumbered = renumbered.or(Some((stray.right, stray.wrong, *at))),
             Kind::Untranslated(_) => untranslated = true,
         }
     }
@@ -151,6 +187,25 @@ fn incident(
             unless: None,
         });
     }
+    if let Some((right, wrong, _)) = renumbered {
+        verdict.add(Clue {
+            says: format!(
+                "Behind the translator the packet that was answered came from {}, and the connection is that of {}: the server \
+                 has no socket for the new port, so its kernel answered.",
+                super::words::peer(wrong),
+                super::words::peer(right)
+            ),
+            refutes: vec![
+                Emitter::Socket,
+                Emitter::ClosedSocket,
+                Emitter::OtherBackend,
+                Emitter::Nearer,
+                Emitter::Injector,
+            ],
+            unless: None,
+        });
+    }
+    verdict.clues.extend(beside(captures, &sightings, &mut verdict.left));
     let absent = absent(captures, numbers, &sightings);
     if let Some((capture, _, what)) = absent {
         verdict.add(Clue {
@@ -171,6 +226,7 @@ fn incident(
         others: others.to_vec(),
         verdict,
         diverted,
+        renumbered,
         untranslated,
         later: None,
         follows: false,
@@ -183,6 +239,27 @@ impl Incident {
     pub fn sightings(&self) -> impl Iterator<Item = Sighting> {
         std::iter::once(self.lead).chain(self.others.iter().copied())
     }
+}
+
+/// A sighting with no router between the capture and the sender, under the address the connection has there: it was sent by the
+/// host of that address itself.
+fn beside(captures: &[CaptureFacts], sightings: &[Sighting], left: &mut Vec<Emitter>) -> Option<Clue> {
+    let clue = sightings.iter().find_map(|at| {
+        let (capture, flow, reset) = look(captures, *at)?;
+        let ttl = reset.sender.ttl_handshake?;
+        let near = flow.handshake == Handshake::Full && reset.ttl == ttl && distance(ttl).hops == 0;
+        near.then(|| Clue {
+            says: format!(
+                "In {} it has passed no router (TTL {ttl}), as the side's own packets there: {} itself sent it.",
+                capture.path,
+                super::words::peer(super::words::end(flow, reset.side))
+            ),
+            refutes: vec![Emitter::OtherBackend, Emitter::Nearer],
+            unless: Some("several hosts on that link answer for the address (direct server return)"),
+        })
+    })?;
+    left.retain(|emitter| !clue.refutes.contains(emitter));
+    Some(clue)
 }
 
 /// A capture in which the RST should be, if the side it speaks for had sent it, and is not.

@@ -7,10 +7,13 @@
 
 use std::collections::HashMap;
 
-use crate::facts::flow::{Flow, Handshake, Peer, Reset, Side};
+use crate::facts::flow::{Flow, Handshake, Peer, Reset, Side, SideState};
 
-/// How far apart sequence numbers of one connection can lie: the largest window (RFC 7323, 2.3).
-const WINDOW: u32 = 1 << 30;
+/// How far the numbers of one connection can lie apart, and still be told from chance: the packet's own number can be out of
+/// the window (that is why it was not translated), what it acknowledges cannot.
+const SEQ_NEAR: u32 = 1 << 26;
+/// The same for what it acknowledges.
+const ACK_NEAR: u32 = 1 << 22;
 
 /// What a stray packet shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,8 @@ pub enum Kind {
     Untranslated(Side),
     /// A packet of the client was sent to a server that is not the connection's.
     Diverted,
+    /// A packet of the client came from another port of the same translator.
+    Renumbered,
 }
 
 /// `stray` is packets of `known` under another address.
@@ -49,47 +54,51 @@ pub fn strays(flows: &[Flow]) -> Vec<Stray<'_>> {
     late.filter_map(|stray| {
         let beside = [stray.client, stray.server].into_iter().filter_map(|end| by_end.get(&end)).flatten();
         let known = beside.filter(|known| known.index != stray.index && known.first.number < stray.first.number);
-        known.copied().find_map(|known| pair(known, stray))
+        // The nearest numbers win; where a capture shows the connection twice, before and after translation, the same device.
+        let found = known.copied().filter_map(|known| pair(known, stray));
+        let best = found.min_by_key(|(apart, found)| (*apart, found.known.interface != stray.interface));
+        best.map(|(_, found)| found)
     })
     .collect()
 }
 
-fn pair<'a>(known: &'a Flow, stray: &'a Flow) -> Option<Stray<'a>> {
+/// The connection `stray` belongs to, if it is `known`, and how far the numbers lie apart.
+fn pair<'a>(known: &'a Flow, stray: &'a Flow) -> Option<(u64, Stray<'a>)> {
     let reset = stray.resets.first()?;
     // Without a handshake the sides of the stray are a guess, so both ways are tried.
     let ways = [
         (stray.client, stray.server, &stray.client_state, &stray.server_state),
         (stray.server, stray.client, &stray.server_state, &stray.client_state),
     ];
-    for (client, server, client_state, server_state) in ways {
-        let kind = if client == known.client && server != known.server && server.port == known.server.port {
-            if near(known.server_state.seq_end, server_state.seq_end) {
-                Kind::Untranslated(Side::Server)
-            } else if near(known.client_state.seq_end, client_state.seq_end) {
-                Kind::Diverted
-            } else {
-                continue;
+    ways.into_iter().find_map(|(client, server, client_state, server_state)| {
+        let by_server = || apart(&known.server_state, &known.client_state, server_state);
+        let by_client = || apart(&known.client_state, &known.server_state, client_state);
+        let (distance, kind) = if client == known.client && server != known.server && server.port == known.server.port {
+            match by_server() {
+                Some(distance) => (distance, Kind::Untranslated(Side::Server)),
+                None => (by_client()?, Kind::Diverted),
             }
-        } else if server == known.server
-            && client != known.client
-            && near(known.client_state.seq_end, client_state.seq_end)
-        {
-            Kind::Untranslated(Side::Client)
+        } else if server == known.server && client != known.client {
+            let same_host = client.address == known.client.address;
+            (by_client()?, if same_host { Kind::Renumbered } else { Kind::Untranslated(Side::Client) })
         } else {
-            continue;
+            return None;
         };
         let (right, wrong) = match kind {
-            Kind::Untranslated(Side::Client) => (known.client, client),
+            Kind::Untranslated(Side::Client) | Kind::Renumbered => (known.client, client),
             Kind::Untranslated(Side::Server) | Kind::Diverted => (known.server, server),
         };
-        return Some(Stray { known, stray, reset, kind, right, wrong });
-    }
-    None
+        Some((distance, Stray { known, stray, reset, kind, right, wrong }))
+    })
 }
 
-fn near(known: Option<u32>, stray: Option<u32>) -> bool {
-    match (known, stray) {
-        (Some(known), Some(stray)) => stray.wrapping_sub(known).wrapping_add(WINDOW) <= 2 * WINDOW,
-        _ => false,
-    }
+/// How far the numbers of `stray` lie from those of a side of a connection, where they can be of it.
+fn apart(side: &SideState, other: &SideState, stray: &SideState) -> Option<u64> {
+    let seq = distance(side.seq_end?, stray.seq_end?);
+    let ack = distance(other.seq_end?, stray.ack_last?);
+    (seq <= SEQ_NEAR && ack <= ACK_NEAR).then_some(u64::from(seq) + u64::from(ack))
+}
+
+fn distance(a: u32, b: u32) -> u32 {
+    a.wrapping_sub(b).min(b.wrapping_sub(a))
 }

@@ -40,8 +40,9 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             None => builder,
         };
         builder
-            .missing(
-                "A capture on the other side of the path: the first packet that is here and not there was dropped in between.",
+            .because(
+                "Whoever drops the packets is the culprit. A capture on the other side of each device tells: the first packet \
+                 that is here and not there was dropped in between.",
             )
             .fix(collect(
                 "see where the packets end: capture on both sides of each device",

@@ -26,7 +26,12 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::NoSocket, |group| {
         let (receiver, speaker) = (peer(group.receiver()), peer(group.speaker()));
-        let title = match group.incident.diverted {
+        let title = match group.incident.diverted.or(group.incident.renumbered) {
+            Some((right, wrong, _)) if group.incident.diverted.is_none() => format!(
+                "the RST to {receiver} was sent by {speaker}, which has no socket for {}: the connection is that of {}",
+                peer(wrong),
+                peer(right)
+            ),
             Some((right, wrong, _)) => format!(
                 "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection; {} has it",
                 peer(wrong),

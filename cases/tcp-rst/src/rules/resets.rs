@@ -137,6 +137,10 @@ impl Group<'_> {
                     builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
             }
         }
+        if let Some((_, flow, reset)) = self.incident.later.and_then(|at| look(&self.facts.captures, at)) {
+            let label = "how the other end learned of it";
+            builder = builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
+        }
         if let Some(there) = self.absent() {
             builder = builder.place(there);
         }

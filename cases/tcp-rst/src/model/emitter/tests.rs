@@ -34,6 +34,7 @@ fn reset() -> Reset {
     };
     Reset {
         packet: packet(9, 7_000_130_000),
+        interface: 0,
         side: Side::Server,
         flags: Flags(Flags::RST),
         seq: 2,
