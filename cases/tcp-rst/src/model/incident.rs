@@ -55,26 +55,36 @@ pub fn look(captures: &[CaptureFacts], at: Sighting) -> Option<(&CaptureFacts, &
     Some((capture, flow, flow.resets.get(at.reset)?))
 }
 
-/// The numbers of a RST, which no translator changes: its own, and those of the packet it answers.
-type Numbers = (u32, u32, u8, Option<(u32, u32)>);
+/// The numbers of a RST, which no translator changes.
+type Numbers = (u32, u32, u8);
 
 fn numbers(reset: &Reset) -> Numbers {
-    (reset.seq, reset.ack, reset.flags.0, reset.trigger.map(|trigger| (trigger.seq, trigger.ack)))
+    (reset.seq, reset.ack, reset.flags.0)
+}
+
+/// True when two RSTs with the same numbers can be one: a translator leaves at least one of the ports.
+fn alike(one: &Flow, other: &Flow) -> bool {
+    one.client.port == other.client.port || one.server.port == other.server.port
 }
 
 /// The incidents of all captures, in the order of their first sighting. Of a connection with several RSTs the first counts: the
 /// rest answers what was still on its way.
 pub fn incidents(captures: &[CaptureFacts]) -> Vec<Incident> {
     let mut order: Vec<Vec<Sighting>> = Vec::new();
-    let mut known: HashMap<Numbers, usize> = HashMap::new();
+    let mut known: HashMap<Numbers, Vec<usize>> = HashMap::new();
     for (capture, facts) in captures.iter().enumerate() {
         for (flow, of) in facts.flows.iter().enumerate() {
             let Some(reset) = of.resets.first() else { continue };
             let sighting = Sighting { capture, flow, reset: 0 };
-            match known.get(&numbers(reset)) {
-                Some(at) => order[*at].push(sighting),
+            let slots = known.entry(numbers(reset)).or_default();
+            let same = slots.iter().find(|slot| {
+                let first = order[**slot].first();
+                first.and_then(|at| look(captures, *at)).is_some_and(|(_, other, _)| alike(of, other))
+            });
+            match same {
+                Some(slot) => order[*slot].push(sighting),
                 None => {
-                    known.insert(numbers(reset), order.len());
+                    slots.push(order.len());
                     order.push(vec![sighting]);
                 }
             }

@@ -54,9 +54,11 @@ pub fn strays(flows: &[Flow]) -> Vec<Stray<'_>> {
     late.filter_map(|stray| {
         let beside = [stray.client, stray.server].into_iter().filter_map(|end| by_end.get(&end)).flatten();
         let known = beside.filter(|known| known.index != stray.index && known.first.number < stray.first.number);
-        // The nearest numbers win; where a capture shows the connection twice, before and after translation, the same device.
+        // The nearest numbers win; where a capture shows the connection twice, before and after translation, the later one.
         let found = known.copied().filter_map(|known| pair(known, stray));
-        let best = found.min_by_key(|(apart, found)| (*apart, found.known.interface != stray.interface));
+        let best = found.min_by_key(|(apart, found)| {
+            (*apart, found.known.interface != stray.interface, std::cmp::Reverse(found.known.index))
+        });
         best.map(|(_, found)| found)
     })
     .collect()

@@ -4,6 +4,7 @@ use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
 use crate::facts::Facts;
+use crate::model::emitter::Emitter;
 use crate::model::words::peer;
 
 casebook_core::rule! {
@@ -37,7 +38,15 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 peer(wrong),
                 peer(right)
             ),
-            None => format!(
+            _ if group.verdict.left == [Emitter::LostSocket] => {
+                format!("the RST to {receiver} was sent by {speaker} itself, which no longer has the connection")
+            }
+            _ if group.verdict.left == [Emitter::OtherBackend] => {
+                format!(
+                    "the RST to {receiver} carries {speaker} and was sent by another host, which never had the connection"
+                )
+            }
+            _ => format!(
                 "the RST to {receiver} carries {speaker} and was sent by a host that has no socket for the connection"
             ),
         };

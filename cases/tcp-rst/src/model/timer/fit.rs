@@ -187,11 +187,11 @@ fn idle_at_once(series: &Series) -> Fit {
             seconds(high)
         ));
     }
-    if let Some(survived) = series.longest_survived_us.filter(|survived| *survived > high + slack(high, precision)) {
+    if let Some(survived) = series.longest_survived_us.filter(|survived| *survived >= low) {
         return Fit::Refuted(format!(
-            "a connection came through {} of silence, longer than the {} after which others ended",
+            "a connection came through {} of silence, and others ended after {}",
             seconds(survived),
-            seconds(high)
+            seconds(low)
         ));
     }
     if high < JITTER_US {
