@@ -62,7 +62,7 @@ fn reference(bytes: &[u8]) -> Sum {
 }
 
 /// The sum of `bytes` by the fastest version this processor has.
-#[inline]
+#[inline(always)]
 pub(crate) fn words(bytes: &[u8]) -> u64 {
     if bytes.len() <= SHORT_BYTES { scalar(bytes) } else { long(bytes) }
 }
@@ -70,7 +70,7 @@ pub(crate) fn words(bytes: &[u8]) -> u64 {
 /// From this length the first bytes are added apart, so that no vector lies across two cache lines.
 const ALIGN_FROM_BYTES: usize = 4096;
 
-#[inline]
+#[inline(never)]
 fn long(bytes: &[u8]) -> u64 {
     if bytes.len() < ALIGN_FROM_BYTES { vectors(bytes) } else { aligned(bytes) }
 }
@@ -93,7 +93,7 @@ fn vectors(bytes: &[u8]) -> u64 {
 }
 
 /// 64-bit words, the carry of each addition going into the next one.
-#[inline]
+#[inline(always)]
 pub(crate) fn scalar(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<64>();
     let mut sum = 0u64;
@@ -115,7 +115,7 @@ pub(crate) fn scalar(bytes: &[u8]) -> u64 {
 }
 
 /// Fewer than 64 bytes.
-#[inline]
+#[inline(always)]
 fn tail(bytes: &[u8]) -> u64 {
     let mut sum = 0u64;
     let (words, rest) = bytes.as_chunks::<8>();

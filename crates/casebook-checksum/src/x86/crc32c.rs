@@ -2,6 +2,7 @@
 
 use crate::gf::{fold_constant, power};
 use core::arch::x86_64::*;
+use core::ops::RangeInclusive;
 use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 /// From how many bytes folding is faster than the `crc32` instruction alone.
@@ -148,8 +149,9 @@ const CHAIN: usize = 8 * WORDS * STEPS;
 /// Bytes of a block.
 const BLOCK: usize = FOLDED + 3 * CHAIN;
 
-/// Longer inputs come from memory, which is slower than either way; one stretch read in order is what it gives fastest.
-const BLOCKS_TO_BYTES: usize = 1 << 20;
+/// How many bytes are taken in blocks. In shorter inputs the chains' results are waited for; longer ones come from memory, which
+/// is slower than either way and gives one stretch read in order fastest.
+const IN_BLOCKS_BYTES: RangeInclusive<usize> = 4096..=1 << 20;
 
 /// One block. The first bytes are folded into `sums`, whose vectors stand a block apart, while three `crc32` chains, which need
 /// other parts of the processor, take the bytes behind them. The register that the chains leave is added to the first four
@@ -227,7 +229,7 @@ fn load_quad(quad: &[[u8; 64]; 4]) -> [__m512i; 4] {
 pub(crate) fn avx512(state: u32, mut bytes: &[u8]) -> u32 {
     let mut start = first_bytes(state);
     let mut sums = [_mm512_setzero_si512(); 4];
-    let blocks = bytes.len() <= BLOCKS_TO_BYTES;
+    let blocks = IN_BLOCKS_BYTES.contains(&bytes.len());
     while let (Some((first, rest)), true) = (bytes.split_first_chunk::<BLOCK>(), blocks && bytes.len() >= BLOCK + 256) {
         start = block(&mut sums, start, first);
         bytes = rest;

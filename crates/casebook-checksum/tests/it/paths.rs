@@ -55,15 +55,15 @@ fn every_short_length_at_every_alignment_is_the_reference() {
 #[test]
 #[cfg(not(miri))]
 fn long_inputs_of_all_ones_and_of_noise_are_the_reference() {
-    const LENGTHS: [usize; 7] =
-        [65_535, 65_537, 131_073, 262_145 + 62, (1 << 20) + 3, (4 << 20) + 129, (16 << 20) + 5];
+    const LENGTHS: [usize; 7] = [65_535, 65_537, 131_073, 262_145 + 62, (1 << 20) + 3, (4 << 20) + 129, (16 << 20) + 5];
     let (mut compared, mut disagreed) = (0, 0);
     for content in [vec![0xff; 17 << 20], noise(SEED, 17 << 20)] {
         for algorithm in Algorithm::ALL {
             for length in LENGTHS {
                 let bytes = &content[3..3 + length];
                 // The CRC's definition goes bit by bit; over a mebibyte the table stands in for it.
-                let plain = if algorithm == Algorithm::Crc32c && length > 1 << 21 { Path::Scalar } else { Path::Reference };
+                let plain =
+                    if algorithm == Algorithm::Crc32c && length > 1 << 21 { Path::Scalar } else { Path::Reference };
                 let expected = Implementation { algorithm, path: plain }.run(bytes).unwrap();
                 let wrong = differing(algorithm, bytes, expected, &mut compared);
                 if !wrong.is_empty() {
