@@ -221,8 +221,10 @@ impl<'a> Reader<'a> {
         for (near, pending) in near.iter_mut().zip(&batch) {
             *near = self.table.first(pending.hash);
         }
-        for at in near.into_iter().flatten() {
-            self.slab.get(at).touch();
+        for (at, pending) in near.into_iter().zip(&batch) {
+            if let Some(at) = at {
+                self.slab.get(at).touch(pending.from_first);
+            }
         }
         for pending in &batch {
             self.segment(&pending.seg, pending.key, pending.from_first, pending.hash);
