@@ -13,6 +13,8 @@
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
+#[path = "oracle/capture.rs"]
+mod capture;
 #[path = "oracle/conntrack.rs"]
 mod conntrack;
 #[path = "oracle/generate.rs"]

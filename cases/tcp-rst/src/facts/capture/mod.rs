@@ -149,7 +149,7 @@ fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>,
 }
 
 /// Segments that wait to be taken together.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 
 struct Pending<'a> {
     seg: Seg<'a>,
@@ -221,9 +221,11 @@ impl<'a> Reader<'a> {
         for (near, pending) in near.iter_mut().zip(&batch) {
             *near = self.table.first(pending.hash);
         }
-        for at in near.into_iter().flatten() {
-            self.slab.get(at).touch();
-        }
+        let touched = near.into_iter().zip(&batch).fold(0, |sum: u64, (at, pending)| match at {
+            Some(at) => sum ^ self.slab.get(at).touch(pending.from_first),
+            None => sum,
+        });
+        std::hint::black_box(touched);
         for pending in &batch {
             self.segment(&pending.seg, pending.key, pending.from_first, pending.hash);
         }
