@@ -69,7 +69,7 @@ fn timestamp(text: &[u8]) -> Option<u64> {
     let inner = text.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
     let dot = inner.iter().position(|byte| *byte == b'.')?;
     let (seconds, fraction) = (decimal(&inner[..dot])?, inner[dot + 1..].trim_ascii());
-    // `%-6ld`: digits of microseconds without leading zeros.
+    // conntrack 1.4.7 pads to six digits (`%-.6ld`), other forms do not (`%-6ld`): either way it counts microseconds.
     let micros: u64 = decimal(fraction).filter(|micros| *micros < 1_000_000)?;
     seconds.checked_mul(1_000_000)?.checked_add(micros)
 }

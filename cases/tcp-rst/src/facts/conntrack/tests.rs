@@ -46,12 +46,16 @@ fn an_event_with_every_option_has_places() {
     }
 }
 
-/// Microseconds are printed without leading zeros (`%-6ld`, conntrack-tools src/conntrack.c): .42 is 42 µs.
+/// conntrack 1.4.7 prints `[%-.8ld.%-.6ld]` for entries and `[%-8ld.%-6ld]` elsewhere: both count microseconds.
 #[test]
-fn microseconds_have_no_leading_zeros() {
-    let text = "[100.42    ]\t    [NEW] udp      17 30 src=1.2.3.4 dst=5.6.7.8 sport=1 dport=2 [UNREPLIED] src=5.6.7.8 \
-                dst=1.2.3.4 sport=2 dport=1";
-    assert_eq!(one(text).time_us, Some(100_000_042));
+fn microseconds_are_read_with_and_without_leading_zeros() {
+    for time in ["[100.000042]", "[100.42    ]"] {
+        let text = format!(
+            "{time}\t    [NEW] udp      17 30 src=1.2.3.4 dst=5.6.7.8 sport=1 dport=2 [UNREPLIED] src=5.6.7.8 dst=1.2.3.4 \
+             sport=2 dport=1"
+        );
+        assert_eq!(one(&text).time_us, Some(100_000_042));
+    }
 }
 
 /// Lines of conntrack 1.4.7 and of /proc/net/nf_conntrack on Linux 6.18, and of older ones.
