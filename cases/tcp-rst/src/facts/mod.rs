@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod captures;
+pub mod conntrack;
 pub mod duration;
 pub mod endpoint;
 pub mod flow;

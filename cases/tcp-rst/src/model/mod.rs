@@ -4,6 +4,7 @@ pub mod conntrack;
 pub mod devices;
 pub mod distance;
 pub mod emitter;
+pub mod events;
 pub mod form;
 pub mod incident;
 pub mod leak;

@@ -202,7 +202,14 @@ impl<'a> Talk<'a> {
             71..=73 => {
                 let mut syn = self.fields(from, S);
                 syn.seq = syn.seq.wrapping_add(self.random.pick(&[0, 0, 1, 5000, 0u32.wrapping_sub(1)]));
+                let end = syn.seq.wrapping_add(1);
                 self.send(syn);
+                if self.random.chance(15) {
+                    // A RST that says it answers the SYN, from the side that sent it.
+                    let mut reset = self.fields(from, R | A);
+                    reset.ack = end;
+                    self.send(reset);
+                }
                 // A challenge ACK, or the RST it brings.
                 let challenge = self.fields(from.other(), A);
                 let ack = challenge.ack;

@@ -68,6 +68,17 @@ pub enum Switch {
     RstUnacknowledged,
 }
 
+/// All changes, in order of release.
+pub const SWITCHES: [Switch; 17] = {
+    let mut out = [Switch::ZeroWindowTimeout; 17];
+    let mut at = 0;
+    while at < out.len() {
+        out[at] = CHANGES[at].switch;
+        at += 1;
+    }
+    out
+};
+
 /// A stable branch that got a change: the last release seen without it, the first one seen with it.
 struct Branch(u16, u16, u16, u16);
 
@@ -149,12 +160,12 @@ const CHANGES: [Change; 17] = [
         Some(Release(7, 1, 3)),
         &[Branch(6, 1, 175, 176), Branch(6, 12, 92, 93), Branch(6, 18, 13, 35)],
     ),
-    // Debian lists it in 6.12.117.
+    // Debian lists it in 6.12.117; 6.18.44 was seen running without it.
     change(
         Switch::RstUnacknowledged,
         Release(7, 1, 3),
         None,
-        &[Branch(6, 1, 192, NONE), Branch(6, 12, 116, 117), Branch(6, 18, 35, NONE)],
+        &[Branch(6, 1, 192, NONE), Branch(6, 12, 116, 117), Branch(6, 18, 44, NONE)],
     ),
 ];
 
