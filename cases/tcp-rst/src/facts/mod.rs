@@ -2,9 +2,11 @@
 
 pub mod duration;
 pub mod endpoint;
+pub mod envoy;
 pub mod flow;
 pub mod haproxy;
 pub mod ipvs;
+pub mod kube_proxy;
 pub mod nginx;
 pub mod settings;
 pub mod ss;
