@@ -8,6 +8,7 @@ pub mod haproxy;
 pub mod ipvs;
 pub mod kube_proxy;
 pub mod nginx;
+pub mod reconnects;
 pub mod settings;
 pub mod ss;
 pub mod timer;
