@@ -26,10 +26,16 @@ pub static KINDS: &[&Kind] = &[
     &facts::path_file::PATH,
     &facts::haproxy::HAPROXY,
     &facts::nginx::NGINX,
+    &facts::envoy::ENVOY,
+    &facts::kube_proxy::KUBE_PROXY,
     &facts::ss::SS,
     &facts::ipvs::IPVS,
+    &facts::conntrack::kind::CONNTRACK_EVENTS,
+    &facts::conntrack::kind::CONNTRACK_LIST,
+    &facts::conntrack::kind::CONNTRACK_STATS,
     &sysctl::KIND,
     &NFT_TEXT,
+    &facts::reconnects::RECONNECTS,
 ];
 
 /// The laboratory: the scenarios (`paths`, `ends`, `proxies`, `damage`, `series`), and what plays and judges them.

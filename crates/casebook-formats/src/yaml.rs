@@ -29,7 +29,7 @@ pub enum Style {
     Plain,
     /// In quotes.
     Quoted,
-    /// `|` or `>`.
+    /// `|` or `>`; its place is its text, without the line of the sign.
     Block,
 }
 

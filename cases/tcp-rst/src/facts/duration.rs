@@ -18,11 +18,11 @@ pub fn go(text: &str) -> Option<Micros> {
             .into_iter()
             .chain([("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)])
             .find(|(unit, _)| after.starts_with(unit))?;
-        nanos += value * scale / FRACTION;
+        nanos = nanos.checked_add(value.checked_mul(scale)? / FRACTION)?;
         rest = &after[unit.len()..];
     }
     // Go keeps 63 bits of nanoseconds.
-    (nanos <= i64::MAX as u128).then(|| Micros((nanos / 1_000) as u64))
+    (nanos <= i64::MAX as u128).then_some(Micros((nanos / 1_000) as u64))
 }
 
 /// `google.protobuf.Duration` in JSON: `3600s`, `0.5s`, nine digits of a fraction at most.
@@ -31,7 +31,7 @@ pub fn proto(text: &str) -> Option<Micros> {
     let fraction = text.split_once('.').map_or(0, |(_, part)| part.len() - 1);
     // The largest the message can hold: 10 000 years (duration.proto).
     let limit = 315_576_000_000u128 * FRACTION;
-    (rest.is_empty() && fraction <= 9 && value <= limit).then(|| Micros((value / 1_000) as u64))
+    (rest.is_empty() && fraction <= 9 && value <= limit).then_some(Micros((value / 1_000) as u64))
 }
 
 /// Decimal numbers are kept in this many parts of one.
@@ -70,6 +70,7 @@ mod tests {
         assert_eq!(go("5"), None);
         assert_eq!(go("-1s"), None);
         assert_eq!(go("9999999999h"), None);
+        assert_eq!(go("999999999999999999h999999999999999999h"), None);
     }
 
     /// protobuf.dev, JSON mapping of Duration.

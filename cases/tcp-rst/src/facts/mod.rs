@@ -5,12 +5,15 @@ pub mod captures;
 pub mod conntrack;
 pub mod duration;
 pub mod endpoint;
+pub mod envoy;
 pub mod flow;
 pub mod haproxy;
 pub mod host;
 pub mod ipvs;
+pub mod kube_proxy;
 pub mod nginx;
 pub mod path_file;
+pub mod reconnects;
 pub mod settings;
 pub mod span_of_time;
 pub mod ss;
@@ -24,6 +27,7 @@ use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Unmodelled};
 use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
 use casebook_formats::{capture as formats, sysctl};
 
+use crate::model::events::{Log, Study};
 use crate::model::incident::{Incident, incidents};
 pub use captures::CaptureFacts;
 pub use host::Host;
@@ -45,7 +49,18 @@ pub struct Facts {
     pub proxies: Vec<(EvidenceId, ProxyFacts)>,
     /// Sockets.
     pub sockets: Vec<(EvidenceId, ss::Listing)>,
+    /// Logs of conntrack events: what they show of dying connections.
+    pub events: Vec<(EvidenceId, Study)>,
+    /// IPVS timeouts.
+    pub ipvs: Vec<(EvidenceId, ipvs::IpvsTimeouts)>,
+    /// Settings of kube-proxy.
+    pub kube_proxies: Vec<(EvidenceId, kube_proxy::KubeProxy)>,
+    /// Logs with times of resets and reconnects.
+    pub reconnects: Vec<(EvidenceId, reconnects::Reconnects)>,
 }
+
+/// Stretches of a log that are listed as not covered.
+const GAPS: usize = 1_000;
 
 /// The folder part of a path.
 pub fn folder(path: &str) -> &str {
@@ -94,6 +109,46 @@ pub fn read(input: &Input<'_>) -> Read {
         account.of(item, Vec::new());
     }
     facts.proxies.retain(|(id, _)| !included.contains(id));
+    for item in input.of_kind(&envoy::ENVOY) {
+        let read = envoy::parse(item);
+        account.of(item, read.unmodelled.clone());
+        facts.proxies.push((item.id, read));
+    }
+    for item in input.of_kind(&kube_proxy::KUBE_PROXY) {
+        let (list, unmodelled) = kube_proxy::parse(item);
+        account.of(item, unmodelled);
+        facts.kube_proxies.extend(list.into_iter().map(|one| (item.id, one)));
+    }
+    for item in input.of_kind(&ipvs::IPVS) {
+        let (timeouts, unmodelled) = ipvs::parse(item);
+        account.of(item, unmodelled);
+        facts.ipvs.extend(timeouts.map(|timeouts| (item.id, timeouts)));
+    }
+    for item in input.of_kind(&reconnects::RECONNECTS) {
+        let read = reconnects::parse(item);
+        account.of(item, Vec::new());
+        facts.reconnects.push((item.id, read));
+    }
+    for kind in
+        [&conntrack::kind::CONNTRACK_LIST, &conntrack::kind::CONNTRACK_EVENTS, &conntrack::kind::CONNTRACK_STATS]
+    {
+        for item in input.of_kind(kind) {
+            let mut unmodelled = Vec::new();
+            let mut log = Log::default();
+            for one in conntrack::read(item.id, item.as_bytes()) {
+                if let conntrack::Item::Unread(what) = &one
+                    && unmodelled.len() < GAPS
+                {
+                    unmodelled.push(what.clone());
+                }
+                log.item(&one);
+            }
+            account.of(item, unmodelled);
+            if kind.name == conntrack::kind::CONNTRACK_EVENTS.name {
+                facts.events.push((item.id, log.finish()));
+            }
+        }
+    }
     for item in input.of_kind(&ss::SS) {
         let read = ss::parse(item);
         account.of(item, read.unmodelled.clone());

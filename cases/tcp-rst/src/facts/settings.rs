@@ -1,6 +1,7 @@
 //! Kernel parameters that rule connections, from `sysctl -a` and from files of sysctl.d.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use casebook_core::{Evidence, Span, Unmodelled};
 use casebook_formats::sysctl;
@@ -195,10 +196,13 @@ pub fn read(items: &[&Evidence]) -> Settings {
     apply(&ordered, Source::Configured, &mut configured, &mut out.unmodelled);
     apply(&live, Source::Live, &mut out.found, &mut out.unmodelled);
     for (key, found) in configured {
-        if out.found.contains_key(&key) {
-            out.configured.insert(key, found);
-        } else {
-            out.found.insert(key, found);
+        match out.found.entry(key) {
+            Entry::Occupied(live) => {
+                out.configured.insert(live.key().clone(), found);
+            }
+            Entry::Vacant(free) => {
+                free.insert(found);
+            }
         }
     }
     out

@@ -195,7 +195,7 @@ impl<'a, 'b> Builder<'a, 'b> {
     fn close(&mut self, start: usize, end: usize) -> Result<(), YamlError> {
         let Some(open) = self.stack.pop() else { return Ok(()) };
         // A block collection ends with its last child; a flow collection with its bracket.
-        let last = open.items.iter().rev().find_map(|item| Some(item.alias.unwrap_or(item.span).1));
+        let last = open.items.last().map(|item| item.alias.unwrap_or(item.span).1);
         let flow = matches!(self.byte_at(open.start), Some(b'[' | b'{'));
         let mut finish = if flow { end } else { last.unwrap_or(start).max(open.start) };
         finish = finish.max(open.start);

@@ -22,7 +22,7 @@ fn every_value_has_its_place() {
     assert_eq!(source(text, block.items()[1].get("two").unwrap()), "2s");
     assert!(source(text, block).ends_with("two: 2s"));
     assert_eq!(root.get("long").unwrap().as_str(), Some("l1\nl2\n"));
-    assert!(source(text, root.get("long").unwrap()).ends_with("l2"));
+    assert_eq!(source(text, root.get("long").unwrap()), "l1\n  l2");
     assert!(root.get("end").unwrap().is_null());
 }
 

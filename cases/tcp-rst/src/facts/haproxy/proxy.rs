@@ -127,10 +127,8 @@ impl Pair<'_> {
             }
             out.push(timer);
         }
-        if copies && let Some(timer) = self.timer("tunnel", Leg::Both, Measures::Idle, Refresh::Payload) {
-            if tunnel.is_some() {
-                out.push(timer);
-            }
+        if superseded {
+            out.extend(self.timer("tunnel", Leg::Both, Measures::Idle, Refresh::Payload));
         }
         let half = [("client-fin", Leg::Client), ("server-fin", Leg::Server)];
         for (word, leg) in half {

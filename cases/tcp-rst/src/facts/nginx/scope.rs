@@ -134,7 +134,9 @@ impl Scope {
                 scope.other(directive, notes);
                 continue;
             };
-            let limit = value(directive, takes, notes);
+            // That of an upstream sets no header.
+            let upstream = scope.level.starts_with("upstream") && takes == Takes::TimeAndHeader;
+            let limit = value(directive, if upstream { Takes::Time(Unit::Millis) } else { takes }, notes);
             if !here.insert(name) {
                 notes.gap(head, "nginx refuses a directive that is set twice in one block");
             }
