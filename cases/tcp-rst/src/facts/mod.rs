@@ -27,6 +27,7 @@ use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Unmodelled};
 use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
 use casebook_formats::{capture as formats, sysctl};
 
+use crate::model::build::{self, Built};
 use crate::model::events::{Log, Study};
 use crate::model::incident::{Incident, incidents};
 pub use captures::CaptureFacts;
@@ -37,6 +38,8 @@ use timer::ProxyFacts;
 /// The facts of the case.
 #[derive(Debug, Default)]
 pub struct Facts {
+    /// Path of every piece of evidence, by its id.
+    pub names: Vec<String>,
     /// Captures, in order of evidence.
     pub captures: Vec<CaptureFacts>,
     /// RSTs, each once, wherever it was seen.
@@ -55,8 +58,17 @@ pub struct Facts {
     pub ipvs: Vec<(EvidenceId, ipvs::IpvsTimeouts)>,
     /// Settings of kube-proxy.
     pub kube_proxies: Vec<(EvidenceId, kube_proxy::KubeProxy)>,
+    /// The paths that the evidence shows.
+    pub built: Vec<Built>,
     /// Logs with times of resets and reconnects.
     pub reconnects: Vec<(EvidenceId, reconnects::Reconnects)>,
+}
+
+impl Facts {
+    /// The path of a piece of evidence.
+    pub fn path(&self, evidence: EvidenceId) -> &str {
+        self.names.get(evidence.0 as usize).map_or("", String::as_str)
+    }
 }
 
 /// Stretches of a log that are listed as not covered.
@@ -80,7 +92,7 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 /// Reads every file of the case's kinds.
 pub fn read(input: &Input<'_>) -> Read {
     let set = input.evidence;
-    let mut facts = Facts::default();
+    let mut facts = Facts { names: set.iter().map(|item| item.path.clone()).collect(), ..Facts::default() };
     let mut account = Account::default();
     for item in input.of_kind(&formats::KIND) {
         let (capture, coverage) = captures::read(item);
@@ -155,6 +167,7 @@ pub fn read(input: &Input<'_>) -> Read {
         facts.sockets.push((item.id, read));
     }
     facts.hosts = host::read(set, &mut account);
+    facts.built = build::paths(&facts);
     Read::new(facts, account.finish(set))
 }
 

@@ -29,7 +29,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             peer(group.speaker()),
             group.distance()
         );
-        group.finding(rule, title).fix(collect(
+        group.finding(rule, evidence, title).fix(collect(
             "ask that device, in this order: its rules, its entries, its counters",
             &[
                 "nft -a list ruleset | grep -n -e 'reject with tcp reset' -e 'ct state' -e dnat",

@@ -27,7 +27,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             peer(group.receiver()),
             peer(group.speaker())
         );
-        let builder = group.finding(rule, title).because(format!("Left: {}.", group.left()));
+        let builder = group.finding(rule, evidence, title).because(format!("Left: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;
         }

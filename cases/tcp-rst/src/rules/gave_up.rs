@@ -34,7 +34,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             Side::Server => group.flow.client_state.last_ns,
         };
         let since = group.reset.packet.time_ns.zip(heard).map(|(now, then)| now - then);
-        let builder = group.finding(rule, title);
+        let builder = group.finding(rule, evidence, title);
         let builder = match since {
             Some(ns) => builder.because(format!("The last packet of {silent} had come {} before.", time_ns(ns))),
             None => builder,

@@ -2,8 +2,10 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
+use super::places::line_place;
 use crate::facts::Facts;
 use crate::facts::flow::Side;
+use crate::model::explain;
 use crate::model::incident::look;
 use crate::model::leak::Kind;
 use crate::model::words::{at, end, last_line, peer, reset_line};
@@ -63,6 +65,19 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             )
             .key(&right)
             .key(&wrong);
+        let quiet = reset
+            .trigger
+            .and_then(|trigger| trigger.packet.time_ns)
+            .zip(known_last(known))
+            .map(|(now, then)| now - then);
+        let explained = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
+        let events = explain::by_events(facts, known, reset);
+        for one in events.into_iter().chain(explained) {
+            for (span, label) in one.places {
+                builder = builder.place(Place { primary: false, ..line_place(evidence, span, label) });
+            }
+            builder = one.because.into_iter().fold(builder, FindingBuilder::because);
+        }
         let later = incident.later.and_then(|at| look(&facts.captures, at));
         if let Some((_, flow, reset)) = later {
             let label = "how the other end learned of it";
@@ -71,4 +86,13 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         out.push(builder.build(evidence));
     }
     out
+}
+
+/// When the connection last had a packet that was not a RST and that the client acknowledged: what came before the stray.
+fn known_last(known: &crate::facts::flow::Flow) -> Option<i64> {
+    let sides = [&known.client_state, &known.server_state];
+    match known.resets.first() {
+        Some(reset) => reset.before_quiet_ns,
+        None => sides.into_iter().filter_map(|side| side.last_ns).max(),
+    }
 }

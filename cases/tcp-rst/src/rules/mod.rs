@@ -4,9 +4,11 @@ mod aborted;
 mod device;
 mod forged;
 mod gave_up;
+mod idle_death;
 mod late_write;
 mod leak;
 mod no_socket;
+mod places;
 mod refused;
 mod resets;
 mod which_timer;
@@ -17,6 +19,7 @@ pub use aborted::RESET_BY_SOCKET;
 pub use device::RESET_BY_DEVICE;
 pub use forged::FORGED_RESET;
 pub use gave_up::GAVE_UP;
+pub use idle_death::IDLE_DEATH;
 pub use late_write::LATE_WRITE;
 pub use leak::UNTRANSLATED_LEAK;
 pub use no_socket::RESET_WITHOUT_SOCKET;
@@ -34,4 +37,5 @@ pub static RULES: &[&Rule] = &[
     &CONNECTION_REFUSED,
     &UNTRANSLATED_LEAK,
     &WHICH_TIMER,
+    &IDLE_DEATH,
 ];

@@ -22,6 +22,6 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Refused, |group| {
         let title = format!("{} refused a connection of {}", peer(group.speaker()), peer(group.receiver()));
-        group.finding(rule, title)
+        group.finding(rule, evidence, title)
     })
 }

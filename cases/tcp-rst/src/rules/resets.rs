@@ -4,10 +4,12 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule};
 use serde_json::json;
 
+use super::places::line_place;
 use crate::facts::flow::{Flow, Peer, Reset, Side};
 use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
 use crate::model::emitter::{Emitter, GaveUp, Verdict, plural};
+use crate::model::explain::{self, Explained};
 use crate::model::form::Form;
 use crate::model::incident::{Incident, look};
 use crate::model::words::{at as at_packet, end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
@@ -123,7 +125,7 @@ impl Group<'_> {
     }
 
     /// The finding, with everything the verdict rests on; the rule adds what is its own.
-    pub fn finding(&self, rule: &'static Rule, title: String) -> FindingBuilder {
+    pub fn finding(&self, rule: &'static Rule, evidence: &EvidenceSet, title: String) -> FindingBuilder {
         let mut builder = FindingBuilder::new(rule, title, reset_place(self.flow, self.reset, "the RST"))
             .key(peer(self.flow.server))
             .key(format!("{:?}", self.reset.side));
@@ -147,6 +149,13 @@ impl Group<'_> {
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
         }
+        for explained in self.explained() {
+            for (span, label) in &explained.places {
+                let place = line_place(evidence, *span, label.clone());
+                builder = builder.place(Place { primary: false, ..place });
+            }
+            builder = explained.because.into_iter().fold(builder, FindingBuilder::because);
+        }
         for clue in &self.verdict.clues {
             builder = builder.because(match clue.unless {
                 Some(unless) => format!("{} (Unless {unless}.)", clue.says),
@@ -163,6 +172,29 @@ impl Group<'_> {
         builder
             .witness(self.witness(), reset_line(self.flow, self.reset))
             .replay(format!("casebook rst trace {} --flow {}", self.capture.path, self.flow.index))
+    }
+
+    /// Why it came: by the translator's log, and by a timer of the evidence that had run out.
+    fn explained(&self) -> Vec<Explained> {
+        // The connection as another capture has it can be the one the log names.
+        let flows = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
+        let events = flows.filter_map(|(_, flow, reset)| explain::by_events(self.facts, flow, reset)).next();
+        let speaker = self.reset.side.other();
+        let timer = self
+            .quiet_ns
+            .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
+            .or_else(|| self.closed_by());
+        events.into_iter().chain(timer).collect()
+    }
+
+    /// For a connection that was closed before: the timer that closed it.
+    fn closed_by(&self) -> Option<Explained> {
+        let fin = self.reset.sender.fin_ns?;
+        let before = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
+        let last = before.into_iter().flatten().filter(|ns| *ns <= fin).max()?;
+        // The timer runs out at the FIN, so the silence is asked about as a little longer.
+        let quiet = (fin - last).saturating_add((fin - last) / 50).saturating_add(50_000_000);
+        explain::by_timer(self.facts, self.flow, self.verdict, quiet, self.reset.side.other())
     }
 
     /// The end of the connection in a capture that lacks the RST.
