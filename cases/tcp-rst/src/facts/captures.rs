@@ -61,7 +61,7 @@ impl CaptureFacts {
 pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
     let capture = capture::read(item.id, &item.bytes, Limits::default());
     let flows = flows(&capture);
-    let wanted: Vec<&Flow> = flows.iter().filter(|flow| !flow.resets.is_empty()).take(DETAILED).collect();
+    let wanted: Vec<&Flow> = flows.iter().filter(|flow| is_wanted(flow)).take(DETAILED).collect();
     let lists = if wanted.is_empty() { Vec::new() } else { capture::segments(item.id, &item.bytes, &wanted, PACKETS) };
     let segments = wanted.iter().zip(lists).map(|(flow, found)| (flow.index, found.list)).collect();
     let strays = strays(&flows)
@@ -85,6 +85,15 @@ pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
     let coverage = capture.coverage(item);
     let facts = CaptureFacts { evidence: item.id, path: item.path.clone(), flows, segments, strays, survived, last_ns };
     (facts, coverage)
+}
+
+/// Repetitions without an answer from which on a connection counts as one that ended so.
+pub const UNANSWERED: u32 = 3;
+
+/// True for a connection whose packets somebody will want to see.
+fn is_wanted(flow: &Flow) -> bool {
+    let unanswered = |state: &super::flow::SideState| state.retransmissions_unanswered >= UNANSWERED;
+    !flow.resets.is_empty() || unanswered(&flow.client_state) || unanswered(&flow.server_state)
 }
 
 fn flows(capture: &Capture) -> Vec<Flow> {

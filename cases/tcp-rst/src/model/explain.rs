@@ -24,6 +24,24 @@ pub struct Explained {
     pub because: Vec<String>,
     /// Places with what is said of them.
     pub places: Vec<(Span, String)>,
+    /// The cause in a phrase that can end a title.
+    pub phrase: String,
+}
+
+/// The rule of a machine on the path that answers with a RST, for a RST that came from a device.
+pub fn by_rule(facts: &Facts, flow: &Flow, verdict: &Verdict, speaker: Side) -> Option<Explained> {
+    if !verdict.left.contains(&Emitter::Nearer) {
+        return None;
+    }
+    let span = facts.hosts.iter().find_map(|host| super::build::rejects(host, flow, speaker))?;
+    Some(Explained {
+        because: vec![format!(
+            "The cause: a rule of the router rejects packets of the {} with a RST, also those of connections it knows.",
+            super::foretell::side(speaker)
+        )],
+        places: vec![(span, "this rule sends it".to_owned())],
+        phrase: "a rule rejects it".to_owned(),
+    })
 }
 
 /// The path and the timer that explain `reset` of `flow`, which came after `quiet_ns` of silence that `speaker` ended.
@@ -32,6 +50,16 @@ pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, sp
     facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
         let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
         let one = death.fates.iter().find(|one| names(built, one, &death, verdict))?;
+        Some(explained(built, &death, one, quiet_ns, speaker))
+    })
+}
+
+/// The path and the timer that explain packets without an answer.
+pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
+    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+    facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let one = death.fates.iter().find(|one| matches!(one.outcome, Outcome::BlackHole { .. }))?;
         Some(explained(built, &death, one, quiet_ns, speaker))
     })
 }
@@ -68,7 +96,11 @@ fn explained(built: &Built, death: &Death, one: &Fate, quiet_ns: i64, speaker: S
     }
     let labels = std::iter::once(format!("{}: {}", death.timer, show(death.after)))
         .chain(std::iter::repeat("what the packet met then".to_owned()));
-    Explained { because, places: death.places.iter().copied().zip(labels).collect() }
+    Explained {
+        because,
+        places: death.places.iter().copied().zip(labels).collect(),
+        phrase: format!("{} ({}) had run out", death.timer, show(death.after)),
+    }
 }
 
 /// True when the path can be the connection's: it is named for its server, or stands for any server.
@@ -119,6 +151,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                     (switch.line, "the entry was made anew here, with another reply address".to_owned()),
                     (switch.before.line, "the entry before".to_owned()),
                 ],
+                phrase: "the translator began a new entry in the middle of the connection".to_owned(),
             });
         }
         let picked = study.pickups.items.iter().find(|one| ours(&one.original));
@@ -131,6 +164,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                         .to_owned(),
                 ],
                 places,
+                phrase: "the translator's entry was gone".to_owned(),
             });
         }
         let before_reset = |time_us: Option<u64>| match (time_us, reset.packet.time_ns) {
@@ -151,6 +185,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
             return Some(Explained {
                 because: vec![format!("The translator's log shows that {how}{since}: what came afterwards met none.")],
                 places: vec![(ending.line, "the entry ends".to_owned())],
+                phrase: how.replace("the connection's entry", "its conntrack entry"),
             });
         }
     }

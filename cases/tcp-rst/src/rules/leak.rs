@@ -5,7 +5,7 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 use super::places::line_place;
 use crate::facts::Facts;
 use crate::facts::flow::Side;
-use crate::model::explain;
+use crate::model::explain::{self, Explained};
 use crate::model::incident::look;
 use crate::model::leak::Kind;
 use crate::model::words::{at, end, last_line, peer, reset_line};
@@ -42,7 +42,18 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             Side::Server => "a packet of the server",
             Side::Client => "a packet of the client",
         };
-        let title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
+        let quiet = reset
+            .trigger
+            .and_then(|trigger| trigger.packet.time_ns)
+            .zip(known_last(known))
+            .map(|(now, then)| now - then);
+        let explained = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
+        let events = explain::by_events(facts, known, reset);
+        let causes: Vec<Explained> = events.into_iter().chain(explained).collect();
+        let mut title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
+        if let Some(one) = causes.last() {
+            title.push_str(&format!(": {}", one.phrase));
+        }
         let place = Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset));
         let mut builder = FindingBuilder::new(rule, title, place);
         if let Some(trigger) = reset.trigger {
@@ -65,14 +76,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             )
             .key(&right)
             .key(&wrong);
-        let quiet = reset
-            .trigger
-            .and_then(|trigger| trigger.packet.time_ns)
-            .zip(known_last(known))
-            .map(|(now, then)| now - then);
-        let explained = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
-        let events = explain::by_events(facts, known, reset);
-        for one in events.into_iter().chain(explained) {
+        for one in causes {
             for (span, label) in one.places {
                 builder = builder.place(Place { primary: false, ..line_place(evidence, span, label) });
             }

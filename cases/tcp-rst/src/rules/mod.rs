@@ -1,6 +1,7 @@
 //! The rules, one file each, in order of code.
 
 mod aborted;
+mod black_hole;
 mod device;
 mod forged;
 mod gave_up;
@@ -16,6 +17,7 @@ mod which_timer;
 use casebook_core::Rule;
 
 pub use aborted::RESET_BY_SOCKET;
+pub use black_hole::NO_ANSWER;
 pub use device::RESET_BY_DEVICE;
 pub use forged::FORGED_RESET;
 pub use gave_up::GAVE_UP;
@@ -38,4 +40,5 @@ pub static RULES: &[&Rule] = &[
     &UNTRANSLATED_LEAK,
     &WHICH_TIMER,
     &IDLE_DEATH,
+    &NO_ANSWER,
 ];

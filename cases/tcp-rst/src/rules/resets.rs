@@ -126,6 +126,12 @@ impl Group<'_> {
 
     /// The finding, with everything the verdict rests on; the rule adds what is its own.
     pub fn finding(&self, rule: &'static Rule, evidence: &EvidenceSet, title: String) -> FindingBuilder {
+        let explained = self.explained();
+        // The configuration's timer says more than the log's line; the log is proof of it.
+        let title = match explained.last() {
+            Some(one) => format!("{title}: {}", one.phrase),
+            None => title,
+        };
         let mut builder = FindingBuilder::new(rule, title, reset_place(self.flow, self.reset, "the RST"))
             .key(peer(self.flow.server))
             .key(format!("{:?}", self.reset.side));
@@ -149,7 +155,7 @@ impl Group<'_> {
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
         }
-        for explained in self.explained() {
+        for explained in explained {
             for (span, label) in &explained.places {
                 let place = line_place(evidence, *span, label.clone());
                 builder = builder.place(Place { primary: false, ..place });
@@ -183,7 +189,8 @@ impl Group<'_> {
         let timer = self
             .quiet_ns
             .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
-            .or_else(|| self.closed_by());
+            .or_else(|| self.closed_by())
+            .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
         events.into_iter().chain(timer).collect()
     }
 

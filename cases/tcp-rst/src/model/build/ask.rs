@@ -29,6 +29,8 @@ pub(super) enum Asked {
     Syn,
     /// A packet in the middle.
     Ack,
+    /// A packet in the middle of a connection that its entry knows.
+    Known,
 }
 
 /// The way a packet takes through the machine.
@@ -45,6 +47,7 @@ pub(super) fn ask(ruleset: &Ruleset, ends: &Ends, reply: bool, what: Asked, way:
     let flags = match what {
         Asked::Syn => "syn",
         Asked::Ack => "ack",
+        Asked::Known => "ack ct established",
     };
     let (from, to) = if reply {
         ((ends.server, ends.server_port), (ends.client, ends.client_port))

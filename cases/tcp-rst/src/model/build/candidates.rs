@@ -161,7 +161,7 @@ fn admitted(ruleset: &Ruleset, ends: &Ends, way: Way) -> Option<Ends> {
 }
 
 /// Device names the ruleset's rules and sets compare with.
-fn devices(ruleset: &Ruleset) -> Vec<String> {
+pub(super) fn devices(ruleset: &Ruleset) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for (reference, _) in ruleset.rules() {
         let Some((draft, _)) = draft_for(ruleset, reference) else { continue };

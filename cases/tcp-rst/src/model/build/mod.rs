@@ -7,7 +7,10 @@
 mod ask;
 mod candidates;
 mod declared;
+mod rejects;
 mod tracker;
+
+pub use rejects::rejects;
 
 use casebook_core::EvidenceId;
 
