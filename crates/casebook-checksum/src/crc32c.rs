@@ -8,7 +8,8 @@
 //! - [`Path::Scalar`] looks up sixteen bytes at once, each in the table of its distance from the end.
 //! - [`Path::Sse42`] keeps three `crc32` instructions busy (each waits three cycles for its result) on three stretches.
 //! - [`Path::Avx512`] multiplies 64 bytes at once by x^2048 without carries (`vpclmulqdq`) and adds the 64 bytes that stand
-//!   256 bytes further on; the last 16 bytes go through the `crc32` instruction, which is the reduction.
+//!   256 bytes further on; the last 16 bytes go through the `crc32` instruction, which is the reduction. On what fits in cache
+//!   three `crc32` chains take a third of the bytes at the same time, as they need other units of the processor.
 //!
 //! SCTP stores the value in little-endian order: compare with `u32::from_le_bytes` of the field.
 

@@ -230,17 +230,18 @@ pub(crate) fn avx512(state: u32, mut bytes: &[u8]) -> u32 {
     let mut start = first_bytes(state);
     let mut sums = [_mm512_setzero_si512(); 4];
     let blocks = IN_BLOCKS_BYTES.contains(&bytes.len());
+    let mut follows = false;
     while let (Some((first, rest)), true) = (bytes.split_first_chunk::<BLOCK>(), blocks && bytes.len() >= BLOCK + 256) {
         start = block(&mut sums, start, first);
+        follows = true;
         bytes = rest;
     }
     let (vectors, rest) = bytes.as_chunks::<64>();
     let (quads, singles) = vectors.as_chunks::<4>();
     let (mut sum, singles) = if let Some((first, quads)) = quads.split_first() {
-        // Without a block before them the sums are zero, and the distance does not matter.
         let mut first = load_quad(first);
         first[0] = _mm512_xor_si512(first[0], start);
-        sums = fold_quad(sums, over_block(), first);
+        sums = if follows { fold_quad(sums, over_block(), first) } else { first };
         for quad in quads {
             sums = fold_quad(sums, constants(const { pair(2048) }), load_quad(quad));
         }
