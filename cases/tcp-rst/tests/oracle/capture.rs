@@ -137,15 +137,18 @@ fn status(check: &Check<'_>) -> Option<(&'static str, &'static str)> {
         Protocol::Sctp => "sctp.checksum.status",
         _ => return None,
     };
-    Some((field, match check.verdict {
-        Verdict::Good => "1",
-        Verdict::Bad { .. } | Verdict::Offloaded(_) => "0",
-        Verdict::Unverifiable(_) => "2",
-        // tshark has no word for SCTP without a sum.
-        Verdict::Absent if check.protocol == Protocol::Sctp => "0",
-        Verdict::Absent => "3",
-        Verdict::IllegalZero => "4",
-    }))
+    Some((
+        field,
+        match check.verdict {
+            Verdict::Good => "1",
+            Verdict::Bad { .. } | Verdict::Offloaded(_) => "0",
+            Verdict::Unverifiable(_) => "2",
+            // tshark has no word for SCTP without a sum.
+            Verdict::Absent if check.protocol == Protocol::Sctp => "0",
+            Verdict::Absent => "3",
+            Verdict::IllegalZero => "4",
+        },
+    ))
 }
 
 #[derive(Default)]
@@ -191,7 +194,8 @@ impl Tally {
         if !theirs["tcp.seq_raw"].is_empty() && !ours.contains_key("tcp.seq_raw") && !quoted && !tunnel && !unread {
             let reason = Packet::of(frame).transport;
             if !matches!(reason, Transport::Malformed(_) | Transport::Cut(_)) {
-                self.disagreed.push(format!("{name} #{}: {} is no TCP: {reason:?}", frame.number, theirs["frame.protocols"]));
+                self.disagreed
+                    .push(format!("{name} #{}: {} is no TCP: {reason:?}", frame.number, theirs["frame.protocols"]));
             }
         }
     }
@@ -230,7 +234,8 @@ impl Tally {
             "{what} against tshark: {fields} fields of {packets} packets in {files} captures compared, \
              {disagreements} disagreed (seed {seed})"
         );
-        let few: Vec<&String> = disagreed.iter().take(if std::env::var_os("CASEBOOK_ALL").is_some() { usize::MAX } else { 20 }).collect();
+        let few: Vec<&String> =
+            disagreed.iter().take(if std::env::var_os("CASEBOOK_ALL").is_some() { usize::MAX } else { 20 }).collect();
         assert!(disagreed.is_empty(), "{few:#?}");
     }
 }
@@ -314,7 +319,8 @@ fn capture_of_others_is_what_tshark_says() {
     for path in paths {
         let Ok(bytes) = fs::read(&path) else { continue };
         // tshark guesses at pcap files of a version before 2.4.
-        let old = !bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) && !matches!(bytes.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
+        let old = !bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a])
+            && !matches!(bytes.get(4..8), Some([2, 0, 4, 0] | [0, 2, 0, 4]));
         if !is_capture(&bytes) || old {
             continue;
         }

@@ -83,7 +83,8 @@ fn a_packed_file_that_breaks_off_is_read_up_to_there_and_said() {
 fn a_stream_over_the_limit_is_cut_where_that_is_said() {
     let capture = long(b"capture");
     let small = Options { max_evidence_bytes: 1000, max_mapped_bytes: 5_000_000, ..options() };
-    let plain: Vec<u8> = b"capture".iter().copied().chain(b"packs well".iter().copied().cycle()).take(6_000_000).collect();
+    let plain: Vec<u8> =
+        b"capture".iter().copied().chain(b"packs well".iter().copied().cycle()).take(6_000_000).collect();
     for (stream, content) in [(capture.clone(), &capture), (gzip(&plain), &plain)] {
         let got = stdin(&stream, &small);
         assert!(only(&got).as_bytes() == &content[..5_000_000]);
@@ -92,7 +93,10 @@ fn a_stream_over_the_limit_is_cut_where_that_is_said() {
     let wide = Options { max_evidence_bytes: 1000, max_total_bytes: 1000, ..options() };
     assert!(only(&stdin(&capture, &wide)).as_bytes() == capture, "what is mapped takes no memory");
     let got = stdin(&long(b"demo"), &wide);
-    assert!(got.evidence.is_empty() && got.coverage[0].note.as_deref().is_some_and(|why| why.contains("more than 1000 bytes")));
+    assert!(
+        got.evidence.is_empty()
+            && got.coverage[0].note.as_deref().is_some_and(|why| why.contains("more than 1000 bytes"))
+    );
 }
 
 #[test]

@@ -136,7 +136,7 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
     let mut frames = capture::frames(bytes.as_slice());
     let mut released = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         let end = frame.end;
         each(frame);
         if end - released >= RELEASE_EVERY {

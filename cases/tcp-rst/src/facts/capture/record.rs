@@ -254,11 +254,7 @@ impl Record {
         let last = if client.last_number > server.last_number { client } else { server };
         let first = PacketRef {
             number: self.first_number,
-            span: Span {
-                evidence,
-                start: self.first_start,
-                end: self.first_start + u64::from(self.first_bytes),
-            },
+            span: Span { evidence, start: self.first_start, end: self.first_start + u64::from(self.first_bytes) },
             time_ns: time(self.first_ns),
         };
         Flow {
@@ -310,5 +306,4 @@ impl Record {
             payload_bytes: client.payload_bytes + server.payload_bytes,
         }
     }
-
 }

@@ -138,9 +138,8 @@ impl Packed {
     #[inline]
     pub(super) fn seen_elsewhere(&self, seg: &Seg<'_>) -> bool {
         const COPY_WITHIN_NS: u64 = 1_000_000_000;
-        let near = seg.time_ns == NO_TIME
-            || self.last_ns == NO_TIME
-            || seg.time_ns.abs_diff(self.last_ns) <= COPY_WITHIN_NS;
+        let near =
+            seg.time_ns == NO_TIME || self.last_ns == NO_TIME || seg.time_ns.abs_diff(self.last_ns) <= COPY_WITHIN_NS;
         if !near {
             return false;
         }

@@ -47,7 +47,8 @@ fn sum(parts: &[&[u8]]) -> u16 {
 
 fn capture(segments: &[S]) -> Bytes {
     // Nanoseconds, Linux cooked version 2.
-    let mut file: Vec<u8> = [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 65_535, 276].into_iter().flat_map(u32::to_le_bytes).collect();
+    let mut file: Vec<u8> =
+        [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 65_535, 276].into_iter().flat_map(u32::to_le_bytes).collect();
     for s in segments {
         let (from, to) = if s.client { ([10, 0, 0, 1], [192, 0, 2, 1]) } else { ([192, 0, 2, 1], [10, 0, 0, 1]) };
         let ports = if s.client { (s.port, 443_u16) } else { (443, s.port) };
