@@ -188,6 +188,9 @@ impl<'o> Loader<'o> {
         }
         let head = &bytes.as_slice()[..bytes.as_slice().len().min(HEAD)];
         if let Some(form) = bundle::form(head) {
+            if matches!(ended, Ended::Cut) {
+                self.ended(name, Ended::Cut, most);
+            }
             let packed = || Ok(std::io::Cursor::new(Slice(bytes.clone())));
             if let Some(ids) = self.packed(name, None, form, packed) {
                 return ids;

@@ -97,7 +97,8 @@ fn modified_pcap_has_an_interface() {
 #[test]
 fn the_link_type_word_says_the_frame_check_sequence() {
     // Two 16-bit words of it: four bytes.
-    let file = [pcap_header(Order::Little, 0xa1b2_c3d4, 0, 0x2400_0001), record(Order::Little, 1, 1, b"abcdefgh")].concat();
+    let file =
+        [pcap_header(Order::Little, 0xa1b2_c3d4, 0, 0x2400_0001), record(Order::Little, 1, 1, b"abcdefgh")].concat();
     let frame = frames(&file).next().unwrap();
     assert_eq!((frame.link, frame.fcs_bytes), (LinkType::ETHERNET, 4));
     assert_eq!(frame.without_fcs(), (&b"abcd"[..], 4));
@@ -166,10 +167,7 @@ fn pcapng_of_two_sections_and_orders_counts_interfaces_over_both() {
     let all: Vec<Frame<'_>> = walk.by_ref().collect();
     assert_eq!(walk.problems(), []);
     let seen: Vec<_> = all.iter().map(|frame| (frame.number, frame.interface, frame.link.0, frame.time_ns)).collect();
-    assert_eq!(
-        seen,
-        [(1, 1, 276, Some(77)), (2, 0, 1, Some(77_000)), (3, 3, 276, Some(77)), (4, 2, 1, Some(77_000))]
-    );
+    assert_eq!(seen, [(1, 1, 276, Some(77)), (2, 0, 1, Some(77_000)), (3, 3, 276, Some(77)), (4, 2, 1, Some(77_000))]);
     let flags = all[0].flags;
     assert_eq!((flags.direction(), all[1].flags.direction()), (2, 1));
     assert!(flags.checksum_not_ready() && flags.checksum_valid() && flags.segmentation_offload());

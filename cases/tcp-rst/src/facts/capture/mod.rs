@@ -74,7 +74,7 @@ impl Capture {
 
     /// The kept flows with a RST, by their first packet.
     pub fn reset_flows(&self) -> impl Iterator<Item = Flow> {
-        self.records().filter(|record| !record.resets.is_empty()).map(|record| record.flow(self.evidence))
+        self.records().filter(|record| !record.resets().is_empty()).map(|record| record.flow(self.evidence))
     }
 
     /// The kept flow with this number.
@@ -136,7 +136,7 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
     let mut frames = capture::frames(bytes.as_slice());
     let mut released = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         let end = frame.end;
         each(frame);
         if end - released >= RELEASE_EVERY {
@@ -270,14 +270,15 @@ impl<'a> Reader<'a> {
         };
         let reset = seg.flags.has(Flags::RST);
         let record = self.slab.get_mut(at);
-        let keep = !record.resets.is_empty() || self.with_resets < self.limits.flows_with_resets;
+        // Looked at for a RST only: it is one more cache line.
+        let keep = reset && (!record.resets().is_empty() || self.with_resets < self.limits.flows_with_resets);
         let taken = record.take(self.evidence, seg, from_first, keep);
         if taken == Taken::Copy {
             self.totals.copies += 1;
         } else if reset {
-            self.with_resets += usize::from(record.resets.len() == 1 && record.reset_count == 1);
+            self.with_resets += usize::from(record.resets().len() == 1 && record.reset_count == 1);
             self.totals.resets += 1;
-            self.totals.folded_resets += u64::from(record.resets.is_empty() && record.reset_count == 1);
+            self.totals.folded_resets += u64::from(record.resets().is_empty() && record.reset_count == 1);
         }
         if self.slab.len() > self.limits.flows {
             self.fold();
@@ -297,7 +298,7 @@ impl<'a> Reader<'a> {
         let mut candidates: Vec<(bool, u64, u32)> = self
             .slab
             .iter()
-            .filter(|(_, record)| record.resets.is_empty())
+            .filter(|(_, record)| record.resets().is_empty())
             .map(|(slot, record)| (!record.closed() && record.linked, record.last_number(), slot))
             .collect();
         let wanted = (self.limits.flows / 4).clamp(1, candidates.len().max(1));

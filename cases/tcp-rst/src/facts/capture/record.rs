@@ -34,10 +34,19 @@ pub(super) struct Record {
     first_ns: i64,
     first_bytes: u32,
     interface: u32,
-    pub(super) resets: Vec<Reset>,
+    kept: Option<Box<Kept>>,
     /// State of the key's first endpoint, and of its second.
     sides: [Packed; 2],
 }
+
+/// RSTs behind one pointer: nearly no flow has any.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    resets: Vec<Reset>,
+}
+
+// Two lines and twice three.
+const _: () = assert!(size_of::<Record>() == 512);
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +85,13 @@ impl Record {
             last_ns: NO_TIME,
             quiet_ns: NO_TIME,
             survived_ns: NO_TIME,
-            resets: Vec::new(),
+            kept: None,
         }
+    }
+
+    /// The RSTs that are kept.
+    pub(super) fn resets(&self) -> &[Reset] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.resets)
     }
 
     /// Reads a byte of every line that a segment touches, ahead of use; the value says nothing.
@@ -198,8 +212,9 @@ impl Record {
                 earlier: self.reset_count,
             };
             // One at a time: most flows have one, and a reset is hundreds of bytes.
-            self.resets.reserve_exact(1);
-            self.resets.push(reset);
+            let kept = self.kept.get_or_insert_default();
+            kept.resets.reserve_exact(1);
+            kept.resets.push(reset);
         }
         self.reset_count = self.reset_count.saturating_add(1);
         let [first, second] = &mut self.sides;
@@ -256,7 +271,7 @@ impl Record {
             longest_survived_ns: time(self.survived_ns),
             client_state: client.state(None),
             server_state: server.state(None),
-            resets: self.resets.clone(),
+            resets: self.resets().to_vec(),
             reset_count: self.reset_count,
         }
     }
@@ -272,7 +287,7 @@ impl Record {
             _ => End::HalfClosed,
         };
         let fin = [client.fin_ns, server.fin_ns].into_iter().filter(|ns| *ns != NO_TIME).min();
-        let (ended, before) = match (end, self.resets.first(), fin) {
+        let (ended, before) = match (end, self.resets().first(), fin) {
             (End::Rst, Some(reset), _) => (reset.packet.time_ns, reset.before_quiet_ns),
             (End::Fin | End::HalfClosed, _, Some(fin)) => (Some(fin), None),
             _ => (None, time(last.before_ns)),
