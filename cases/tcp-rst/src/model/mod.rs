@@ -2,6 +2,7 @@
 
 pub mod conntrack;
 pub mod events;
+pub mod replay;
 
 /// True when a load is refused under a limit.
 pub fn refused(limit: u64, load: u64) -> bool {
