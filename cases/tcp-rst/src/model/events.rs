@@ -197,7 +197,12 @@ impl Default for Log {
 impl Log {
     /// A log that remembers so many connections in each of two generations.
     pub fn remembering(connections: usize) -> Self {
-        Self { study: Study::default(), young: Generation::default(), old: Generation::default(), remembered: connections }
+        Self {
+            study: Study::default(),
+            young: Generation::default(),
+            old: Generation::default(),
+            remembered: connections,
+        }
     }
 
     fn last(&self, key: &Key) -> Option<Before> {
@@ -341,7 +346,10 @@ mod tests {
         assert_eq!(pickup.before.unwrap().event, Event::Destroy);
         let [switched] = study.switches.items.as_slice() else { panic!("{study:?}") };
         assert!(switched.midstream);
-        assert_eq!((switched.before.reply.src.to_string(), switched.reply.src.to_string()), ("10.0.2.2".into(), "10.0.2.3".into()));
+        assert_eq!(
+            (switched.before.reply.src.to_string(), switched.reply.src.to_string()),
+            ("10.0.2.2".into(), "10.0.2.3".into())
+        );
         assert_eq!(slice(SWITCH, switched.reply_place), "src=10.0.2.3 dst=10.0.1.2 sport=80 dport=58402");
         assert_eq!(study.events, 6);
     }

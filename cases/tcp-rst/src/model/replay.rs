@@ -212,9 +212,7 @@ impl Run {
                 continue;
             }
             let answered = syn.filter(|(syn, _)| {
-                syn.from != segment.from
-                    && segment.flags.has(Flags::SYN | Flags::ACK)
-                    && segment.ack == syn.end()
+                syn.from != segment.from && segment.flags.has(Flags::SYN | Flags::ACK) && segment.ack == syn.end()
             });
             if let Some((syn, syn_us)) = answered {
                 let mut slot = None;
@@ -279,9 +277,9 @@ impl Run {
     /// A switch in which the worlds differ.
     fn divided(&self) -> Option<Switch> {
         let first = self.worlds.first()?.host.behaviour;
-        super::conntrack::release::SWITCHES.into_iter().find(|switch| {
-            self.worlds.iter().any(|world| world.host.behaviour.is_on(*switch) != first.is_on(*switch))
-        })
+        super::conntrack::release::SWITCHES
+            .into_iter()
+            .find(|switch| self.worlds.iter().any(|world| world.host.behaviour.is_on(*switch) != first.is_on(*switch)))
     }
 }
 

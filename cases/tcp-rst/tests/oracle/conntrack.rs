@@ -7,8 +7,8 @@ use case_tcp_rst::facts::timer::Micros;
 use case_tcp_rst::model::conntrack::release::SWITCHES;
 use case_tcp_rst::model::conntrack::table::STATES;
 use case_tcp_rst::model::conntrack::{
-    Behaviour, Class, Entry, Handled, Host, Outcome, Policy, PolicyFrom, Release, State, Switch, TimeoutReason, Timeouts,
-    packet,
+    Behaviour, Class, Entry, Handled, Host, Outcome, Policy, PolicyFrom, Release, State, Switch, TimeoutReason,
+    Timeouts, packet,
 };
 
 use super::generate::Talk;

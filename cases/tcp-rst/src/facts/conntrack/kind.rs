@@ -26,9 +26,7 @@ pub static CONNTRACK_LIST: Kind = Kind {
 pub static CONNTRACK_STATS: Kind = Kind {
     name: "conntrack-stats",
     what: "output of `conntrack -S`",
-    sniff: |sniff| {
-        sniff.head.starts_with(b"cpu=") && first_lines(sniff, |item| matches!(item, Item::Stats(_)))
-    },
+    sniff: |sniff| sniff.head.starts_with(b"cpu=") && first_lines(sniff, |item| matches!(item, Item::Stats(_))),
     refers: None,
     comment: None,
 };

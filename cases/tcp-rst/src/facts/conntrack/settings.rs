@@ -72,7 +72,8 @@ fn apply(out: &mut Set, key: &str, value: &str) -> Option<()> {
 }
 
 fn is_known(key: &str) -> bool {
-    key.strip_prefix("tcp_timeout_").is_some_and(|name| set_timeout(&mut Timeouts::default(), name, Micros(0)).is_some())
+    key.strip_prefix("tcp_timeout_")
+        .is_some_and(|name| set_timeout(&mut Timeouts::default(), name, Micros(0)).is_some())
         || matches!(
             key,
             "tcp_loose" | "tcp_be_liberal" | "tcp_ignore_invalid_rst" | "tcp_max_retrans" | "checksum" | "max"

@@ -32,7 +32,10 @@ fn an_event_with_every_option_has_places() {
     assert_eq!(record.reply.src.to_string(), "127.0.0.2");
     assert!(record.marks.has(Marks::ASSURED) && record.marks.has(Marks::USERSPACE));
     assert!(!record.marks.has(Marks::UNREPLIED));
-    assert_eq!(record.counters.map(|counters| counters.map(|c| (c.packets, c.bytes))), [Some((5, 269)), Some((3, 164))]);
+    assert_eq!(
+        record.counters.map(|counters| counters.map(|c| (c.packets, c.bytes))),
+        [Some((5, 269)), Some((3, 164))]
+    );
     assert_eq!((record.mark, record.id, record.delta_time_s), (Some(77), Some(2932967812), Some(4)));
     assert_eq!(record.unread_place, Place::default());
     for (place, expected) in [
@@ -82,7 +85,12 @@ fn every_kind_of_line_is_read_whole() {
             None,
             (1, 2),
         ),
-        (" [UPDATE] tcp      6 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1", 6, None, (1, 2)),
+        (
+            " [UPDATE] tcp      6 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1",
+            6,
+            None,
+            (1, 2),
+        ),
         (
             "ipv4     2 gre      47 29 timeout=0, stream_timeout=0 src=1.2.3.4 dst=5.6.7.8 srckey=0xa dstkey=0x14 [UNREPLIED] \
              src=5.6.7.8 dst=1.2.3.4 srckey=0x14 dstkey=0xa mark=0 use=2",
@@ -97,7 +105,12 @@ fn every_kind_of_line_is_read_whole() {
             Some(29),
             (77, 8 << 8),
         ),
-        ("unknown  253 29 src=1.2.3.4 dst=5.6.7.8 [UNREPLIED] src=5.6.7.8 dst=1.2.3.4 mark=0 use=1", 253, Some(29), (0, 0)),
+        (
+            "unknown  253 29 src=1.2.3.4 dst=5.6.7.8 [UNREPLIED] src=5.6.7.8 dst=1.2.3.4 mark=0 use=1",
+            253,
+            Some(29),
+            (0, 0),
+        ),
         (
             "sctp     132 60 COOKIE_WAIT src=1.2.3.4 dst=5.6.7.8 sport=1 dport=2 [UNREPLIED] src=5.6.7.8 dst=1.2.3.4 sport=2 \
              dport=1 mark=0 use=1",
@@ -154,7 +167,8 @@ fn other_lines_are_told_apart() {
 
 #[test]
 fn a_word_nobody_knows_is_kept_with_its_place() {
-    let text = "udp      17 29 src=1.2.3.4 dst=5.6.7.8 sport=1 dport=2 src=5.6.7.8 dst=1.2.3.4 sport=2 dport=1 novel=3 use=1";
+    let text =
+        "udp      17 29 src=1.2.3.4 dst=5.6.7.8 sport=1 dport=2 src=5.6.7.8 dst=1.2.3.4 sport=2 dport=1 novel=3 use=1";
     let record = one(text);
     assert_eq!(slice(text, record.span(record.unread_place)), "novel=3");
 }
@@ -208,10 +222,30 @@ fn places(record: &Record) -> [Place; 7] {
 /// Words of conntrack in any order, cut anywhere.
 fn line() -> impl Strategy<Value = String> {
     let word = prop_oneof![
-        Just("[1.5]\t"), Just("[NEW]"), Just("[UPDATE]"), Just("[DESTROY]"), Just("ipv4     2"), Just("tcp      6"),
-        Just("icmp 1"), Just("120"), Just("ESTABLISHED"), Just("src=1.2.3.4"), Just("dst=::1"), Just("sport=70000"),
-        Just("dport=2"), Just("type=8"), Just("code=0"), Just("id=7"), Just("[ASSURED]"), Just("[start=Wed Nov"),
-        Just("packets=1"), Just("bytes=99999999999999999999"), Just("mark=0"), Just("srckey=0xz"), Just("=="), Just("\u{e9}"),
+        Just("[1.5]\t"),
+        Just("[NEW]"),
+        Just("[UPDATE]"),
+        Just("[DESTROY]"),
+        Just("ipv4     2"),
+        Just("tcp      6"),
+        Just("icmp 1"),
+        Just("120"),
+        Just("ESTABLISHED"),
+        Just("src=1.2.3.4"),
+        Just("dst=::1"),
+        Just("sport=70000"),
+        Just("dport=2"),
+        Just("type=8"),
+        Just("code=0"),
+        Just("id=7"),
+        Just("[ASSURED]"),
+        Just("[start=Wed Nov"),
+        Just("packets=1"),
+        Just("bytes=99999999999999999999"),
+        Just("mark=0"),
+        Just("srckey=0xz"),
+        Just("=="),
+        Just("\u{e9}"),
     ];
     prop::collection::vec(word, 0..24).prop_map(|words| words.join(" "))
 }

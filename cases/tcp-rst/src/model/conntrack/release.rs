@@ -31,7 +31,7 @@ impl fmt::Display for Release {
 /// A change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Switch {
-    /// A window of 0 shortens the timeout to `max_retrans`.
+    /// A last window of 0, or none yet, shortens the timeout to `max_retrans`.
     ZeroWindowTimeout,
     /// An ACK in the reply direction ends a simultaneous open.
     SimultaneousOpen,
@@ -103,8 +103,18 @@ const CHANGES: [Change; 17] = [
     // Upstream commit be0502a3f2e9.
     change(Switch::ExactRst, Release(5, 0, 0), Some(Release(5, 4, 0)), &[Branch(4, 19, 1, NONE)]),
     // Debian lists it in 5.9.2.
-    change(Switch::KeepaliveReply, Release(5, 9, 0), Some(Release(5, 10, 0)), &[Branch(5, 9, 1, 2), Branch(5, 4, 33, NONE)]),
-    change(Switch::RstReuse, Release(5, 12, 0), Some(Release(5, 14, 0)), &[Branch(5, 12, 9, NONE), Branch(5, 10, 13, NONE)]),
+    change(
+        Switch::KeepaliveReply,
+        Release(5, 9, 0),
+        Some(Release(5, 10, 0)),
+        &[Branch(5, 9, 1, 2), Branch(5, 4, 33, NONE)],
+    ),
+    change(
+        Switch::RstReuse,
+        Release(5, 12, 0),
+        Some(Release(5, 14, 0)),
+        &[Branch(5, 12, 9, NONE), Branch(5, 10, 13, NONE)],
+    ),
     change(Switch::IgnoreInvalidRst, Release(5, 12, 0), Some(Release(5, 14, 0)), &[Branch(5, 12, 9, NONE)]),
     change(
         Switch::SynKeepsTimeout,
@@ -122,10 +132,20 @@ const CHANGES: [Change; 17] = [
     ),
     change(Switch::KeepLiberal, Release(5, 17, 0), Some(Release(5, 18, 0)), &[Branch(5, 15, 24, 158)]),
     // Debian lists it in 5.19.9.
-    change(Switch::Overshoot, Release(5, 19, 0), Some(Release(6, 0, 0)), &[Branch(5, 19, 8, 9), Branch(5, 15, 24, 158)]),
+    change(
+        Switch::Overshoot,
+        Release(5, 19, 0),
+        Some(Release(6, 0, 0)),
+        &[Branch(5, 19, 8, 9), Branch(5, 15, 24, 158)],
+    ),
     change(Switch::LowerBoundIgnored, Release(6, 0, 1), Some(Release(6, 1, 0)), &[Branch(5, 15, 158, NONE)]),
     // Debian lists it in 6.1.9.
-    change(Switch::ChallengeAck, Release(6, 1, 0), Some(Release(6, 2, 0)), &[Branch(6, 1, 8, 9), Branch(5, 15, 158, NONE)]),
+    change(
+        Switch::ChallengeAck,
+        Release(6, 1, 0),
+        Some(Release(6, 2, 0)),
+        &[Branch(6, 1, 8, 9), Branch(5, 15, 158, NONE)],
+    ),
     // Debian lists it in 6.1.77.
     change(
         Switch::ScaleByReply,
@@ -149,12 +169,7 @@ const CHANGES: [Change; 17] = [
     ),
 ];
 
-const fn change(
-    switch: Switch,
-    absent: Release,
-    since: Option<Release>,
-    branches: &'static [Branch],
-) -> Change {
+const fn change(switch: Switch, absent: Release, since: Option<Release>, branches: &'static [Branch]) -> Change {
     Change { switch, absent, since, branches }
 }
 

@@ -12,7 +12,7 @@ pub enum TimeoutReason {
     Rst,
     /// Data not yet acknowledged.
     Unacknowledged,
-    /// The last window was 0.
+    /// The last window that was kept is 0; none is kept until an ACK is in the window (`last_win`).
     ZeroWindow,
     /// The state's own.
     State,
@@ -31,7 +31,7 @@ impl TimeoutReason {
             TimeoutReason::Retransmissions => "max_retrans identical segments in a row",
             TimeoutReason::Rst => "a RST that does not close",
             TimeoutReason::Unacknowledged => "data is not acknowledged",
-            TimeoutReason::ZeroWindow => "the last window was 0",
+            TimeoutReason::ZeroWindow => "the last window is 0, or none was kept yet",
             TimeoutReason::State => "the timeout of the state",
             TimeoutReason::NoReply => "picked up in the middle, no reply seen",
             TimeoutReason::Policy => "a timeout policy at the first packet",
@@ -146,20 +146,20 @@ impl Step {
                 format!("tcp_conntracks: {} in {} direction, stays {}", index.name(), way(reply), to.name())
             }
             Step::Moved(from, index, reply, to) => {
-                format!("tcp_conntracks: {} in {} direction, {} to {}", index.name(), way(reply), from.name(), to.name())
+                format!(
+                    "tcp_conntracks: {} in {} direction, {} to {}",
+                    index.name(),
+                    way(reply),
+                    from.name(),
+                    to.name()
+                )
             }
-            Step::Ignored(state, index, reply) => format!(
-                "tcp_conntracks: {} in {} direction is ignored in {}",
-                index.name(),
-                way(reply),
-                state.name()
-            ),
-            Step::InvalidState(state, index, reply) => format!(
-                "tcp_conntracks: {} in {} direction is invalid in {}",
-                index.name(),
-                way(reply),
-                state.name()
-            ),
+            Step::Ignored(state, index, reply) => {
+                format!("tcp_conntracks: {} in {} direction is ignored in {}", index.name(), way(reply), state.name())
+            }
+            Step::InvalidState(state, index, reply) => {
+                format!("tcp_conntracks: {} in {} direction is invalid in {}", index.name(), way(reply), state.name())
+            }
             Step::Reopened => "nf_conntrack_tcp_packet: SYN on a closed connection deletes the entry".to_owned(),
             Step::BackInSync => "nf_conntrack_tcp_packet: the SYN-ACK answers an ignored SYN".to_owned(),
             Step::ChallengeAck => "nf_conntrack_tcp_packet: challenge ACK, not believed".to_owned(),

@@ -204,14 +204,7 @@ fn begin(run: &mut Run<'_>, entry: &mut Entry, packet: &Packet, index: Index) ->
 }
 
 /// `nf_conntrack_tcp_packet`.
-fn tcp_packet(
-    run: &mut Run<'_>,
-    entry: &mut Entry,
-    fresh: bool,
-    packet: &Packet,
-    reply: bool,
-    now_us: u64,
-) -> Verdict {
+fn tcp_packet(run: &mut Run<'_>, entry: &mut Entry, fresh: bool, packet: &Packet, reply: bool, now_us: u64) -> Verdict {
     let index = Index::of(packet.flags);
     if is_broken(run, packet) || (fresh && !begin(run, entry, packet, index)) {
         return Verdict::Invalid;
@@ -258,9 +251,7 @@ fn tcp_packet(
             return Verdict::Kept;
         }
         Some(State::SynSent2) if run.on(Switch::SimultaneousOpen) => entry.last.flags |= flag::SIMULTANEOUS_OPEN,
-        Some(State::SynRecv)
-            if reply && index == Index::Ack && entry.last.flags & flag::SIMULTANEOUS_OPEN != 0 =>
-        {
+        Some(State::SynRecv) if reply && index == Index::Ack && entry.last.flags & flag::SIMULTANEOUS_OPEN != 0 => {
             to = Some(State::Established);
         }
         Some(State::Close) if index == Index::Rst => match reset(run, entry, packet, reply) {
@@ -320,10 +311,7 @@ fn accept(run: &mut Run<'_>, entry: &mut Entry, packet: &Packet, change: Change,
         if to == State::Established && timeout > cap {
             (timeout, reason) = (cap, TimeoutReason::NoReply);
         }
-    } else if !entry.assured
-        && matches!(from, State::SynRecv | State::Established)
-        && to == State::Established
-    {
+    } else if !entry.assured && matches!(from, State::SynRecv | State::Established) && to == State::Established {
         entry.assured = true;
         run.step(Step::Assured);
     }
@@ -370,8 +358,7 @@ fn choose_timeout(run: &mut Run<'_>, entry: &Entry, index: Index) -> (Micros, Ti
 /// A SYN-ACK that answers a SYN which was ignored: the entry takes over what was kept of it.
 fn back_in_sync(run: &mut Run<'_>, entry: &mut Entry, packet: &Packet, reply: bool, index: Index) -> bool {
     let last = entry.last;
-    let answers =
-        index == Index::SynAck && last.index == Index::Syn && last.reply != reply && packet.ack == last.end;
+    let answers = index == Index::SynAck && last.index == Index::Syn && last.reply != reply && packet.ack == last.end;
     if !answers {
         return false;
     }
@@ -434,17 +421,14 @@ fn reset(run: &mut Run<'_>, entry: &Entry, packet: &Packet, reply: bool) -> Rese
         if packet.seq == 0 && !established && run.on(Switch::RstReuse) {
             return Reset::Check(to);
         }
-        if before(packet.seq, max_ack)
-            && !(run.settings().ignore_invalid_rst && run.on(Switch::IgnoreInvalidRst))
-        {
+        if before(packet.seq, max_ack) && !(run.settings().ignore_invalid_rst && run.on(Switch::IgnoreInvalidRst)) {
             run.step(Step::InvalidRst { seq: packet.seq, max_ack });
             return Reset::Invalid;
         }
         // Until 5.0 any other RST goes on to the last two checks, in every state.
         let exact = run.on(Switch::ExactRst);
         if exact {
-            let in_train =
-                entry.last.index == Index::Ack && entry.last.reply == reply && packet.seq == entry.last.end;
+            let in_train = entry.last.index == Index::Ack && entry.last.reply == reply && packet.seq == entry.last.end;
             if !established || packet.seq == max_ack || in_train {
                 return Reset::Check(to);
             }
@@ -455,10 +439,8 @@ fn reset(run: &mut Run<'_>, entry: &Entry, packet: &Packet, reply: bool) -> Rese
     if packet.ack == entry.last.end && answers_ignored(run, entry, reply) {
         return Reset::Accept(to);
     }
-    let answers_challenge = old == State::SynSent
-        && entry.last.index == Index::Ack
-        && entry.last.reply
-        && packet.seq == entry.last.ack;
+    let answers_challenge =
+        old == State::SynSent && entry.last.index == Index::Ack && entry.last.reply && packet.seq == entry.last.ack;
     if answers_challenge && run.on(Switch::ChallengeAck) {
         return Reset::Accept(to);
     }
@@ -470,9 +452,7 @@ fn answers_ignored(run: &mut Run<'_>, entry: &Entry, reply: bool) -> bool {
     if !entry.assured && entry.last.index == Index::Ack {
         return true;
     }
-    entry.seen_reply
-        && entry.last.index == Index::Syn
-        && (entry.last.reply != reply || !run.on(Switch::RstOtherSide))
+    entry.seen_reply && entry.last.index == Index::Syn && (entry.last.reply != reply || !run.on(Switch::RstOtherSide))
 }
 
 /// `nf_tcp_handle_invalid`: an invalid FIN or RST after one of the other side shortens the time that is left.

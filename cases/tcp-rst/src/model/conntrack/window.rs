@@ -129,13 +129,7 @@ fn pick_up(run: &mut Run<'_>, pair: (&mut Seen, &mut Seen), window: u32, end: u3
 }
 
 /// A segment in SYN_SENT or SYN_RECV beyond what its side sent starts the side anew. True when that ends the check.
-fn reinitialise(
-    run: &mut Run<'_>,
-    state: State,
-    packet: &Packet,
-    reply: bool,
-    pair: (&mut Seen, &mut Seen),
-) -> bool {
+fn reinitialise(run: &mut Run<'_>, state: State, packet: &Packet, reply: bool, pair: (&mut Seen, &mut Seen)) -> bool {
     if !matches!(state, State::SynSent | State::SynRecv) {
         return false;
     }
