@@ -65,6 +65,15 @@ case $target in
         head='\xa1\xb2\xc3\xd4\0\x02\0\x04\0\0\0\0\0\0\0\0\0\x04\0\0\0\0\0\x01'
         printf "$head"'\0\0\0\0\0\0\0\0\0\0\0\x22\0\0\0\x22'"$frame" >"$folder/seed-line-big"
         ;;
+    conntrack)
+        tuples='src=10.0.1.2 dst=10.0.1.100 sport=58402 dport=80 src=10.0.2.2 dst=10.0.1.2 sport=80 dport=58402'
+        line list "ipv4     2 tcp      6 431999 ESTABLISHED $tuples [ASSURED] mark=0 zone=0 use=2"
+        line event $'[100.000042]\t    [NEW]'" tcp      6 4 ESTABLISHED $tuples id=1"
+        line destroy $'[107.1]\t[DESTROY]'" tcp      6 $tuples [USERSPACE] portid=5"
+        line icmp 'icmp 1 29 src=::1 dst=::2 type=8 code=0 id=7 [UNREPLIED] src=::2 dst=::1 type=0 code=0 id=7 id=5'
+        line gre 'gre 47 29 timeout=0, stream_timeout=0 src=1.2.3.4 dst=5.6.7.8 srckey=0xa dstkey=0x14 src=5.6.7.8 dst=1.2.3.4'
+        line stats 'cpu=0 found=0 invalid=3 insert=1 insert_failed=2 drop=4 early_drop=5'
+        ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;
 esac

@@ -232,7 +232,8 @@ impl Log {
         let Some(event) = record.event.filter(|_| record.protocol == 6) else { return };
         self.study.events += 1;
         let key = (record.protocol, record.zones, record.original);
-        let before = self.last(&key);
+        let young = self.young.last.get(&key).copied();
+        let before = young.or_else(|| self.old.last.get(&key).copied());
         match event {
             Event::New => self.new_entry(record, before),
             Event::Update => {}
@@ -247,13 +248,17 @@ impl Log {
             state: record.tcp_state().or_else(|| known.and_then(|known| known.state)),
             timeout_s: record.timeout_s.or_else(|| known.and_then(|known| known.timeout_s)),
         };
-        if self.young.last.len() >= self.remembered && !self.young.last.contains_key(&key) {
-            let gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            self.study.forgotten += gone.last.len() as u64;
+        if young.is_none() {
+            if self.young.last.len() >= self.remembered {
+                let gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+                self.study.forgotten += gone.last.len() as u64;
+            }
+            self.old.last.remove(&key);
         }
-        self.old.last.remove(&key);
         self.young.last.insert(key, now);
-        self.young.by_reply.insert((record.protocol, record.zones, record.reply), record.original);
+        if young.is_none_or(|young| young.reply != record.reply) {
+            self.young.by_reply.insert((record.protocol, record.zones, record.reply), record.original);
+        }
     }
 
     fn new_entry(&mut self, record: &Record, before: Option<Before>) {

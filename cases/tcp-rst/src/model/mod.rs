@@ -13,6 +13,7 @@ pub mod incident;
 pub mod leak;
 pub mod matching;
 pub mod path;
+pub mod replay;
 pub mod series;
 pub mod timer;
 pub mod words;

@@ -240,7 +240,7 @@ impl<'a> Talk<'a> {
             if !self.random.chance(80) {
                 return;
             }
-            let from = if step == A && self.shots.len() % 2 == 0 { from } else { from.other() };
+            let from = if step == A && self.shots.len().is_multiple_of(2) { from } else { from.other() };
             let fields = self.fields(from, step);
             self.send(fields);
             if step & F != 0 {

@@ -76,7 +76,7 @@ impl Fields {
         let t = if self.from == Side::Client { tuple.0 } else { tuple.reversed().0 };
         let mut options = self.options.clone();
         options.truncate(40);
-        while options.len() % 4 != 0 {
+        while !options.len().is_multiple_of(4) {
             options.push(0);
         }
         let header = 20 + options.len();

@@ -31,7 +31,7 @@ impl fmt::Display for Release {
 /// A change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Switch {
-    /// A window of 0 shortens the timeout to `max_retrans`.
+    /// A last window of 0, or none yet, shortens the timeout to `max_retrans`.
     ZeroWindowTimeout,
     /// An ACK in the reply direction ends a simultaneous open.
     SimultaneousOpen,

@@ -12,7 +12,7 @@ pub enum TimeoutReason {
     Rst,
     /// Data not yet acknowledged.
     Unacknowledged,
-    /// The last window was 0.
+    /// The last window that was kept is 0; none is kept until an ACK is in the window (`last_win`).
     ZeroWindow,
     /// The state's own.
     State,
@@ -31,7 +31,7 @@ impl TimeoutReason {
             TimeoutReason::Retransmissions => "max_retrans identical segments in a row",
             TimeoutReason::Rst => "a RST that does not close",
             TimeoutReason::Unacknowledged => "data is not acknowledged",
-            TimeoutReason::ZeroWindow => "the last window was 0",
+            TimeoutReason::ZeroWindow => "the last window is 0, or none was kept yet",
             TimeoutReason::State => "the timeout of the state",
             TimeoutReason::NoReply => "picked up in the middle, no reply seen",
             TimeoutReason::Policy => "a timeout policy at the first packet",
