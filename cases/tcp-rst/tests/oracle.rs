@@ -17,6 +17,8 @@ mod draw;
 mod haproxy;
 #[path = "oracle/nginx.rs"]
 mod nginx;
+#[path = "oracle/ss.rs"]
+mod ss;
 
 use case_tcp_rst::model::refused;
 

@@ -14,6 +14,8 @@ pub mod ss;
 pub mod timer;
 
 #[cfg(test)]
+mod sniffing;
+#[cfg(test)]
 mod testing;
 
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
