@@ -5,6 +5,11 @@
 
 use case_nftables::facts::{self, RulesetFacts};
 use casebook_formats::nft::witness;
+use case_nftables::model::ir::Ruleset;
+use case_nftables::model::packet::Packet;
+use case_nftables::model::walk::Evaluator;
+use case_nftables::model::{packet_text, show, witness};
+use case_tcp_rst::facts::timer::ProxyFacts;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
 use casebook_formats::nft::ir::Ruleset;
 use casebook_formats::nft::packet::Packet;
@@ -39,6 +44,18 @@ pub fn inside(set: &EvidenceSet, span: Span) {
     let item = set.get(span.evidence).unwrap_or_else(|| panic!("{span:?} is of no evidence"));
     assert!(span.start <= span.end, "{span:?} ends before it begins");
     assert!(item.slice(span).is_some(), "{span:?} is outside of {} bytes", item.as_bytes().len());
+}
+
+/// Checks all places of a proxy's configuration.
+pub fn proxies(set: &EvidenceSet, facts: &ProxyFacts) {
+    facts.unmodelled.iter().for_each(|gap| inside(set, gap.span));
+    facts.counts.iter().for_each(|count| inside(set, count.span));
+    facts.process.iter().filter_map(|timer| timer.span).for_each(|span| inside(set, span));
+    for proxy in facts.proxies.iter().chain(&facts.upgraded) {
+        inside(set, proxy.span);
+        proxy.listens.iter().chain(&proxy.servers).for_each(|at| inside(set, at.span));
+        proxy.timers.iter().filter_map(|timer| timer.span).for_each(|span| inside(set, span));
+    }
 }
 
 fn place(set: &EvidenceSet, at: &At) {

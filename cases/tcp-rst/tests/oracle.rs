@@ -30,5 +30,7 @@ mod kernel;
 mod nginx;
 #[path = "oracle/random.rs"]
 mod random;
+#[path = "oracle/ss.rs"]
+mod ss;
 #[path = "oracle/wire.rs"]
 mod wire;

@@ -18,6 +18,8 @@ pub mod settings;
 pub mod span_of_time;
 pub mod ss;
 #[cfg(test)]
+mod sniffing;
+#[cfg(test)]
 mod testing;
 pub mod timer;
 

@@ -1,7 +1,7 @@
 //! Kernel parameters that rule connections, from `sysctl -a` and from files of sysctl.d.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 
 use casebook_core::{Evidence, Span, Unmodelled};
 use casebook_formats::sysctl;
@@ -221,31 +221,24 @@ fn apply(items: &[&Evidence], source: Source, out: &mut BTreeMap<String, Found>,
     }
     // A key that is set by name, or excluded, is set by no pattern (sysctl.d(5)). Which keys there are the files do not
     // tell; the pattern stands for the keys the case knows, and for itself.
+    let excluded: HashSet<&str> =
+        texts.iter().flat_map(|(_, settings)| settings.excluded.iter().map(AsRef::as_ref)).collect();
+    let by_name: HashSet<String> = out.keys().cloned().collect();
+    let special = ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"];
     for (item, settings) in &texts {
         for setting in settings.items.iter().filter(|setting| setting.is_pattern()) {
-            let excluded = |key: &str| texts.iter().any(|(_, other)| other.excluded.iter().any(|known| known == key));
-            let named: Vec<&str> = KNOWN
+            let named = KNOWN
                 .iter()
                 .map(|known| known.key)
-                .filter(|key| *key == setting.key || !key.contains('*') && sysctl::matches(&setting.key, key))
-                .collect();
-            let special = ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"];
+                .filter(|key| *key == setting.key || !key.contains('*') && sysctl::matches(&setting.key, key));
             let special = special.into_iter().filter(|key| sysctl::matches(&setting.key, key));
-            for key in named.into_iter().chain(special) {
-                let by_name = out.get(key).is_some_and(|found: &Found| !from_pattern(found, &texts));
-                if !by_name && !excluded(key) {
+            for key in named.chain(special) {
+                if !by_name.contains(key) && !excluded.contains(key) {
                     set(item, setting, key, source, out, gaps);
                 }
             }
         }
     }
-}
-
-fn from_pattern(found: &Found, texts: &[(&Evidence, sysctl::Settings<'_>)]) -> bool {
-    texts.iter().any(|(item, settings)| {
-        item.id == found.span.evidence
-            && settings.items.iter().any(|setting| setting.is_pattern() && setting.span.0 as u64 == found.span.start)
-    })
 }
 
 fn set(

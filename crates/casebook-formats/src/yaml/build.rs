@@ -158,7 +158,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                     let tag = tag.map_or_else(String::new, |tag| short(&tag.handle, &tag.suffix));
                     let value = Value::Scalar { text: text.into_owned(), style, tag };
                     self.take(1, start)?;
-                    self.place(Node { value, span: (start, end), alias: None }, anchor, 1, 0);
+                    self.place(Node { value, span: (start, end), alias: None }, anchor, 1, 0)?;
                 }
                 Event::SequenceStart(anchor, _) => self.open(start, anchor, false)?,
                 Event::MappingStart(anchor, _) => self.open(start, anchor, true)?,
@@ -207,8 +207,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         let (mut nodes, mut depth) = (open.nodes, open.depth);
         let value =
             if open.mapping { self.mapping(open.items, &mut nodes, &mut depth)? } else { Value::Sequence(open.items) };
-        self.place(Node { value, span, alias: None }, open.anchor, nodes, depth);
-        Ok(())
+        self.place(Node { value, span, alias: None }, open.anchor, nodes, depth)
     }
 
     fn byte_at(&self, at: usize) -> Option<u8> {
@@ -241,8 +240,10 @@ impl<'a, 'b> Builder<'a, 'b> {
         start + part.trim_ascii_end().len()
     }
 
-    fn place(&mut self, node: Node, anchor: usize, nodes: usize, depth: usize) {
+    fn place(&mut self, node: Node, anchor: usize, nodes: usize, depth: usize) -> Result<(), YamlError> {
         if anchor != 0 {
+            // What an anchor names is kept beside the tree.
+            self.take(nodes, node.span.0)?;
             self.anchors.insert(anchor, Sized { node: node.clone(), nodes, depth });
         }
         match self.stack.last_mut() {
@@ -253,14 +254,14 @@ impl<'a, 'b> Builder<'a, 'b> {
             }
             None => self.roots.push(node),
         }
+        Ok(())
     }
 
     fn alias(&mut self, id: usize, place: (usize, usize)) -> Result<(), YamlError> {
         let Some(known) = self.anchors.get(&id) else {
             self.error(place, "an alias inside of what it stands for");
             self.take(1, place.0)?;
-            self.place(Node { value: Value::Broken, span: place, alias: None }, 0, 1, 0);
-            return Ok(());
+            return self.place(Node { value: Value::Broken, span: place, alias: None }, 0, 1, 0);
         };
         let (nodes, depth) = (known.nodes, known.depth);
         if self.stack.len() + depth >= MAX_DEPTH {
@@ -269,8 +270,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         self.take(nodes, place.0)?;
         let Some(known) = self.anchors.get(&id) else { return Ok(()) };
         let node = Node { alias: Some(place), ..known.node.clone() };
-        self.place(node, 0, nodes, depth);
-        Ok(())
+        self.place(node, 0, nodes, depth)
     }
 
     fn mapping(&mut self, items: Vec<Node>, nodes: &mut usize, depth: &mut usize) -> Result<Value, YamlError> {
@@ -323,6 +323,9 @@ impl<'a, 'b> Builder<'a, 'b> {
     fn finish(mut self, out: &mut Documents) {
         while !self.stack.is_empty() {
             let end = self.reached;
+            if let Some(open) = self.stack.last_mut() {
+                open.anchor = 0;
+            }
             if self.close(end, end).is_err() {
                 break;
             }

@@ -83,8 +83,7 @@ impl Reader<'_> {
                 Some(count) => {
                     let span = self.span(value.span);
                     let name = "tcp_keepalive.keepalive_probes".to_owned();
-                    let known = self.facts.counts.iter().any(|known| known.span == span && known.proxy == proxy);
-                    if !known {
+                    if self.counted.insert((proxy.to_owned(), span)) {
                         self.facts.counts.push(Count { proxy: proxy.to_owned(), name, leg, count, span });
                     }
                 }

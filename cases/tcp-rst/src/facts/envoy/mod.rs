@@ -12,7 +12,7 @@ mod filter;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use casebook_core::{Evidence, EvidenceId, Kind, Sniff, Span, Unmodelled};
 use casebook_formats::yaml::{self, Node};
@@ -44,7 +44,8 @@ fn sniff(sniff: &Sniff<'_>) -> bool {
 /// Facts of one file.
 pub fn parse(item: &Evidence) -> ProxyFacts {
     let documents = yaml::read(item.as_bytes());
-    let mut reader = Reader { id: item.id, facts: ProxyFacts::default(), clusters: HashMap::new() };
+    let mut reader =
+        Reader { id: item.id, facts: ProxyFacts::default(), clusters: HashMap::new(), counted: HashSet::new() };
     for error in &documents.errors {
         let span = error.span;
         let end = span.1.min(item.as_bytes().len());
@@ -63,6 +64,8 @@ struct Reader<'a> {
     id: EvidenceId,
     facts: ProxyFacts,
     clusters: HashMap<&'a str, &'a Node>,
+    /// Counts that are in the facts already: several routes lead to one cluster.
+    counted: HashSet<(String, Span)>,
 }
 
 /// A field, in snake or camel case.

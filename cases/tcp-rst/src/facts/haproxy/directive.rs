@@ -199,7 +199,11 @@ impl Reader {
                 if name.is_none() {
                     self.gap(line, "the backend is computed for each request");
                 }
-                section.uses.push(Use { name: name.map(|word| word.text.clone()), span: line });
+                let default = first.text == "default_backend";
+                if default {
+                    section.uses.retain(|known| !known.default);
+                }
+                section.uses.push(Use { name: name.map(|word| word.text.clone()), default, span: line });
             }
             "http-request" | "http-response" | "tcp-request" | "tcp-response" => self.rule(section, words, line),
             "filter" => self.gap(line, "what a filter does to a connection is not known"),

@@ -1,6 +1,6 @@
 //! Frontend and backend to one proxy: which timer rules which leg.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::section::{Role, Section};
 use super::{Reader, layer};
@@ -18,14 +18,18 @@ pub(super) fn assemble(sections: &[Section], process: Vec<Timer>, mut reader: Re
     for section in sections.iter().filter(|section| matches!(section.role, Role::Backend | Role::Listen)) {
         by_name.entry(section.name.as_str()).or_insert(section);
     }
-    let mut used: Vec<*const Section> = Vec::new();
+    let mut used: HashSet<*const Section> = HashSet::new();
     'all: for front in sections.iter().filter(|section| matches!(section.role, Role::Frontend | Role::Listen)) {
         let mut backs: Vec<&Section> = Vec::new();
+        let mut met: HashSet<*const Section> = HashSet::new();
         let mut computed = false;
         for wanted in &front.uses {
             match wanted.name.as_deref().map(|name| by_name.get(name)) {
-                Some(Some(back)) if !backs.iter().any(|known| std::ptr::eq(*known, *back)) => backs.push(back),
-                Some(Some(_)) => {}
+                Some(Some(back)) => {
+                    if met.insert(std::ptr::from_ref::<Section>(back)) {
+                        backs.push(back);
+                    }
+                }
                 Some(None) => reader.gap(wanted.span, "no backend of this name"),
                 None => computed = true,
             }
@@ -39,7 +43,7 @@ pub(super) fn assemble(sections: &[Section], process: Vec<Timer>, mut reader: Re
         let backs: Vec<Option<&Section>> =
             if backs.is_empty() { vec![None] } else { backs.into_iter().map(Some).collect() };
         for back in backs {
-            used.extend(back.map(std::ptr::from_ref));
+            used.extend(back.map(std::ptr::from_ref::<Section>));
             if facts.proxies.len() >= MAX_PAIRS {
                 reader.gap(front.span, "more pairs of frontend and backend than are built");
                 break 'all;
@@ -48,7 +52,7 @@ pub(super) fn assemble(sections: &[Section], process: Vec<Timer>, mut reader: Re
         }
     }
     for back in sections.iter().filter(|section| section.role == Role::Backend) {
-        if !used.contains(&std::ptr::from_ref(back)) {
+        if !used.contains(&std::ptr::from_ref::<Section>(back)) {
             pair(None, Some(back), &mut facts);
         }
     }

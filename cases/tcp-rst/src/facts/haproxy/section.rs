@@ -69,6 +69,8 @@ pub struct Flag {
 pub struct Use {
     /// Its name; `None` where it is computed for each request.
     pub name: Option<String>,
+    /// True for `default_backend`, of which the last holds.
+    pub default: bool,
     /// The line.
     pub span: Span,
 }

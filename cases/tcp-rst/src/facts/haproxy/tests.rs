@@ -89,6 +89,15 @@ fn defaults_hold_for_the_sections_after_them_and_by_name() {
 }
 
 #[test]
+fn the_last_default_backend_holds() {
+    let text = "defaults\n default_backend a\nfrontend f\n bind :1\n default_backend b\n default_backend c\n\
+                frontend g\n bind :2\nbackend a\nbackend b\nbackend c\n";
+    let (_, facts) = read(text);
+    let names: Vec<&str> = facts.proxies.iter().map(|proxy| proxy.name.as_str()).collect();
+    assert_eq!(names, ["f/c", "g/a", "b"]);
+}
+
+#[test]
 fn variables_are_unknown_without_a_default() {
     let text =
         "defaults\n timeout client \"${T}\"\n timeout server \"${T-7s}\"\nlisten x\n bind :1\n server s \"$A\":80\n";

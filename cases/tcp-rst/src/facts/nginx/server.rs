@@ -176,7 +176,9 @@ fn upgraded(scope: &Scope) -> Vec<Timer> {
 /// Idle connections to an upstream that keeps them.
 fn pool(upstream: &Directive, notes: &mut Notes, counts: &mut Vec<Count>) -> Vec<Timer> {
     let block = upstream.block.as_deref().unwrap_or_default();
-    if !block.iter().any(|directive| directive.name() == "keepalive") {
+    // `keepalive 0` turns it off; without the directive releases up to 1.29.6 keep none.
+    let size = block.iter().find(|directive| directive.name() == "keepalive").and_then(|keeps| keeps.args().first());
+    if size.is_none_or(|size| size.text == "0") {
         return Vec::new();
     }
     // Gaps of the block were reported where it was met first.

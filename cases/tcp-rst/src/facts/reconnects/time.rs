@@ -297,12 +297,12 @@ fn syslog(text: &[u8]) -> Option<Stamp> {
 fn epoch(text: &[u8]) -> Option<Stamp> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut cursor = Cursor { text, at: 0 };
-    let value = if digits <= 18 { cursor.number(digits)? } else { cursor.number(18)? * 10 };
+    // Of nanoseconds the first sixteen digits are the microseconds.
+    let value = cursor.number(digits.min(16))?;
     let (mut micros, mut precision) = match digits {
         10 => (value * 1_000_000, 1_000_000),
         13 => (value * 1_000, 1_000),
-        16 => (value, 1),
-        19 => (value / 1_000, 1),
+        16 | 19 => (value, 1),
         _ => return None,
     };
     let mut len = digits;
@@ -419,6 +419,7 @@ mod tests {
         ] {
             assert_eq!(micros(text), None, "{text}");
         }
+        assert_eq!((micros("9999999999999999999"), micros(&"9".repeat(400))), (None, None));
         assert_eq!(find(b"port 1795639086 is no time").map(|(at, _)| at), None);
         assert_eq!(find(b"{\"ts\":1795639086.5,\"m\":1}").map(|(at, _)| at), Some(6));
     }
