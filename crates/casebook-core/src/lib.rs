@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod coverage;
+pub mod dial;
 pub mod evidence;
 pub mod experiment;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod verb;
 
 pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
+pub use dial::{Dialer, Store};
 pub use evidence::{Bytes, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};

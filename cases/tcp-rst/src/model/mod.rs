@@ -1,5 +1,7 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: versions are arguments.
 
+pub mod ladder;
+
 /// True when a load is refused under a limit.
 pub fn refused(limit: u64, load: u64) -> bool {
     load > limit
