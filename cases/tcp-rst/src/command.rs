@@ -1,5 +1,9 @@
 //! The case's own verbs: facts in, report out.
 
+mod duration;
+mod probe;
+mod respond;
+
 use std::io::Write;
 
 use casebook_core::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};
@@ -7,6 +11,9 @@ use serde_json::json;
 
 use crate::facts::parse;
 use crate::model::refused;
+
+pub use probe::PROBE;
+pub use respond::RESPOND;
 
 /// `casebook rst show FILE`.
 pub const SHOW: Verb = Verb {

@@ -32,7 +32,7 @@ casebook_core::case! {
     wants: &[],
     settings: &[],
     rules: rules::RULES,
-    verbs: &[command::SHOW],
+    verbs: &[command::SHOW, command::PROBE, command::RESPOND],
     lab: &[("run.sh", include_str!("../lab/run.sh"))],
     read: facts::read,
     page: page::view,

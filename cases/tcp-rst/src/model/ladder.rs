@@ -7,6 +7,7 @@
 //! one end (a translator that picks the client's segments up again) and deadly for the other.
 
 pub mod estimate;
+pub mod explain;
 pub mod file;
 pub mod plan;
 pub mod stats;
@@ -109,7 +110,11 @@ impl Options {
     /// Connections for a gap of the ladder. At the longest so many that a death of probability 0.3 is seen with 99 %:
     /// "nobody died up to there" rests on them.
     pub fn replicates_at(&self, gap_ns: u64) -> u32 {
-        if gap_ns == self.max_gap_ns { self.replicates.max(stats::needed(plan::LEAST_P, plan::CHANCE)) } else { self.replicates }
+        if gap_ns == self.max_gap_ns {
+            self.replicates.max(stats::needed(plan::LEAST_P, plan::CHANCE))
+        } else {
+            self.replicates
+        }
     }
 }
 

@@ -19,7 +19,9 @@ pub const ENOUGH_EAGER: u32 = 3;
 pub fn died(end: &End) -> Option<bool> {
     match end {
         End::Alive => Some(false),
-        End::Reset(_) | End::Closed(_) | End::TimedOut(_) | End::Failed(_) | End::Vanished | End::Unanswered => Some(true),
+        End::Reset(_) | End::Closed(_) | End::TimedOut(_) | End::Failed(_) | End::Vanished | End::Unanswered => {
+            Some(true)
+        }
         End::Unasked | End::NotOpened(_) => None,
     }
 }
@@ -28,7 +30,10 @@ pub fn died(end: &End) -> Option<bool> {
 pub fn eager(end: &End) -> bool {
     matches!(
         end,
-        End::Reset(When::Waiting) | End::Closed(When::Waiting) | End::TimedOut(When::Waiting) | End::Failed(When::Waiting)
+        End::Reset(When::Waiting)
+            | End::Closed(When::Waiting)
+            | End::TimedOut(When::Waiting)
+            | End::Failed(When::Waiting)
     )
 }
 
@@ -138,7 +143,11 @@ pub fn estimate<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Estimate {
     let (mut not_opened, mut void) = (0, 0);
     for outcome in outcomes {
         let Some(dead) = died(&outcome.end) else {
-            if outcome.end == End::Unasked { void += 1 } else { not_opened += 1 }
+            if outcome.end == End::Unasked {
+                void += 1
+            } else {
+                not_opened += 1
+            }
             continue;
         };
         // Connections of one gap differ by the machine's lateness only; their order says nothing.

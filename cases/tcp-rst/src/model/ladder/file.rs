@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Kind, Options, SECOND_NS, State};
 
 /// Name and version of the format.
-const SCHEMA: &str = "casebook.rst-probe/1";
+const SCHEMA: &str = "casebook.rst-probe-state/1";
 
 /// The longest wait that can be asked for: 30 days.
 pub const LONGEST_NS: u64 = 30 * 86_400 * SECOND_NS;
@@ -98,7 +98,8 @@ fn options_json(options: &Options) -> Value {
 fn options(value: &Value) -> Option<Options> {
     let names = |key: &str| value[key].as_array().map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>());
     let hex = value["payload_hex"].as_str()?;
-    let payload = (0..hex.len() / 2).map(|i| hex.get(2 * i..2 * i + 2).and_then(|two| u8::from_str_radix(two, 16).ok()));
+    let payload =
+        (0..hex.len() / 2).map(|i| hex.get(2 * i..2 * i + 2).and_then(|two| u8::from_str_radix(two, 16).ok()));
     let (min_gap_ns, max_gap_ns) = (value["min_gap_ns"].as_u64()?, value["max_gap_ns"].as_u64()?);
     let (replicates, max_open) = (value["replicates"].as_u64()?, value["max_connections"].as_u64()?);
     let bounded = min_gap_ns > 0 && min_gap_ns <= max_gap_ns && max_gap_ns <= LONGEST_NS;

@@ -147,7 +147,8 @@ fn silence(state: &State, group: Group, estimate: &Estimate, wants: &mut Vec<Wan
         Found::Unrelated { shortest_ns, every: false, .. } if unknown_ns == u64::MAX => {
             // Is it a timer, or loss? More of the shortest, of the gap at which the first died, and of the longest.
             let at = ladder.iter().copied().rev().find(|gap_ns| *gap_ns <= shortest_ns + SECOND_NS / 10);
-            let mut gaps = vec![state.options.min_gap_ns, at.unwrap_or(state.options.max_gap_ns), state.options.max_gap_ns];
+            let mut gaps =
+                vec![state.options.min_gap_ns, at.unwrap_or(state.options.max_gap_ns), state.options.max_gap_ns];
             gaps.dedup();
             for gap_ns in gaps {
                 let wanted = state.options.replicates_at(gap_ns) + needed(LEAST_P, CHANCE);

@@ -149,8 +149,10 @@ fn the_bracket_holds_the_timer() {
                 _ => undecided += 1,
             }
         }
-        println!("p = {p}: {PROBES} probes, {missed} brackets without the timer, {undecided} undecided, {wide} wide, {} trials each",
-            trials / PROBES);
+        println!(
+            "p = {p}: {PROBES} probes, {missed} brackets without the timer, {undecided} undecided, {wide} wide, {} trials each",
+            trials / PROBES
+        );
         assert!(missed <= tolerated && undecided <= tolerated && wide <= tolerated, "p = {p}");
     }
 }
