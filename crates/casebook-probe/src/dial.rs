@@ -148,7 +148,7 @@ impl Run<'_> {
                 Ok(connection) => {
                     self.open.insert(trial.id, connection);
                 }
-                Err(outcome) => self.ended.push(outcome),
+                Err(outcome) => self.ended.push(*outcome),
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     };
     let number: f64 = number.parse().map_err(|_| format!("`{text}` is no length of time"))?;
     let ns = number * unit_ns;
-    if ns < 1e6 || ns > 30.0 * 86_400e9 {
+    if !(1e6..=30.0 * 86_400e9).contains(&ns) {
         return Err(format!("`{text}` is not between 1 ms and 30 days"));
     }
     Ok(ns as u64)

@@ -154,7 +154,7 @@ def cannot_run():
     return None
 
 
-def probe(number, name, casebook):
+def probe(number, name, casebook, asked_json=None):
     nft, loose, target, haproxy, client_dies, server_dies = PATHS[name]
     if haproxy and not shutil.which("haproxy"):
         return name, None, "skipped: haproxy is not installed"
@@ -171,6 +171,9 @@ def probe(number, name, casebook):
         path.end()
     if ran.returncode not in (0, 1):
         return name, False, f"exit {ran.returncode}: {ran.stderr.strip()}"
+    if asked_json:
+        with open(f"{asked_json}.{number}.json", "w") as file:
+            file.write(ran.stdout)
     report = json.loads(ran.stdout)
     rows, right = [], True
     for first, dies in (("client", client_dies), ("server", server_dies)):
@@ -199,6 +202,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--casebook", default="target/debug/casebook")
     arguments.add_argument("--only", action="append")
+    arguments.add_argument("--keep", metavar="PREFIX", help="keep the reports as PREFIX.N.json")
     asked = arguments.parse_args()
     why = cannot_run()
     if why:
@@ -208,7 +212,7 @@ def main():
     names = [name for name in PATHS if not asked.only or any(word in name for word in asked.only)]
     compared = disagreed = 0
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        for name, right, words in pool.map(lambda one: probe(one[0], one[1], casebook), enumerate(names)):
+        for name, right, words in pool.map(lambda one: probe(one[0], one[1], casebook, asked.keep), enumerate(names)):
             print(f"{name}\n  " + words.replace("\n", "\n  "), flush=True)
             if right is not None:
                 compared += 1

@@ -75,7 +75,7 @@ impl Connection {
         key: String,
         now_ns: u64,
         opened_unix_ms: u64,
-    ) -> Result<Self, Outcome> {
+    ) -> Result<Self, Box<Outcome>> {
         let failed = |why: String| Outcome {
             trial,
             opened_unix_ms,
@@ -88,10 +88,10 @@ impl Connection {
             received_bytes: 0,
             far: None,
         };
-        let stream = sys::begin(to).map_err(|error| failed(error.to_string()))?;
+        let stream = sys::begin(to).map_err(|error| Box::new(failed(error.to_string())))?;
         if let Meanwhile::Keepalive { interval_ns } = trial.meanwhile {
             let seconds = u32::try_from(interval_ns / 1_000_000_000).unwrap_or(u32::MAX).max(1);
-            sys::keepalive(&stream, seconds).map_err(|error| failed(format!("keepalive: {error}")))?;
+            sys::keepalive(&stream, seconds).map_err(|error| Box::new(failed(format!("keepalive: {error}"))))?;
         }
         Ok(Self {
             trial,

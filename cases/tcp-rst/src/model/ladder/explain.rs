@@ -3,7 +3,7 @@
 
 use casebook_core::dial::{End, First, When};
 
-use super::estimate::{ENOUGH_EAGER, Estimate, Found, Share, backends};
+use super::estimate::{ENOUGH_EAGER, Estimate, Found, Share, backends, died};
 use super::stats::visible;
 use super::{Group, Kind, SECOND_NS, State, plan};
 
@@ -167,7 +167,7 @@ fn directions(state: &State, client: &Estimate, server: &Estimate, out: &mut Vec
     let none = |estimate: &Estimate| matches!(estimate.found, Found::NoDeath { .. });
     match (client.bracket(), server.bracket()) {
         (Some((a, b)), Some((c, d))) if a < d && c < b => {
-            out.push("Both directions die beyond the same time: one timer, and neither end's segment brings the connection back.".into());
+            out.push("Both directions die beyond the same time: one timer.".into());
         }
         (Some(_), Some(_)) => {
             out.push("The two directions die at different times: there are two timers, or the far end has one of its own.".into());
@@ -238,13 +238,19 @@ fn how(first: First, estimate: &Estimate, out: &mut Vec<String>) {
 
 /// What the variants say.
 fn refresh(state: &State, first: First, silence: &Estimate, out: &mut Vec<String>) {
-    let Some((lower_ns, _)) = silence.bracket() else { return };
+    let Some((lower_ns, upper_ns)) = silence.bracket() else { return };
     let who = if first == First::Client { "client" } else { "server" };
+    // Only waits that silence does not survive tell anything.
     let variant = |kind: Kind| {
-        let estimate = state.estimate(Group { kind, first });
-        (estimate.counted > 0).then_some(estimate)
+        let mut share = Share::default();
+        let asked = state.of_group(Group { kind, first }).filter(|outcome| outcome.trial.gap_ns >= upper_ns);
+        for dead in asked.filter_map(|outcome| died(&outcome.end)) {
+            share.of += 1;
+            share.died += u32::from(dead);
+        }
+        (share.of > 0).then_some(share)
     };
-    let lives = |estimate: &Estimate| estimate.deaths == 0;
+    let lives = |share: &Share| share.died == 0;
     let longest = |kind: Kind| {
         let waits = state.of_group(Group { kind, first }).map(|outcome| outcome.waited_ns);
         time(waits.max().unwrap_or(0))
@@ -252,27 +258,27 @@ fn refresh(state: &State, first: First, silence: &Estimate, out: &mut Vec<String
     match (variant(Kind::Keepalive), variant(Kind::Messages)) {
         (Some(probes), _) if lives(&probes) => out.push(format!(
             "{who} first: with keepalive probes all {} lived, up to {}: any segment starts the timer anew. Probes more \
-             often than every {} keep it.", probes.counted, longest(Kind::Keepalive), time(lower_ns)
+             often than every {} keep it.", probes.of, longest(Kind::Keepalive), time(lower_ns)
         )),
         (Some(probes), Some(messages)) if lives(&messages) => out.push(format!(
             "{who} first: {} of {} died with keepalive probes, none of {} with messages: only payload starts the timer \
              anew (a proxy ends the probes), so the programs have to speak.",
-            probes.deaths, probes.counted, messages.counted
+            probes.died, probes.of, messages.of
         )),
         (Some(probes), Some(messages)) => out.push(format!(
             "{who} first: {} of {} died with keepalive probes, {} of {} with messages: nothing starts the timer anew, it \
-             is a lifetime.", probes.deaths, probes.counted, messages.deaths, messages.counted
+             is a lifetime.", probes.died, probes.of, messages.died, messages.of
         )),
         (Some(probes), None) => out.push(format!(
             "{who} first: {} of {} died with keepalive probes: the timer ignores them, or it is a lifetime; messages \
-             (--meanwhile messages) would tell.", probes.deaths, probes.counted
+             (--meanwhile messages) would tell.", probes.died, probes.of
         )),
         (None, Some(messages)) if lives(&messages) => out.push(format!(
             "{who} first: with messages all {} lived, up to {}: an idle timer, no lifetime.",
-            messages.counted, longest(Kind::Messages)
+            messages.of, longest(Kind::Messages)
         )),
         (None, Some(messages)) => out.push(format!(
-            "{who} first: {} of {} died with messages: a lifetime.", messages.deaths, messages.counted
+            "{who} first: {} of {} died with messages: a lifetime.", messages.died, messages.of
         )),
         (None, None) => {
             let group = Group { kind: Kind::Keepalive, first };

@@ -211,17 +211,22 @@ fn variant(state: &State, group: Group, estimate: &Estimate, wants: &mut Vec<Wan
     if gives_up(state, group) {
         return;
     }
-    if state.open.iter().any(|trial| Group::of(trial) == group) {
-        return;
-    }
     let silence = state.estimate(Group { kind: Kind::Silence, first: group.first });
     let each = replicates(&silence).max(5);
-    let counted = || state.of_group(group).filter(|outcome| died(&outcome.end).is_some());
+    let open = || state.open.iter().filter(|trial| Group::of(trial) == group).map(|trial| trial.gap_ns);
+    let counted = state.of_group(group).filter(|outcome| died(&outcome.end).is_some());
+    let mut gaps: Vec<u64> = counted.map(|outcome| outcome.trial.gap_ns).collect();
+    gaps.extend(open());
     // The figures of silence may still move a little; a gap near the one that is wanted is taken for it.
-    if !counted().any(|outcome| outcome.trial.gap_ns >= beyond_ns - beyond_ns / 4) {
-        want(wants, each, group, beyond_ns, meanwhile);
-    } else if estimate.deaths > 0 && !counted().any(|outcome| outcome.trial.gap_ns <= below_ns + below_ns / 8) {
-        want(wants, each, group, below_ns, meanwhile);
+    let missing =
+        |is: &dyn Fn(u64) -> bool| each.saturating_sub(gaps.iter().filter(|gap_ns| is(**gap_ns)).count() as u32);
+    let beyond = missing(&|gap_ns| gap_ns >= beyond_ns - beyond_ns / 4);
+    let below = missing(&|gap_ns| gap_ns <= below_ns + below_ns / 8);
+    if beyond > 0 {
+        want(wants, beyond, group, beyond_ns, meanwhile);
+    } else if open().next().is_some() {
+    } else if estimate.deaths > 0 && below > 0 {
+        want(wants, below, group, below_ns, meanwhile);
     } else if let Some(bracket) = estimate.bracket() {
         narrow(state, group, estimate, bracket, meanwhile, wants);
     }

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn intervals_are_clopper_and_pearsons() {
-        // R 4.3: binom.test(9, 24)$conf.int, binom.test(8, 8), binom.test(0, 13).
+        // The binomial sums in exact fractions (Python's fractions), bisected to 2^-24.
         let close = |(a, b): (f64, f64), (c, d): (f64, f64)| (a - c).abs() < 5e-5 && (b - d).abs() < 5e-5;
         assert!(close(interval(9, 24), (0.18799, 0.59406)), "{:?}", interval(9, 24));
         assert!(close(interval(8, 8), (0.63058, 1.0)), "{:?}", interval(8, 8));
