@@ -24,6 +24,9 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// A question about a connection goes to whichever responder the path picks; so often it is asked for the right one.
 const QUESTIONS: u32 = 12;
 
+/// A wait that is over sooner did not wait.
+const AT_ONCE_NS: u64 = 200_000;
+
 /// Time between two questions.
 const AGAIN_NS: u64 = 300_000_000;
 
@@ -86,6 +89,7 @@ pub fn dial(
         questions: Vec::new(),
         queue: Vec::new(),
         ended: Vec::new(),
+        looked_ns: 0,
     };
     run.run(interrupt, next)
 }
@@ -100,6 +104,8 @@ struct Run<'a> {
     questions: Vec<Question>,
     queue: Vec<casebook_core::dial::Trial>,
     ended: Vec<Outcome>,
+    /// Sockets were last found ready, or not, at this time.
+    looked_ns: u64,
 }
 
 impl Run<'_> {
@@ -163,14 +169,19 @@ impl Run<'_> {
         let due_ns = self.open.values().map(Connection::due_ns);
         let due_ns = due_ns.chain(self.questions.iter().map(|question| question.due_ns)).min().unwrap_or(u64::MAX);
         let within_ns = due_ns.min(until_ns).min(self.target.max_time_ns).saturating_sub(self.clock.now_ns());
+        let waits_ns = self.clock.now_ns();
         let ready = sys::wait(&sockets, interrupt, within_ns)?;
         drop(sockets);
-        let now_ns = self.clock.now_ns();
+        let found_ns = self.clock.now_ns();
+        // What was there at once may have come at any time since the last look.
+        let came_ns = if found_ns < waits_ns + AT_ONCE_NS { self.looked_ns } else { found_ns };
+        self.looked_ns = found_ns;
         for (at, id) in ids.iter().enumerate() {
             let Some(connection) = self.open.get_mut(id) else { continue };
             let mut step = Step::Goes;
+            let now_ns = self.clock.now_ns();
             if ready.get(at) == Some(&true) {
-                step = connection.ready(self.target, now_ns);
+                step = connection.ready(self.target, now_ns, now_ns.saturating_sub(came_ns));
             }
             if matches!(step, Step::Goes) {
                 step = connection.tick(self.target, now_ns);
@@ -197,6 +208,7 @@ impl Run<'_> {
                 }
             }
         }
+        let now_ns = self.clock.now_ns();
         let mut done = Vec::new();
         for at in 0..self.questions.len() {
             let ready =

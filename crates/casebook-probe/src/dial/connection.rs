@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     opened_unix_ms: u64,
     /// Silence, or the busy time, began then.
     since_ns: u64,
+    /// It began up to this much earlier: the machine was busy when the last byte came.
+    late_ns: u64,
     spoken_ns: u64,
     waited_ns: u64,
     /// The service answers.
@@ -102,6 +104,7 @@ impl Connection {
             due_ns: now_ns + target.connect_within_ns,
             opened_unix_ms,
             since_ns: now_ns,
+            late_ns: 0,
             spoken_ns: 0,
             waited_ns: 0,
             answers: false,
@@ -138,10 +141,12 @@ impl Connection {
 
     fn outcome(&self, end: End, now_ns: u64) -> Outcome {
         let unacknowledged = sys::unacknowledged(&self.stream);
+        // Whoever died waited this long at most, whoever lived at least.
+        let late_ns = if matches!(end, End::Alive | End::Unasked | End::NotOpened(_)) { 0 } else { self.late_ns };
         Outcome {
             trial: self.trial,
             opened_unix_ms: self.opened_unix_ms,
-            waited_ns: self.waited_ns,
+            waited_ns: self.waited_ns + late_ns,
             end,
             ended_after_ns: if self.spoken_ns == 0 { 0 } else { now_ns.saturating_sub(self.spoken_ns) },
             errno: self.errno,
@@ -191,8 +196,11 @@ impl Connection {
         }
     }
 
-    /// The socket is ready.
-    pub(crate) fn ready(&mut self, target: &Target, now_ns: u64) -> Step {
+    /// The socket is ready; what is there came `late_ns` ago at most.
+    pub(crate) fn ready(&mut self, target: &Target, now_ns: u64, late_ns: u64) -> Step {
+        if matches!(self.stage, Stage::Greeting { .. }) {
+            self.late_ns = late_ns;
+        }
         if self.stage == Stage::Connecting {
             return match self.stream.take_error() {
                 Ok(None) => self.connected(target, now_ns),
@@ -372,7 +380,7 @@ impl Connection {
 
     fn speak(&mut self, target: &Target, now_ns: u64) -> Step {
         // What came in the meantime is looked at first: a RST that was there before is no answer to what is sent now.
-        match self.ready(target, now_ns) {
+        match self.ready(target, now_ns, 0) {
             Step::Goes if self.stage == Stage::Waiting => {}
             other => return other,
         }

@@ -98,7 +98,9 @@ fn unescape(text: &str) -> Result<Vec<u8>, VerbError> {
             Some('\\') => out.push(b'\\'),
             Some('x') => {
                 let digits: String = rest.by_ref().take(2).collect();
-                let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+                let byte = u8::from_str_radix(&digits, 16)
+                    .ok()
+                    .filter(|_| digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
                 out.push(byte.ok_or_else(|| VerbError::usage(format!("--send: `\\x{digits}` is no byte")))?);
             }
             other => {

@@ -182,7 +182,7 @@ pub fn estimate<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Estimate {
             let beyond = points.iter().filter(|point| point.1 > below).count() as u32;
             found = Found::Bracket {
                 lower_ns: below,
-                upper_ns: seen.last_ns,
+                upper_ns: seen.last_ns + slack / 2,
                 below: Share { died: 0, of: survived },
                 beyond: Share { died: deaths as u32, of: beyond },
             };

@@ -78,12 +78,10 @@ pub fn lines(group: Group, estimate: &Estimate) -> Vec<(&'static str, String)> {
         }
         Found::Bracket { lower_ns, upper_ns, below, beyond } => {
             out.push(("timer", format!("more than {}, at most {}", time(*lower_ns), time(*upper_ns))));
-            out.push(("lived", format!("{} of {} at {} and less", below.of - below.died, below.of, time(*lower_ns))));
-            let beyond_words = probability(*beyond);
-            out.push((
-                "died",
-                format!("{} of {} at {} and more, {beyond_words}", beyond.died, beyond.of, time(*upper_ns)),
-            ));
+            let lived = below.of - below.died;
+            out.push(("lived", format!("{lived} of {} that waited {} or less", below.of, time(*lower_ns))));
+            let p = probability(*beyond);
+            out.push(("died", format!("{} of {} that waited longer than all of it, {p}", beyond.died, beyond.of)));
             let spoken = estimate.ends.iter().any(|(end, _)| *end == End::Reset(When::Spoken));
             let fit = backends(*beyond);
             if let (true, Some(fewest), Some(most)) = (spoken && beyond.died < beyond.of, fit.first(), fit.last()) {
