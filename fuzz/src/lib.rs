@@ -5,10 +5,6 @@
 
 use case_nftables::facts::{self, RulesetFacts};
 use casebook_formats::nft::witness;
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::walk::Evaluator;
-use case_nftables::model::{packet_text, show, witness};
 use case_tcp_rst::facts::timer::ProxyFacts;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
 use casebook_formats::nft::ir::Ruleset;

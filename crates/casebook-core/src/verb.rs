@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::dial::{Dialer, Store};
 use crate::evidence::{EvidenceId, EvidenceSet};
 use crate::experiment::Experiments;
 
@@ -60,6 +61,10 @@ pub struct VerbInput<'a> {
     pub format: OutputFormat,
     /// Runs experiments on this machine, for a verb that was asked to; `None` where there is no machine.
     pub experiments: Option<&'a dyn Experiments>,
+    /// Opens connections to a peer the user named; `None` where there is no machine.
+    pub dialer: Option<&'a dyn Dialer>,
+    /// Keeps state between runs; `None` where there is no machine.
+    pub store: Option<&'a dyn Store>,
 }
 
 impl VerbInput<'_> {

@@ -15,10 +15,10 @@ pub mod nginx;
 pub mod path_file;
 pub mod reconnects;
 pub mod settings;
-pub mod span_of_time;
-pub mod ss;
 #[cfg(test)]
 mod sniffing;
+pub mod span_of_time;
+pub mod ss;
 #[cfg(test)]
 mod testing;
 pub mod timer;

@@ -352,3 +352,15 @@ fn gave_up(sender: &SideState) -> GaveUp {
 pub fn plural(count: impl Into<u64>, word: &str) -> String {
     if count.into() == 1 { word.to_owned() } else { format!("{word}s") }
 }
+
+/// Name of a candidate for machines.
+pub fn word(emitter: Emitter) -> &'static str {
+    match emitter {
+        Emitter::Socket => "socket",
+        Emitter::ClosedSocket => "closed-socket",
+        Emitter::LostSocket => "lost-socket",
+        Emitter::OtherBackend => "other-backend",
+        Emitter::Nearer => "nearer-device",
+        Emitter::Injector => "injector",
+    }
+}

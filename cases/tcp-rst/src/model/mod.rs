@@ -10,6 +10,7 @@ pub mod explain;
 pub mod foretell;
 pub mod form;
 pub mod incident;
+pub mod ladder;
 pub mod leak;
 pub mod matching;
 pub mod path;

@@ -8,7 +8,7 @@ use super::places::line_place;
 use crate::facts::flow::{Flow, Peer, Reset, Side};
 use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
-use crate::model::emitter::{Emitter, GaveUp, Verdict, plural};
+use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, word};
 use crate::model::explain::{self, Explained};
 use crate::model::form::Form;
 use crate::model::incident::{Incident, look};
@@ -279,18 +279,6 @@ impl Group<'_> {
             Emitter::Nearer => format!("a device {}", self.distance()),
             Emitter::Injector => "something that watches and forges".to_owned(),
         }
-    }
-}
-
-/// Name of a candidate for machines.
-pub fn word(emitter: Emitter) -> &'static str {
-    match emitter {
-        Emitter::Socket => "socket",
-        Emitter::ClosedSocket => "closed-socket",
-        Emitter::LostSocket => "lost-socket",
-        Emitter::OtherBackend => "other-backend",
-        Emitter::Nearer => "nearer-device",
-        Emitter::Injector => "injector",
     }
 }
 

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 
 use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
-use casebook_core::{ArgKind, Case, Coverage, Experiments, OutputFormat, Verb, VerbError, VerbInput};
+use casebook_core::{ArgKind, Case, Coverage, Dialer, Experiments, OutputFormat, Store, Verb, VerbError, VerbInput};
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
 
 use crate::args::Limits;
 use crate::commands::check::reading;
+use crate::dial::{Peers, StateFile};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -54,7 +55,9 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
         && matches.get_one::<String>("format").is_some_and(|format| format == "json");
     let format = if json { OutputFormat::Json } else { OutputFormat::Text };
     let experiments = Some(&Machine as &dyn Experiments);
-    let input = VerbInput { evidence: &collected.evidence, files, values, format, experiments };
+    let dialer = Some(&Peers as &dyn Dialer);
+    let store = Some(&StateFile as &dyn Store);
+    let input = VerbInput { evidence: &collected.evidence, files, values, format, experiments, dialer, store };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {
         Ok(code) => code,
