@@ -2,25 +2,15 @@
 
 use casebook_core::{VerbError, VerbInput};
 
+use crate::facts::span_of_time;
+
 /// Nanoseconds of `350s`, `1.5h`, `250ms`.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let unit_ns = match unit {
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" | "min" => 60e9,
-        "h" => 3600e9,
-        "d" => 86_400e9,
-        "" => return Err(format!("`{text}` has no unit: {text}s, {text}ms, {text}min or {text}h")),
-        _ => return Err(format!("`{unit}` is no unit of time: ms, s, min, h, d")),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is no length of time"))?;
-    let ns = number * unit_ns;
-    if !(1e6..=30.0 * 86_400e9).contains(&ns) {
+    let ns = span_of_time::parse(text)?.0.saturating_mul(1_000);
+    if !(1_000_000..=30 * 86_400 * 1_000_000_000).contains(&ns) {
         return Err(format!("`{text}` is not between 1 ms and 30 days"));
     }
-    Ok(ns as u64)
+    Ok(ns)
 }
 
 /// The value of an argument that is a length of time.

@@ -8,8 +8,10 @@ use casebook_formats::nft::read::{Form, RulesetFacts, ruleset};
 use casebook_formats::nft::release::Host as Releases;
 use casebook_formats::sysctl;
 
+use super::conntrack::settings::{Set, settings as conntrack};
 use super::settings::{self, Settings};
 use super::{Account, folder, of_host};
+use crate::model::conntrack::Release;
 
 /// A machine.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub struct Host {
     pub settings: Settings,
     /// The evidence they are from.
     pub settings_from: Vec<EvidenceId>,
+    /// What of them rules connection tracking; `None` when nothing does.
+    pub conntrack: Option<Set>,
+    /// Release of its kernel.
+    pub release: Option<Release>,
 }
 
 impl Host {
@@ -65,6 +71,8 @@ pub(super) fn read(set: &EvidenceSet, account: &mut Account) -> Vec<Host> {
                 ruleset: None,
                 settings,
                 settings_from: items.iter().map(|item| item.id).collect(),
+                conntrack: None,
+                release: None,
             }));
             continue;
         };
@@ -75,12 +83,21 @@ pub(super) fn read(set: &EvidenceSet, account: &mut Account) -> Vec<Host> {
         let chosen = (!machines.is_empty()).then(|| machines.swap_remove(forwarding.unwrap_or(0)));
         let (from, settings) = chosen
             .map_or_else(Default::default, |(items, settings)| (items.iter().map(|item| item.id).collect(), settings));
-        hosts.push(Host { folder: place.to_owned(), ruleset: Some(best), settings, settings_from: from });
+        hosts.push(Host {
+            folder: place.to_owned(),
+            ruleset: Some(best),
+            settings,
+            settings_from: from,
+            conntrack: None,
+            release: None,
+        });
         settings_alone.extend(machines.into_iter().map(|(items, settings)| Host {
             folder: place.to_owned(),
             ruleset: None,
             settings,
             settings_from: items.iter().map(|item| item.id).collect(),
+            conntrack: None,
+            release: None,
         }));
     }
     // One ruleset and one print of settings in different folders, as in a bundle, are of one machine.
@@ -91,7 +108,20 @@ pub(super) fn read(set: &EvidenceSet, account: &mut Account) -> Vec<Host> {
         (host.settings, host.settings_from) = (alone.settings, alone.settings_from);
     }
     hosts.extend(settings_alone);
+    hosts.iter_mut().for_each(|host| track(set, host));
     hosts
+}
+
+/// Connection tracking's settings and the kernel's release, of the evidence the settings are from.
+fn track(set: &EvidenceSet, host: &mut Host) {
+    for item in host.settings_from.iter().filter_map(|id| set.get(*id)) {
+        let text = sysctl::read(item.as_bytes());
+        let read = conntrack(item.id, &text);
+        if !read.lines.is_empty() && host.conntrack.is_none() {
+            host.conntrack = Some(read);
+        }
+        host.release = host.release.or_else(|| Release::parse(text.get("kernel.osrelease")?.value));
+    }
 }
 
 /// Folder of a machine: files of sysctl.d belong to the root they are under.

@@ -1,7 +1,7 @@
 //! Every kind knows its own files and leaves those of the others alone.
 
 use casebook_core::{Kind, Sniff};
-use casebook_formats::sysctl::SYSCTL;
+use casebook_formats::sysctl::KIND;
 
 use super::envoy::ENVOY;
 use super::haproxy::HAPROXY;
@@ -11,7 +11,7 @@ use super::nginx::NGINX;
 use super::reconnects::RECONNECTS;
 use super::ss::SS;
 
-static KINDS: &[&Kind] = &[&HAPROXY, &NGINX, &ENVOY, &KUBE_PROXY, &IPVS, &SS, &SYSCTL, &RECONNECTS];
+static KINDS: &[&Kind] = &[&HAPROXY, &NGINX, &ENVOY, &KUBE_PROXY, &IPVS, &SS, &sysctl::KIND, &RECONNECTS];
 
 /// A file of each kind, and files of others.
 const FILES: &[(&str, &str)] = &[

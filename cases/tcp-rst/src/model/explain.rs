@@ -7,15 +7,17 @@
 use casebook_core::Span;
 
 use super::build::Built;
+use super::conntrack::{Behaviour, Host as Tracking, Release};
 use super::emitter::{Emitter, Verdict};
 use super::events::Cause;
 use super::foretell::{fate, who};
 use super::path::{Death, Ends, Fate, Kind, Outcome, Traffic, Who, predict, show};
+use super::replay::{Replay, Start, replay};
 use super::words::{peer, time_ns};
-use crate::facts::Facts;
 use crate::facts::conntrack::Tuple;
-use crate::facts::flow::{Flow, Peer, Reset, Side};
+use crate::facts::flow::{Flow, Peer, Reset, Segment, Side};
 use crate::facts::timer::Micros;
+use crate::facts::{Facts, Host};
 
 /// A cause, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +133,81 @@ fn names(built: &Built, one: &Fate, death: &Death, verdict: &Verdict) -> bool {
             _ => left(Emitter::Nearer),
         },
     }
+}
+
+/// What connection tracking made of the packet a RST answers, by its rules and the settings of the evidence: replayed over the
+/// connection's packets, in whichever capture holds them. `numbers` are that packet's sequence and acknowledgement number.
+pub fn by_replay(facts: &Facts, numbers: (u32, u32)) -> Option<Explained> {
+    let hosts: Vec<(&Host, Tracking)> = facts.hosts.iter().filter_map(|host| Some((host, tracking(host)?))).collect();
+    if hosts.is_empty() {
+        return None;
+    }
+    let lists =
+        facts.captures.iter().flat_map(|capture| capture.segments.values()).filter(|list| list.len() <= REPLAYED);
+    let holding = lists.filter_map(|list| {
+        let at = list.iter().position(|segment| (segment.seq, segment.ack) == numbers && segment.payload_bytes > 0)?;
+        Some((list, at))
+    });
+    for (list, at) in holding.take(LISTS) {
+        for (host, tracking) in &hosts {
+            let replay = replay(tracking, Start::of(list), list);
+            if let Some(one) = gone(host, list, at, &replay).or_else(|| invalid(list, at, &replay)) {
+                return Some(one);
+            }
+        }
+    }
+    None
+}
+
+/// Packets of a connection that is replayed for an explanation.
+const REPLAYED: usize = 5_000;
+/// Captures of one connection that are tried.
+const LISTS: usize = 4;
+
+fn tracking(host: &Host) -> Option<Tracking> {
+    let set = host.conntrack.as_ref()?;
+    let release = host.release.unwrap_or(Release(6, 18, 0));
+    Some(Tracking { settings: set.settings, ..Tracking::new(Behaviour::of(release)) })
+}
+
+fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Explained> {
+    let expiry = replay.expiries.iter().find(|expiry| expiry.at == at)?;
+    let refreshed = list.get(expiry.refreshed_at)?.packet.number;
+    let key = expiry.reason.key(expiry.state);
+    let line = host.conntrack.as_ref().and_then(|set| set.line(key.as_deref()?));
+    let state = expiry.state.name();
+    Some(Explained {
+        because: vec![format!(
+            "The cause, {}: replayed by the kernel's rules with the router's settings, the entry was in {state} with {} from packet \
+             {refreshed} on, and had been gone for {:.3} s when packet {} came.",
+            expiry.reason.text(),
+            show(expiry.timeout),
+            expiry.gone_for.as_seconds(),
+            list.get(at)?.packet.number
+        )],
+        places: line
+            .map(|line| (line, format!("the timer of {state}: {}", show(expiry.timeout))))
+            .into_iter()
+            .collect(),
+        phrase: format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+    })
+}
+
+fn invalid(list: &[Segment], at: usize, replay: &Replay) -> Option<Explained> {
+    if !replay.invalid.contains(&at) {
+        return None;
+    }
+    let (_, answer) = replay.packets.get(at)?;
+    let steps: Vec<String> = answer.known()?.steps.iter().map(|step| step.text()).collect();
+    Some(Explained {
+        because: vec![format!(
+            "The cause: packet {} is invalid to connection tracking, though its entry was there. {}.",
+            list.get(at)?.packet.number,
+            steps.join("; ")
+        )],
+        places: Vec::new(),
+        phrase: "connection tracking called it invalid".to_owned(),
+    })
 }
 
 /// What a log of conntrack events shows of a connection: the end of its entry, a pickup in the middle, another backend.

@@ -166,16 +166,23 @@ fn incident(
     let mut verdict = judge(flow, reset);
     let mut diverted = None;
     let mut renumbered = None;
+    let mut other_server = None;
+    let flow_server = flow.server;
     let mut untranslated = false;
     for at in &sightings {
         let Some((capture, flow, _)) = look(captures, *at) else { continue };
         let Some(stray) = capture.strays.get(&flow.index) else { continue };
         match stray.kind {
-            Kind::Diverted => diverted = diverted.or(Some((stray.right, stray.wrong, *at))),
+            // Before the translator the connection's server is the address clients use: that names no backend.
+            Kind::Diverted if stray.right != flow_server => {
+                diverted = diverted.or(Some((stray.right, stray.wrong, *at)));
+            }
+            Kind::Diverted => other_server = other_server.or(Some((stray.right, stray.wrong, *at))),
             Kind::Renumbered => renumbered = renumbered.or(Some((stray.right, stray.wrong, *at))),
             Kind::Untranslated(_) => untranslated = true,
         }
     }
+    diverted = diverted.or(other_server);
     // A stray in no capture, but the server's own capture lacks the RST and another server's has it.
     if diverted.is_none() {
         diverted = elsewhere(captures, *lead, others);

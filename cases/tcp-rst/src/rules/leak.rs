@@ -47,7 +47,9 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             .and_then(|trigger| trigger.packet.time_ns)
             .zip(known_last(known))
             .map(|(now, then)| now - then);
-        let explained = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
+        let explained = quiet
+            .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
+            .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
         let events = explain::by_events(facts, known, reset);
         let causes: Vec<Explained> = events.into_iter().chain(explained).collect();
         let mut title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");

@@ -33,6 +33,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 peer(wrong),
                 peer(right)
             ),
+            Some((right, wrong, _)) if right == group.speaker() => format!(
+                "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection",
+                peer(wrong)
+            ),
             Some((right, wrong, _)) => format!(
                 "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection; {} has it",
                 peer(wrong),

@@ -189,6 +189,7 @@ impl Group<'_> {
         let timer = self
             .quiet_ns
             .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
+            .or_else(|| explain::by_replay(self.facts, self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?))
             .or_else(|| self.closed_by())
             .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
         events.into_iter().chain(timer).collect()

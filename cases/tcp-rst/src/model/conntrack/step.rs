@@ -25,6 +25,19 @@ pub enum TimeoutReason {
 }
 
 impl TimeoutReason {
+    /// The setting its value is from, without `net.netfilter.nf_conntrack_`; `None` for a policy.
+    pub fn key(self, state: State) -> Option<String> {
+        match self {
+            TimeoutReason::Retransmissions | TimeoutReason::ZeroWindow => Some("tcp_timeout_max_retrans".to_owned()),
+            TimeoutReason::Rst
+            | TimeoutReason::Unacknowledged
+            | TimeoutReason::NoReply
+            | TimeoutReason::InvalidClose => Some("tcp_timeout_unacknowledged".to_owned()),
+            TimeoutReason::State => Some(format!("tcp_timeout_{}", state.name().to_lowercase())),
+            TimeoutReason::Policy => None,
+        }
+    }
+
     /// For messages.
     pub const fn text(self) -> &'static str {
         match self {
