@@ -105,11 +105,11 @@ pub(crate) static TABLES: [[u32; 256]; 16] = {
 pub(crate) fn scalar(mut state: u32, bytes: &[u8]) -> u32 {
     let (chunks, rest) = bytes.as_chunks::<16>();
     for chunk in chunks {
-        let mut block = *chunk;
-        for (byte, register) in block.iter_mut().zip(state.to_le_bytes()) {
-            *byte ^= register;
-        }
-        state = block.iter().zip(TABLES.iter().rev()).fold(0, |sum, (&byte, table)| sum ^ table[usize::from(byte)]);
+        let (words, _) = chunk.as_chunks::<8>();
+        let first = (u64::from_le_bytes(words[0]) ^ u64::from(state)).to_le_bytes();
+        let look_up =
+            |at: usize, word: [u8; 8]| (0..8).fold(0, |sum, byte| sum ^ TABLES[at - byte][usize::from(word[byte])]);
+        state = look_up(15, first) ^ look_up(7, words[1]);
     }
     for &byte in rest {
         state = (state >> 8) ^ TABLES[0][usize::from(state as u8 ^ byte)];
