@@ -1,7 +1,7 @@
 //! Every kind knows its own files and leaves those of the others alone.
 
 use casebook_core::{Kind, Sniff};
-use casebook_formats::sysctl::KIND;
+use casebook_formats::sysctl;
 
 use super::envoy::ENVOY;
 use super::haproxy::HAPROXY;
