@@ -145,7 +145,7 @@ pub fn by_replay(facts: &Facts, numbers: (u32, u32)) -> Option<Explained> {
     let lists =
         facts.captures.iter().flat_map(|capture| capture.segments.values()).filter(|list| list.len() <= REPLAYED);
     let holding = lists.filter_map(|list| {
-        let at = list.iter().position(|segment| (segment.seq, segment.ack) == numbers && segment.payload_bytes > 0)?;
+        let at = list.iter().rposition(|segment| (segment.seq, segment.ack) == numbers && segment.payload_bytes > 0)?;
         Some((list, at))
     });
     for (list, at) in holding.take(LISTS) {
