@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "a bench has no readers of its items")]
 
 #[allow(missing_docs, reason = "a bench has no readers of its items")]
+#[path = "capture/generate.rs"]
 mod generate;
 
 use std::fs::File;

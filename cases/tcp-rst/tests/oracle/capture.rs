@@ -20,7 +20,7 @@ use casebook_formats::capture::{Frame, frames, is_capture};
 use casebook_formats::packet::checksum::{Check, Verdict, verify};
 use casebook_formats::packet::{Network, Packet, Protocol, Transport};
 
-#[path = "../../benches/generate.rs"]
+#[path = "../../benches/capture/generate.rs"]
 #[allow(missing_docs, dead_code, reason = "the generator belongs to the bench")]
 mod generate;
 

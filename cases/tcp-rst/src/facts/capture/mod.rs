@@ -46,7 +46,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Under 150 MB in all.
     fn default() -> Self {
-        Self { flows: 120_000, flows_with_resets: 24_000, summaries: 60_000 }
+        Self { flows: 96_000, flows_with_resets: 16_000, summaries: 60_000 }
     }
 }
 
@@ -292,20 +292,26 @@ impl<'a> Reader<'a> {
         self.slab.add(record)
     }
 
-    /// Gives up a quarter of the flows: ended ones first, then the longest idle. Flows with kept RSTs stay.
+    /// Gives up a quarter of the flows, the longest idle first. One that has ended counts as idle for eight times as long:
+    /// its last acknowledgement has a moment to come. Flows with kept RSTs stay.
     #[cold]
     fn fold(&mut self) {
-        let mut candidates: Vec<(bool, u64, u32)> = self
+        let now = self.totals.packets;
+        let mut candidates: Vec<(u64, bool, u32)> = self
             .slab
             .iter()
             .filter(|(_, record)| record.resets().is_empty())
-            .map(|(slot, record)| (!record.closed() && record.linked, record.last_number(), slot))
+            .map(|(slot, record)| {
+                let open = !record.closed() && record.linked;
+                let idle = now.saturating_sub(record.last_number());
+                (u64::MAX - if open { idle / 8 } else { idle }, open, slot)
+            })
             .collect();
         let wanted = (self.limits.flows / 4).clamp(1, candidates.len().max(1));
         if wanted < candidates.len() {
             candidates.select_nth_unstable(wanted);
         }
-        for (open, _, slot) in candidates.into_iter().take(wanted) {
+        for (_, open, slot) in candidates.into_iter().take(wanted) {
             let summary = self.slab.get(slot).summary();
             if self.folded.len() < self.limits.summaries {
                 self.folded.push(summary);

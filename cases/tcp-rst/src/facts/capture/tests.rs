@@ -260,7 +260,7 @@ fn more_flows_than_fit_are_folded_and_said() {
     let totals = capture.totals;
     assert_eq!((totals.flows, totals.resets, totals.folded_resets), (200, 50, 40));
     assert_eq!(capture.reset_flows().count(), 10, "those with a RST stay");
-    assert_eq!(totals.folded_ended, 40, "what has ended goes first");
+    assert_eq!(totals.folded_ended, 40, "what has ended goes before what has not");
     assert_eq!(capture.kept() as u64 + totals.folded_ended + totals.folded_open, 200);
     assert!(capture.kept() <= 64 && capture.folded.len() == 20);
     let last = capture.flows().last().unwrap();
