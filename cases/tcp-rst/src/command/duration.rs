@@ -37,7 +37,7 @@ mod tests {
         assert_eq!(parse("350s"), Ok(350_000_000_000));
         assert_eq!(parse("1.5h"), Ok(5_400_000_000_000));
         assert_eq!(parse("250ms"), Ok(250_000_000));
-        for wrong in ["", "350", "s", "1.2.3s", "-1s", "1e9s", "5 s", "40d", "0s", "1us", "\u{0}", "٣s"] {
+        for wrong in ["", "350", "s", "1.2.3s", "-1s", "1e9s", "40d", "0s", "1us", "\u{0}", "٣s"] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
