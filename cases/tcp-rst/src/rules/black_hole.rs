@@ -59,7 +59,8 @@ fn unanswered(flow: &Flow) -> Option<(Side, u32)> {
 /// How quiet the connection was before the packet that was repeated was first sent.
 fn quiet_before(segments: &[Segment], side: Side) -> Option<i64> {
     let last = segments.iter().rev().find(|segment| segment.side == side && segment.payload_bytes > 0)?;
-    let first = segments.iter().position(|segment| segment.side == side && segment.seq == last.seq)?;
+    let same = |segment: &Segment| segment.side == side && segment.seq == last.seq && segment.payload_bytes > 0;
+    let first = segments.iter().position(same)?;
     let before = segments.get(first.checked_sub(1)?)?;
     Some(segments.get(first)?.packet.time_ns? - before.packet.time_ns?)
 }
