@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops, with its line")]
 
+mod bad_captures;
 mod bad_input;
 mod bundles;
 mod cli;
@@ -22,6 +23,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     let groups: &[(&str, &[(&str, Test)])] = &[
+        ("bad_captures", bad_captures::TESTS),
         ("bad_input", bad_input::TESTS),
         ("bundles", bundles::TESTS),
         ("cli", cli::TESTS),
