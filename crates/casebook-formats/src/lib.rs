@@ -1,3 +1,5 @@
 //! formats
+pub mod capture;
 pub mod json;
+pub mod packet;
 pub mod sysctl;
