@@ -71,14 +71,15 @@ struct Guarded<R> {
     inner: R,
     packed: Option<Rc<Cell<u64>>>,
     unpacked: u64,
+    most: u64,
 }
 
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.unpacked += read as u64;
-        if self.unpacked > MAX_UNPACKED {
-            return Err(io::Error::other(format!("it unpacks to more than {MAX_UNPACKED} bytes")));
+        if self.unpacked > self.most {
+            return Err(io::Error::other(format!("it unpacks to more than {} bytes", self.most)));
         }
         if let Some(packed) = &self.packed {
             let packed = packed.get();
@@ -93,6 +94,58 @@ impl<R: Read> Read for Guarded<R> {
     }
 }
 
+/// True when what is packed is an archive, or so little that it does not matter.
+pub(crate) fn is_archive(head: &[u8]) -> bool {
+    // A tar archive of no members is zeros.
+    head.get(257..262) == Some(b"ustar") || head.iter().all(|byte| *byte == 0)
+}
+
+/// The bytes that are packed, guarded against what unpacks to far more than it is.
+pub(crate) fn unpacked<'r>(packed: impl Read + 'r, form: Form) -> io::Result<Box<dyn Read + 'r>> {
+    let count = Rc::new(Cell::new(0));
+    let packed = io::BufReader::new(Counted { inner: packed, count: Rc::clone(&count) });
+    // What goes to a file on disk has its own limit.
+    let most = u64::MAX;
+    Ok(match form {
+        Form::Plain => Box::new(packed),
+        Form::Gzip => {
+            let inner = flate2::read::MultiGzDecoder::new(packed);
+            Box::new(Guarded { inner, packed: Some(count), unpacked: 0, most })
+        }
+        Form::Zstd => {
+            let inner = Frames { packed: Some(packed), decoder: None };
+            Box::new(Guarded { inner, packed: Some(count), unpacked: 0, most })
+        }
+    })
+}
+
+/// Zstandard frames one after the other, as `zstd -T` and `cat a.zst b.zst` write them.
+struct Frames<R: io::BufRead> {
+    packed: Option<R>,
+    decoder: Option<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
+}
+
+impl<R: io::BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(mut packed) = self.packed.take() {
+                if packed.fill_buf()?.is_empty() {
+                    self.packed = Some(packed);
+                    return Ok(0);
+                }
+                let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+                self.decoder = Some(decoder.map_err(|error| io::Error::other(error.to_string()))?);
+            }
+            let Some(decoder) = &mut self.decoder else { return Ok(0) };
+            let read = decoder.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            self.packed = self.decoder.take().map(ruzstd::decoding::StreamingDecoder::into_inner);
+        }
+    }
+}
+
 /// Reads the bundle at `path`.
 pub(crate) fn open(path: &str, packed: impl Read, form: Form, options: &Options) -> Opened {
     let members = Members { bundle: path.to_owned(), ..Members::default() };
@@ -100,13 +153,13 @@ pub(crate) fn open(path: &str, packed: impl Read, form: Form, options: &Options)
     let count = Rc::new(Cell::new(0));
     let packed = Counted { inner: packed, count: Rc::clone(&count) };
     let result = match form {
-        Form::Plain => read(Guarded { inner: packed, packed: None, unpacked: 0 }, &mut opened, options),
+        Form::Plain => read(Guarded { inner: packed, packed: None, unpacked: 0, most: MAX_UNPACKED }, &mut opened, options),
         Form::Gzip => {
             let inner = flate2::read::MultiGzDecoder::new(io::BufReader::new(packed));
-            read(Guarded { inner, packed: Some(count), unpacked: 0 }, &mut opened, options)
+            read(Guarded { inner, packed: Some(count), unpacked: 0, most: MAX_UNPACKED }, &mut opened, options)
         }
         Form::Zstd => match ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(packed)) {
-            Ok(inner) => read(Guarded { inner, packed: Some(count), unpacked: 0 }, &mut opened, options),
+            Ok(inner) => read(Guarded { inner, packed: Some(count), unpacked: 0, most: MAX_UNPACKED }, &mut opened, options),
             Err(error) => Err(io::Error::other(error.to_string())),
         },
     };

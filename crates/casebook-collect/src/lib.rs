@@ -16,6 +16,7 @@ pub mod pack;
 pub mod redact;
 mod refer;
 mod source;
+mod spool;
 mod tally;
 mod walk;
 
@@ -30,6 +31,13 @@ pub use load::Loader;
 /// Largest piece of evidence read by default: 256 MiB.
 pub const MAX_EVIDENCE_BYTES: u64 = 256 << 20;
 
+/// Largest piece of evidence of the kinds in [`MAPPED_KINDS`] that is read by default: 64 GiB. It is mapped or spooled to a
+/// temporary file, and takes no memory.
+pub const MAX_MAPPED_BYTES: u64 = 64 << 30;
+
+/// Names of kinds whose readers walk the evidence once and let go of what is behind ([`casebook_core::Bytes::release`]).
+pub const MAPPED_KINDS: &[&str] = &["capture"];
+
 /// Bytes a sniffer may look at.
 pub const HEAD: usize = 64 << 10;
 
@@ -42,6 +50,8 @@ pub struct Options {
     pub force_kind: Option<&'static Kind>,
     /// Larger files get a coverage line and are not read.
     pub max_evidence_bytes: u64,
+    /// The same for kinds of [`MAPPED_KINDS`]; they do not count towards `max_total_bytes`.
+    pub max_mapped_bytes: u64,
     /// A walk stops after this many files.
     pub max_files: usize,
     /// Keep what is named but of no known kind, without a kind: a verb knows what its arguments are.
@@ -58,6 +68,7 @@ impl Options {
             force_kind: None,
             keep_unknown: false,
             max_evidence_bytes: MAX_EVIDENCE_BYTES,
+            max_mapped_bytes: MAX_MAPPED_BYTES,
             max_files: 500_000,
             max_total_bytes: 1 << 30,
         }

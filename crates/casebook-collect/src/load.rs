@@ -13,7 +13,8 @@ use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
 use crate::encoding::{encoding, utf16};
 use crate::source::{Disk, Refusal, Source, explain, folder};
 use crate::tally::Tally;
-use crate::{Collected, HEAD, Options, Reading, bundle, git, refer, walk};
+use crate::spool::{Ended, spool};
+use crate::{Collected, HEAD, MAPPED_KINDS, Options, Reading, bundle, git, refer, walk};
 
 /// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
 #[derive(Clone, Copy)]
@@ -147,6 +148,9 @@ impl<'o> Loader<'o> {
             return Ok(self.special(path, &meta));
         }
         if let Some(form) = head_of(path).and_then(|head| bundle::form(&head)) {
+            if let Some(ids) = self.packed(path, Some(Path::new(path)), form, || File::open(path)) {
+                return Ok(ids);
+            }
             return Ok(self.bundle(path, form));
         }
         Ok(self.file(path, Found::Named).into_iter().collect())
@@ -169,22 +173,101 @@ impl<'o> Loader<'o> {
     }
 
     fn stream(&mut self, name: &str, stream: &mut dyn Read) -> Vec<EvidenceId> {
-        let limit = self.options.max_evidence_bytes;
-        let mut bytes = Vec::new();
-        if let Err(error) = stream.take(limit.saturating_add(1)).read_to_end(&mut bytes) {
-            self.refuse(name, Refusal::new(bytes.len() as u64, explain(&error)));
+        let most = self.options.max_evidence_bytes.max(self.options.max_mapped_bytes);
+        let (bytes, ended) = match spool(stream, most) {
+            Ok(spooled) => spooled,
+            Err(error) => {
+                self.refuse(name, Refusal::new(0, format!("it cannot be kept in a temporary file: {error}")));
+                return Vec::new();
+            }
+        };
+        let size = bytes.as_slice().len() as u64;
+        if let Ended::Broken(error) = &ended {
+            self.refuse(name, Refusal::new(size, explain(error)));
             return Vec::new();
         }
-        if bytes.len() as u64 > limit {
+        let head = &bytes.as_slice()[..bytes.as_slice().len().min(HEAD)];
+        if let Some(form) = bundle::form(head) {
+            let packed = || Ok(std::io::Cursor::new(Slice(bytes.clone())));
+            if let Some(ids) = self.packed(name, None, form, packed) {
+                return ids;
+            }
+            return match packed() {
+                Ok(packed) => self.members(name, bundle::open(name, packed, form, self.options)),
+                Err(_) => Vec::new(),
+            };
+        }
+        let limit = self.limit(self.kind(name, head, head.len() as u64 == size));
+        if size > limit || (matches!(ended, Ended::Cut) && limit < most) {
             let why = format!("more than {limit} bytes; raise the limit with --max-evidence-bytes");
             self.refuse(name, Refusal::new(limit, why));
             return Vec::new();
         }
-        if let Some(form) = bundle::form(&bytes) {
-            let packed = std::io::Cursor::new(bytes);
-            return self.members(name, bundle::open(name, packed, form, self.options));
+        self.ended(name, ended, limit);
+        self.offer(name, bytes, Found::Named, None).into_iter().collect()
+    }
+
+    /// One packed file that is no archive (`capture.pcap.gz`): its content goes to a temporary file and is the evidence.
+    /// `None` for archives, and for what no case reads.
+    fn packed<R: Read>(
+        &mut self,
+        name: &str,
+        disk: Option<&Path>,
+        form: bundle::Form,
+        open: impl Fn() -> std::io::Result<R>,
+    ) -> Option<Vec<EvidenceId>> {
+        if form == bundle::Form::Plain {
+            return None;
         }
-        self.offer(name, Bytes::new(bytes), Found::Named, None).into_iter().collect()
+        let mut head = Vec::new();
+        let stream = bundle::unpacked(open().ok()?, form).ok()?;
+        // What can be unpacked of a damaged file is looked at all the same.
+        let _ = stream.take(HEAD as u64).read_to_end(&mut head);
+        if head.is_empty() || bundle::is_archive(&head) {
+            return None;
+        }
+        let inner = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+        let kind = self.kind(inner, &head, head.len() < HEAD)?;
+        let limit = self.limit(Some(kind));
+        let spooled = bundle::unpacked(open().ok()?, form).and_then(|stream| spool(stream, limit));
+        let (bytes, ended) = match spooled {
+            Ok(spooled) => spooled,
+            Err(error) => {
+                self.refuse(name, Refusal::new(0, format!("it cannot be unpacked to a temporary file: {error}")));
+                return Some(Vec::new());
+            }
+        };
+        self.ended(name, ended, limit);
+        let identity = Disk.identity(name);
+        if let Some(id) = self.seen.get(&identity) {
+            return Some(vec![*id]);
+        }
+        let id = self.add(name, Some(kind), bytes, identity);
+        if let Some(disk) = disk {
+            self.out.files.insert(id, disk.to_path_buf());
+        }
+        Some(vec![id])
+    }
+
+    fn ended(&mut self, name: &str, ended: Ended, limit: u64) {
+        match ended {
+            Ended::Whole => {}
+            Ended::Cut => self.out.notices.push(format!(
+                "{name}: only the first {limit} bytes were read; raise the limit with --max-evidence-bytes"
+            )),
+            Ended::Broken(error) => {
+                self.out.notices.push(format!("{name}: what comes before a fault of the packed file was read: {error}"));
+            }
+        }
+    }
+
+    /// The most bytes evidence of a kind can have.
+    fn limit(&self, kind: Option<&'static Kind>) -> u64 {
+        if kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
+            self.options.max_mapped_bytes
+        } else {
+            self.options.max_evidence_bytes
+        }
     }
 
     fn folder(&mut self, path: &str) -> Vec<EvidenceId> {
@@ -235,7 +318,10 @@ impl<'o> Loader<'o> {
             return tally.line(Coverage::failed(shown, "unknown", size, explain(&error)));
         }
         if let Some(form) = bundle::form(head) {
-            return ids.extend(self.bundle(shown, form));
+            let found = self.packed(shown, Some(path), form, || File::open(path));
+            let found = found.unwrap_or_else(|| self.bundle(shown, form));
+            self.walked.extend(found.iter().filter(|id| !self.walked.contains(id)).copied().collect::<Vec<_>>());
+            return ids.extend(found);
         }
         let Some(kind) = self.kind(shown, head, head.len() as u64 == size) else {
             self.passed.insert(hash(&identity), self.tallies.len());
@@ -406,8 +492,13 @@ impl<'o> Loader<'o> {
     }
 
     fn read(&mut self, source: &dyn Source, path: &str) -> Result<Bytes, Refusal> {
-        let bytes = source.read(path, self.options.max_evidence_bytes)?;
+        // Large files are told by their head first: some kinds are walked and take no memory.
+        let kind = source.mapped_head(path).and_then(|head| self.kind(path, &head, false));
+        let bytes = source.read(path, self.limit(kind))?;
         let size = bytes.as_slice().len() as u64;
+        if kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
+            return Ok(bytes);
+        }
         if self.total + size > self.options.max_total_bytes {
             self.over_total += 1;
             return Err(Refusal::new(size, "the limit on all evidence together was reached"));
@@ -526,6 +617,15 @@ impl<'o> Loader<'o> {
                 self.out.evidence.mark_referred(id);
             }
         }
+    }
+}
+
+/// Bytes as a cursor wants them.
+struct Slice(Bytes);
+
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
     }
 }
 

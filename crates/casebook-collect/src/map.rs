@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 
-use casebook_core::Bytes;
+use casebook_core::{Bytes, Content};
 
 /// From here on a copy costs more than a mapping.
-const MAP_FROM: u64 = 4 << 20;
+pub(crate) const MAP_FROM: u64 = 4 << 20;
 
 /// The content of `file`, at most `limit` bytes of it; `size` is what the directory says.
 pub(crate) fn read(mut file: File, size: u64, limit: u64) -> io::Result<Bytes> {
@@ -22,12 +23,42 @@ pub(crate) fn read(mut file: File, size: u64, limit: u64) -> io::Result<Bytes> {
     Ok(Bytes::new(bytes))
 }
 
+/// A mapped file, which gives back pages nobody reads any more.
+struct Mapped(memmap2::Mmap);
+
+impl Content for Mapped {
+    fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    #[allow(unsafe_code, reason = "madvise has no safe form for advice that drops pages")]
+    fn release(&self, range: Range<usize>) {
+        // Whole pages inside of the range. The largest page size of the machines this runs on; smaller pages lose nothing.
+        const PAGE: usize = 64 << 10;
+        let (start, end) = (range.start.next_multiple_of(PAGE), range.end.min(self.0.len()) / PAGE * PAGE);
+        if start >= end {
+            return;
+        }
+        // SAFETY: MADV_DONTNEED drops the pages of the range, which lies inside of the mapping. The mapping is of a file
+        // and was never written (`Mmap` gives no way to), so no page of it is anonymous: the next access reads the file
+        // again and finds the same bytes, as it would after the kernel itself had evicted the page. `&[u8]` that point
+        // into the range stay valid.
+        let advised = unsafe {
+            self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
+        };
+        // A kernel that refuses only keeps the memory.
+        if let Err(error) = advised {
+            tracing::debug!(%error, "madvise");
+        }
+    }
+}
+
 #[allow(unsafe_code, reason = "a mapping has no safe constructor")]
-fn map(file: &File) -> io::Result<Bytes> {
+pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     // SAFETY: the mapping is private and read-only. Its bytes are only ever handed out as `&[u8]`, and no
     // parser keeps a promise about them across reads that would break memory safety if another process wrote
     // to the file meanwhile: every access is bounds-checked. A file cut short while mapped raises SIGBUS,
     // which ends this process and corrupts nothing.
     let map = unsafe { memmap2::Mmap::map(file)? };
-    Ok(Bytes::new(map))
+    Ok(Bytes::of(Mapped(map)))
 }

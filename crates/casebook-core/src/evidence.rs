@@ -53,19 +53,51 @@ impl Span {
     }
 }
 
+/// Bytes somebody else holds.
+pub trait Content: Send + Sync {
+    /// All of them, the same at every call.
+    fn as_slice(&self) -> &[u8];
+
+    /// The reader is done with this range for now. A memory map gives its pages back; they are read again when somebody
+    /// looks again, so the bytes stay what they are.
+    fn release(&self, _range: Range<usize>) {}
+}
+
+/// Anything that gives bytes and holds them in memory.
+struct Held<T>(T);
+
+impl<T: AsRef<[u8]> + Send + Sync> Content for Held<T> {
+    fn as_slice(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
 /// Shared, immutable bytes: owned, static or a memory map held by the collector.
 #[derive(Clone)]
-pub struct Bytes(Arc<dyn AsRef<[u8]> + Send + Sync>);
+pub struct Bytes(Arc<dyn Content>);
 
 impl Bytes {
     /// Wraps anything that gives bytes and can be shared.
     pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(bytes))
+        Self(Arc::new(Held(bytes)))
+    }
+
+    /// Wraps bytes whose memory can be given back while they are read.
+    pub fn of(content: impl Content + 'static) -> Self {
+        Self(Arc::new(content))
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        (*self.0).as_ref()
+        self.0.as_slice()
+    }
+
+    /// Says that a reader is done with this range; a reader of large evidence does so every few MiB.
+    pub fn release(&self, range: Range<usize>) {
+        let end = range.end.min(self.as_slice().len());
+        if range.start < end {
+            self.0.release(range.start..end);
+        }
     }
 }
 
@@ -128,7 +160,16 @@ impl Evidence {
 
     /// Digest of the bytes. Reads all of them: callers that print many reports keep it.
     pub fn digest(&self) -> Digest {
-        Digest::of(self.as_bytes())
+        const STEP: usize = 4 << 20;
+        let mut digest = sha2::Sha256::new();
+        for (number, part) in self.as_bytes().chunks(STEP).enumerate() {
+            digest.update(part);
+            // Small evidence stays where it is.
+            if self.as_bytes().len() > STEP {
+                self.bytes.release(number * STEP..number * STEP + part.len());
+            }
+        }
+        Digest(digest.finalize().into())
     }
 
     /// The span of the whole evidence.

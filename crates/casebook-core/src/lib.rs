@@ -18,7 +18,7 @@ pub mod verb;
 
 pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
-pub use evidence::{Bytes, Digest, Evidence, EvidenceId, EvidenceSet, Span};
+pub use evidence::{Bytes, Content, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
 pub use figure::{Bar, Figure, Lane, Message, Sequence, Timeline, Tone};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};

@@ -164,6 +164,8 @@ pub struct Reset {
     pub packet: PacketRef,
     /// The side whose address it carries as source. That is not yet who sent it.
     pub side: Side,
+    /// Interface of the capture that saw it. The TTLs of `sender` are of the same interface and direction.
+    pub interface: u32,
     /// Flags.
     pub flags: Flags,
     /// Sequence number.

@@ -1,5 +1,6 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod capture;
 pub mod duration;
 pub mod flow;
 pub mod path_file;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use casebook_collect::{Collected, Loader, MAX_EVIDENCE_BYTES, live, load};
+use casebook_collect::{Collected, Loader, MAX_EVIDENCE_BYTES, MAX_MAPPED_BYTES, live, load};
 use casebook_core::{Kind, ReadStatus, Report, Severity};
 use casebook_registry::config::{Date, parse_fail_on};
 use casebook_registry::select::nearest;
@@ -58,6 +58,7 @@ fn read_baseline(path: &Path) -> Result<(String, Baseline), Failure> {
 pub(crate) fn reading(limits: Limits, kinds: Vec<&'static Kind>) -> casebook_collect::Options {
     let mut options = casebook_collect::Options::new(kinds);
     options.max_evidence_bytes = limits.max_evidence_bytes.unwrap_or(MAX_EVIDENCE_BYTES);
+    options.max_mapped_bytes = limits.max_evidence_bytes.unwrap_or(MAX_MAPPED_BYTES);
     // One file may always use the limit that was asked for.
     options.max_total_bytes = options.max_total_bytes.max(options.max_evidence_bytes);
     options

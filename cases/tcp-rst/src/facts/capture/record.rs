@@ -1,0 +1,290 @@
+//! A live flow, and what each of its segments does to it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use casebook_core::{EvidenceId, Span};
+
+use super::segment::{NO_TIME, Seg, time};
+use super::side::{Packed, has};
+use super::summary::{End, FlowSummary};
+use super::table::Key;
+use crate::facts::flow::{Flags, Flow, Handshake, PacketRef, Peer, Reset, Side};
+
+/// RSTs of one flow that are kept.
+pub(super) const MOST_RESETS: u32 = 8;
+
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) key: Key,
+    /// State of the key's first endpoint, and of its second.
+    sides: [Packed; 2],
+    /// Which of them is the client.
+    client: u8,
+    /// 0: nobody was quiet; 1 and 2: the endpoint that spoke after `quiet_ns` and has no answer yet.
+    quiet_of: u8,
+    /// False once another flow has the same key.
+    pub(super) linked: bool,
+    interface: u32,
+    pub(super) index: u64,
+    first_number: u64,
+    first_start: u64,
+    first_bytes: u32,
+    pub(super) reset_count: u32,
+    first_ns: i64,
+    last_ns: i64,
+    quiet_ns: i64,
+    survived_ns: i64,
+    pub(super) resets: Vec<Reset>,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It was counted.
+    Counted,
+    /// It is a copy of a counted one, seen on another interface.
+    Copy,
+}
+
+impl Record {
+    /// A flow that begins with this segment.
+    pub(super) fn new(index: u64, key: Key, seg: &Seg<'_>, from_first: bool) -> Self {
+        let (syn, ack) = (seg.flags.has(Flags::SYN), seg.flags.has(Flags::ACK));
+        let sender = u8::from(!from_first);
+        let client = match (syn, ack) {
+            (true, false) => sender,
+            (true, true) => 1 - sender,
+            // The higher port is the client's; with equal ports, whoever spoke first.
+            _ if key.ports[0] == key.ports[1] => sender,
+            _ => u8::from(key.ports[1] > key.ports[0]),
+        };
+        Self {
+            key,
+            sides: [Packed::new(), Packed::new()],
+            client,
+            quiet_of: 0,
+            linked: true,
+            interface: seg.interface,
+            index,
+            first_number: seg.number,
+            first_start: seg.start,
+            first_bytes: seg.record_bytes,
+            reset_count: 0,
+            first_ns: seg.time_ns,
+            last_ns: NO_TIME,
+            quiet_ns: NO_TIME,
+            survived_ns: NO_TIME,
+            resets: Vec::new(),
+        }
+    }
+
+    /// True when both sides have sent FIN, or a RST was seen.
+    pub(super) fn closed(&self) -> bool {
+        self.reset_count > 0 || (self.sides[0].is(has::FIN) && self.sides[1].is(has::FIN))
+    }
+
+    /// Number of the last packet.
+    pub(super) fn last_number(&self) -> u64 {
+        self.sides[0].last_number.max(self.sides[1].last_number)
+    }
+
+    /// True when this SYN begins another connection between the same endpoints.
+    #[cold]
+    pub(super) fn begins_anew(&self, seg: &Seg<'_>, from_first: bool) -> bool {
+        let (own, other) = self.pair(from_first);
+        if own.home().is_some_and(|home| home != seg.view) && own.seen_elsewhere(seg) {
+            return false;
+        }
+        if self.closed() || own.is(has::FIN) || other.is(has::FIN) {
+            return true;
+        }
+        if own.is(has::ISN) {
+            return own.isn != seg.seq;
+        }
+        // Both sides open at once, or the capture has the answer before the SYN.
+        !(own.segments == 0 && other.is(has::ISN))
+    }
+
+    fn pair(&self, from_first: bool) -> (&Packed, &Packed) {
+        let [first, second] = &self.sides;
+        if from_first { (first, second) } else { (second, first) }
+    }
+
+    fn side(&self, from_first: bool) -> Side {
+        if (self.client == 0) == from_first { Side::Client } else { Side::Server }
+    }
+
+    /// Takes a segment. RSTs are kept when `keep` is true.
+    #[inline]
+    pub(super) fn take(&mut self, evidence: EvidenceId, seg: &Seg<'_>, from_first: bool, keep: bool) -> Taken {
+        let reset = seg.flags.has(Flags::RST);
+        let own = &mut self.sides[usize::from(!from_first)];
+        if own.home() != Some(seg.view) {
+            if own.home().is_some() && own.seen_elsewhere(seg) {
+                if !reset {
+                    own.view(seg.view).ttl(seg.ttl, seg.flags.has(Flags::SYN));
+                }
+                return Taken::Copy;
+            }
+            // A RST is compared with what its own interface saw and moves nothing.
+            if !reset || own.home().is_none() {
+                own.move_home(seg.view);
+            }
+        }
+        if reset {
+            self.reset(evidence, seg, from_first, keep);
+            return Taken::Counted;
+        }
+        let [first, second] = &mut self.sides;
+        let (own, other) = if from_first { (first, second) } else { (second, first) };
+        let speaker = 1 + u8::from(!from_first);
+        if self.quiet_of == 3 - speaker {
+            self.survived_ns = self.survived_ns.max(self.quiet_ns);
+            self.quiet_of = 0;
+        }
+        if seg.time_ns != NO_TIME && self.last_ns != NO_TIME {
+            let quiet = seg.time_ns.saturating_sub(self.last_ns);
+            if quiet > self.survived_ns && (self.quiet_of == 0 || quiet > self.quiet_ns) {
+                self.quiet_ns = quiet;
+                self.quiet_of = speaker;
+            }
+        }
+        if seg.sum != crate::facts::flow::Sum::Bad {
+            own.sent(seg);
+        }
+        other.answered(seg);
+        own.is_last(seg, self.last_ns);
+        self.last_ns = seg.time_ns;
+        Taken::Counted
+    }
+
+    #[cold]
+    fn reset(&mut self, evidence: EvidenceId, seg: &Seg<'_>, from_first: bool, keep: bool) {
+        if keep && self.reset_count < MOST_RESETS {
+            let (own, other) = self.pair(from_first);
+            let trigger = other.last(evidence);
+            let quiet = trigger.and_then(|trigger| Some(trigger.packet.time_ns? - time(other.before_ns)?));
+            let view = own.home().is_some().then_some(seg.view);
+            let reset = Reset {
+                packet: seg.packet(evidence),
+                side: self.side(from_first),
+                interface: seg.interface,
+                flags: seg.flags,
+                seq: seg.seq,
+                ack: seg.ack,
+                window: seg.window,
+                ttl: seg.ttl,
+                ip_id: seg.has_ip_id.then_some(seg.ip_id),
+                dont_fragment: seg.dont_fragment,
+                timestamps: seg.timestamps,
+                header_bytes: seg.tcp.header_bytes,
+                payload_bytes: seg.payload_bytes,
+                sum: seg.sum,
+                trigger,
+                own_last: own.last(evidence),
+                quiet_ns: quiet,
+                before_quiet_ns: trigger.and_then(|_| time(other.before_ns)),
+                sender: own.state(view),
+                receiver: other.state(None),
+                earlier: self.reset_count,
+            };
+            // One at a time: most flows have one, and a reset is hundreds of bytes.
+            self.resets.reserve_exact(1);
+            self.resets.push(reset);
+        }
+        self.reset_count = self.reset_count.saturating_add(1);
+        let [first, second] = &mut self.sides;
+        let (own, other) = if from_first { (first, second) } else { (second, first) };
+        other.answered(seg);
+        own.has |= has::RST;
+        own.is_last(seg, self.last_ns);
+        self.last_ns = seg.time_ns;
+    }
+
+    fn peer(&self, which: u8) -> Peer {
+        let at = usize::from(which & 1);
+        let address = if self.key.v4 {
+            IpAddr::V4(Ipv4Addr::from(self.key.addresses[at] as u32))
+        } else {
+            IpAddr::V6(Ipv6Addr::from(self.key.addresses[at]))
+        };
+        Peer { address, port: self.key.ports[at] }
+    }
+
+    fn ends(&self) -> (&Packed, &Packed) {
+        self.pair(self.client == 0)
+    }
+
+    fn handshake(&self) -> Handshake {
+        let (client, server) = self.ends();
+        match (client.is(has::SYN), server.is(has::SYN_ACK)) {
+            (true, true) => Handshake::Full,
+            (true, false) => Handshake::SynOnly,
+            _ => Handshake::Absent,
+        }
+    }
+
+    /// The flow as the facts say it.
+    pub(super) fn flow(&self, evidence: EvidenceId) -> Flow {
+        let (client, server) = self.ends();
+        let last = if client.last_number > server.last_number { client } else { server };
+        let first = PacketRef {
+            number: self.first_number,
+            span: Span {
+                evidence,
+                start: self.first_start,
+                end: self.first_start + u64::from(self.first_bytes),
+            },
+            time_ns: time(self.first_ns),
+        };
+        Flow {
+            index: self.index,
+            client: self.peer(self.client),
+            server: self.peer(1 - self.client),
+            vlan: self.key.vlan,
+            interface: self.interface,
+            handshake: self.handshake(),
+            first,
+            last: last.last(evidence).map_or(first, |last| last.packet),
+            rtt_server_ns: time(client.rtt_ns),
+            rtt_client_ns: time(server.rtt_ns),
+            longest_survived_ns: time(self.survived_ns),
+            client_state: client.state(None),
+            server_state: server.state(None),
+            resets: self.resets.clone(),
+            reset_count: self.reset_count,
+        }
+    }
+
+    /// The few facts that outlive the flow.
+    pub(super) fn summary(&self) -> FlowSummary {
+        let (client, server) = self.ends();
+        let last = if client.last_number > server.last_number { client } else { server };
+        let end = match (self.reset_count > 0, client.is(has::FIN), server.is(has::FIN)) {
+            (true, ..) => End::Rst,
+            (_, true, true) => End::Fin,
+            (_, false, false) => End::None,
+            _ => End::HalfClosed,
+        };
+        let fin = [client.fin_ns, server.fin_ns].into_iter().filter(|ns| *ns != NO_TIME).min();
+        let (ended, before) = match (end, self.resets.first(), fin) {
+            (End::Rst, Some(reset), _) => (reset.packet.time_ns, reset.before_quiet_ns),
+            (End::Fin | End::HalfClosed, _, Some(fin)) => (Some(fin), None),
+            _ => (None, time(last.before_ns)),
+        };
+        FlowSummary {
+            index: self.index,
+            client: self.peer(self.client),
+            server: self.peer(1 - self.client),
+            first_ns: time(self.first_ns),
+            last_ns: time(self.last_ns),
+            end,
+            end_ns: ended,
+            before_quiet_ns: before,
+            longest_survived_ns: time(self.survived_ns),
+            segments: client.segments + server.segments,
+            payload_bytes: client.payload_bytes + server.payload_bytes,
+        }
+    }
+
+}
