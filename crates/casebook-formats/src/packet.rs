@@ -6,7 +6,6 @@
 pub mod checksum;
 pub mod ip;
 pub mod link;
-pub mod sum;
 #[cfg(test)]
 mod tests;
 pub mod transport;

@@ -5,7 +5,8 @@
 //! pseudo header instead (`tcp_v4_send_check` and `udp4_hwcsum` of Linux, `CHECKSUM_PARTIAL`), which is told for certain
 //! but for one packet in 65536 and even where the payload was not kept.
 
-use super::sum::{Sum, crc32c};
+use casebook_checksum::{Sum, crc32c, ones};
+
 use super::{Fragment, Network, Packet, Protocol, Tcp, Transport, Udp};
 use crate::capture::FrameFlags;
 
@@ -102,12 +103,6 @@ pub fn verify<'a>(packet: &Packet<'a>, flags: FrameFlags) -> Checks<'a> {
     Checks { network, transport }
 }
 
-/// True for the same one's complement number.
-#[inline]
-fn same(a: u16, b: u16) -> bool {
-    a == b || (a == 0 && b == 0xffff) || (a == 0xffff && b == 0)
-}
-
 #[inline]
 fn half(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u16::from_be_bytes(*bytes))
@@ -117,7 +112,7 @@ fn half(bytes: &[u8], at: usize) -> u16 {
 #[inline]
 fn judge(whole: Sum, stored: u16) -> Verdict {
     let folded = whole.fold();
-    if same(folded, 0xffff) {
+    if ones::same(folded, 0xffff) {
         return Verdict::Good;
     }
     // Without the field: the sum plus the complement of the field.
@@ -199,9 +194,9 @@ fn under_pseudo(network: &Network<'_>, number: u8, bytes: &[u8], claimed: u32, a
 
 #[cold]
 fn offloaded(pseudo: Sum, with_length: Sum, stored: u16, flags: FrameFlags) -> Option<Offload> {
-    if same(stored, with_length.fold()) {
+    if ones::same(stored, with_length.fold()) {
         Some(Offload::Pseudo)
-    } else if same(stored, pseudo.fold()) {
+    } else if ones::same(stored, pseudo.fold()) {
         Some(Offload::PseudoNoLength)
     } else {
         (flags.checksum_not_ready() || flags.segmentation_offload()).then_some(Offload::Flagged)
@@ -295,7 +290,7 @@ fn sctp(network: &Network<'_>, bytes: &[u8], claimed: u32, flags: FrameFlags) ->
     if let Some(why) = missing(network, bytes.len(), claimed) {
         return Verdict::Unverifiable(why);
     }
-    let computed = crc32c(&[&bytes[..8], &[0; 4], &bytes[12..claimed as usize]]);
+    let computed = crc32c::checksum_parts(&[&bytes[..8], &[0; 4], &bytes[12..claimed as usize]]);
     if stored == computed {
         Verdict::Good
     } else if flags.checksum_not_ready() {

@@ -16,7 +16,8 @@ mod tests;
 
 use casebook_core::{Bytes, Coverage, Evidence, EvidenceId, Span, Unmodelled};
 use casebook_formats::capture::{self, Frame, Problem};
-use casebook_formats::packet::{Network, Packet, Protocol, Transport, checksum};
+use casebook_formats::packet::checksum::{self, Checks};
+use casebook_formats::packet::{Network, Packet, Protocol, Transport};
 
 pub use casebook_formats::capture::KIND;
 pub use segments::{Segments, segments};
@@ -132,7 +133,7 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 }
 
 /// Gives every frame to `each`, and lets go of the memory behind.
-fn walk(bytes: &Bytes, mut each: impl FnMut(Frame<'_>)) -> (Vec<Problem>, u64) {
+fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
     let mut frames = capture::frames(bytes.as_slice());
     let mut released = 0;
     while let Some(frame) = frames.next() {
@@ -147,7 +148,17 @@ fn walk(bytes: &Bytes, mut each: impl FnMut(Frame<'_>)) -> (Vec<Problem>, u64) {
     (frames.problems().to_vec(), frames.problems_unlisted())
 }
 
-struct Reader {
+/// Segments that wait to be taken together.
+const BATCH: usize = 16;
+
+struct Pending<'a> {
+    seg: Seg<'a>,
+    key: Key,
+    from_first: bool,
+    hash: u32,
+}
+
+struct Reader<'a> {
     evidence: EvidenceId,
     limits: Limits,
     totals: Totals,
@@ -155,9 +166,10 @@ struct Reader {
     slab: Slab,
     folded: Vec<FlowSummary>,
     with_resets: usize,
+    batch: Vec<Pending<'a>>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     fn new(evidence: EvidenceId, limits: Limits) -> Self {
         let limits = Limits { flows: limits.flows.clamp(16, 1 << 30), ..limits };
         Self {
@@ -168,24 +180,55 @@ impl Reader {
             slab: Slab::default(),
             folded: Vec::new(),
             with_resets: 0,
+            batch: Vec::with_capacity(BATCH),
         }
     }
 
     #[inline]
-    fn frame(&mut self, frame: &Frame<'_>) {
+    fn frame(&mut self, frame: &Frame<'a>) {
         self.totals.packets += 1;
         let packet = Packet::of(frame);
-        let mut checks = checksum::verify(&packet, frame.flags);
+        let checks = checksum::verify(&packet, frame.flags);
         checks.iter().for_each(|check| self.totals.sum(check));
-        let inner = innermost(packet);
-        if inner.network != packet.network {
-            checks = checksum::verify(&inner, frame.flags);
-            checks.iter().for_each(|check| self.totals.sum(check));
+        match innermost(&packet) {
+            None => self.packet(frame, &packet, &checks),
+            Some(inner) => {
+                let checks = checksum::verify(&inner, frame.flags);
+                checks.iter().for_each(|check| self.totals.sum(check));
+                self.packet(frame, &inner, &checks);
+            }
         }
-        match Seg::of(frame, &inner, segment::sum(checks.transport.as_ref())) {
-            Some((seg, key, from_first)) => self.segment(&seg, key, from_first),
-            None => self.other(&inner),
+    }
+
+    #[inline]
+    fn packet(&mut self, frame: &Frame<'a>, packet: &Packet<'a>, checks: &Checks<'a>) {
+        match Seg::of(frame, packet, segment::sum(checks.transport.as_ref())) {
+            Some((seg, key, from_first)) => {
+                self.batch.push(Pending { seg, key, from_first, hash: key.hash() });
+                if self.batch.len() == BATCH {
+                    self.flush();
+                }
+            }
+            None => self.other(packet),
         }
+    }
+
+    /// Takes the segments that wait. The table and the records are far from the processor: asking for all of them first
+    /// lets it wait for them together.
+    fn flush(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut near = [None; BATCH];
+        for (near, pending) in near.iter_mut().zip(&batch) {
+            *near = self.table.first(pending.hash);
+        }
+        for at in near.into_iter().flatten() {
+            self.slab.get(at).touch();
+        }
+        for pending in &batch {
+            self.segment(&pending.seg, pending.key, pending.from_first, pending.hash);
+        }
+        batch.clear();
+        self.batch = batch;
     }
 
     fn other(&mut self, packet: &Packet<'_>) {
@@ -206,9 +249,8 @@ impl Reader {
     }
 
     #[inline]
-    fn segment(&mut self, seg: &Seg<'_>, key: Key, from_first: bool) {
+    fn segment(&mut self, seg: &Seg<'_>, key: Key, from_first: bool, hash: u32) {
         self.totals.segments += 1;
-        let hash = key.hash();
         let found = self.table.find(hash, |record| self.slab.get(record).key == key);
         let at = match found {
             Ok(at) if opens(seg.flags) && self.slab.get(at).begins_anew(seg, from_first) => {
@@ -272,7 +314,8 @@ impl Reader {
         self.table.rebuild(linked.map(|(slot, record)| (record.key.hash(), slot)));
     }
 
-    fn finish(self, problems: Vec<Problem>, unlisted: u64) -> Capture {
+    fn finish(mut self, problems: Vec<Problem>, unlisted: u64) -> Capture {
+        self.flush();
         let mut order: Vec<u32> = self.slab.iter().map(|(slot, _)| slot).collect();
         order.sort_unstable_by_key(|slot| self.slab.get(*slot).index);
         let place = |problem: &Problem| Span::new(self.evidence, problem.start, problem.end);

@@ -102,24 +102,24 @@ impl<'a> Seg<'a> {
     }
 }
 
-/// The packet a segment is looked for in: inside tunnels of IP in IP and GRE.
+/// The packet a segment is looked for in, inside tunnels of IP in IP and GRE; `None` when that is the packet itself.
 #[inline]
-pub(super) fn innermost<'a>(packet: Packet<'a>) -> Packet<'a> {
+pub(super) fn innermost<'a>(packet: &Packet<'a>) -> Option<Packet<'a>> {
     match packet.transport {
-        Transport::Tcp(_) | Transport::Udp(_) => packet,
+        Transport::Tcp(_) | Transport::Udp(_) => None,
         _ => tunnelled(packet),
     }
 }
 
 #[cold]
-fn tunnelled(mut packet: Packet<'_>) -> Packet<'_> {
+fn tunnelled<'a>(packet: &Packet<'a>) -> Option<Packet<'a>> {
     const DEEPEST: usize = 4;
+    let mut found = None;
     for _ in 0..DEEPEST {
-        let Some(inner) = packet.inner() else { break };
-        let link = packet.link;
-        packet = Packet { link, ..inner };
+        let Some(inner) = found.as_ref().unwrap_or(packet).inner() else { break };
+        found = Some(Packet { link: packet.link, ..inner });
     }
-    packet
+    found
 }
 
 /// What the facts say of a checksum.

@@ -25,7 +25,8 @@ pub fn segments(evidence: EvidenceId, bytes: &Bytes, flows: &[&Flow], most: usiz
         if !wanted.iter().any(|wanted| wanted.holds(frame.number)) {
             return;
         }
-        let packet = innermost(Packet::of(&frame));
+        let packet = Packet::of(&frame);
+        let packet = innermost(&packet).unwrap_or(packet);
         let Some((mut seg, key, from_first)) = Seg::of(&frame, &packet, sum(None)) else { return };
         for wanted in wanted.iter_mut().filter(|wanted| wanted.holds(frame.number) && wanted.key == key) {
             seg.sum = sum(checksum::verify(&packet, frame.flags).transport.as_ref());

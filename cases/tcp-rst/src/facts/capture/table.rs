@@ -82,6 +82,13 @@ impl Table {
         }
     }
 
+    /// The record in the first slot for this hash, if the hash is the same: most often the one `find` will find.
+    #[inline]
+    pub(super) fn first(&self, hash: u32) -> Option<u32> {
+        let slot = self.slots[hash as usize & (self.slots.len() - 1)];
+        (slot != 0 && (slot >> 32) as u32 == hash).then(|| slot as u32 - 1)
+    }
+
     /// Puts a record into the empty slot that `find` gave.
     pub(super) fn insert(&mut self, at: usize, hash: u32, record: u32) {
         self.slots[at] = u64::from(hash) << 32 | u64::from(record + 1);
