@@ -48,6 +48,12 @@ pub enum OutputFormat {
     Json,
 }
 
+/// Takes the time of some work, for a verb that measures: nothing but the binary reads the clock.
+pub trait Stopwatch {
+    /// Runs the work once; how long that took, in nanoseconds.
+    fn time(&self, work: &mut dyn FnMut()) -> u64;
+}
+
 /// What a verb gets.
 pub struct VerbInput<'a> {
     /// Evidence named by its arguments, and what that refers to.
@@ -60,6 +66,8 @@ pub struct VerbInput<'a> {
     pub format: OutputFormat,
     /// Runs experiments on this machine, for a verb that was asked to; `None` where there is no machine.
     pub experiments: Option<&'a dyn Experiments>,
+    /// Takes the time of work; `None` where there is no clock.
+    pub stopwatch: Option<&'a dyn Stopwatch>,
 }
 
 impl VerbInput<'_> {
@@ -118,7 +126,7 @@ impl From<std::io::Error> for VerbError {
 
 /// One verb of a case.
 pub struct Verb {
-    /// `trace`.
+    /// `trace`. A verb that has the name of its case's command is run where no verb is named: `casebook checksum FILE`.
     pub name: &'static str,
     /// One line.
     pub about: &'static str,

@@ -1,0 +1,30 @@
+//! The crates people use today, as rows.
+
+use casebook_checksum::Algorithm;
+
+type Peer = (&'static str, Box<dyn Fn(&[u8]) -> u64>);
+
+/// The peers of an algorithm; the polynomial of the story has none.
+pub(super) fn rows(algorithm: Algorithm) -> Vec<Peer> {
+    match algorithm {
+        Algorithm::Internet => vec![
+            (
+                "internet-checksum",
+                Box::new(|bytes| u64::from(u16::from_be_bytes(internet_checksum::checksum(bytes)))),
+            ),
+            (
+                "etherparse",
+                Box::new(|bytes| {
+                    u64::from(etherparse::checksum::Sum16BitWords::new().add_slice(bytes).ones_complement().to_be())
+                }),
+            ),
+            ("smoltcp", Box::new(|bytes| u64::from(!smoltcp::wire::checksum::data(bytes)))),
+            ("pnet_packet", Box::new(|bytes| u64::from(pnet_packet::util::checksum(bytes, usize::MAX)))),
+        ],
+        Algorithm::Crc32c => vec![
+            ("crc32c", Box::new(|bytes| u64::from(crc32c::crc32c(bytes)))),
+            ("crc-fast", Box::new(|bytes| crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))),
+        ],
+        Algorithm::Polynomial32 | Algorithm::Polynomial64 => Vec::new(),
+    }
+}
