@@ -165,8 +165,8 @@ class Net:
             between.run("ip", "link", "add", "right", "type", "veth", "peer", "name", "eth0", "netns", self.server.full)
             if router:
                 self.router = Space("router")
-                self.router.run("ip", "link", "add", "down", "type", "veth", "peer", "name", "eth0", "netns", self.client.full)
-                between.run("ip", "link", "add", "left", "type", "veth", "peer", "name", "up", "netns", self.router.full)
+                self.router.run("ip", "link", "add", "near", "type", "veth", "peer", "name", "eth0", "netns", self.client.full)
+                between.run("ip", "link", "add", "left", "type", "veth", "peer", "name", "far", "netns", self.router.full)
             else:
                 between.run("ip", "link", "add", "left", "type", "veth", "peer", "name", "eth0", "netns", self.client.full)
             for device in ("left", "right"):
@@ -189,11 +189,11 @@ class Net:
 
     def route(self):
         router = self.router
-        for device, address in (("down", ROUTER), ("up", "10.2.0.1")):
+        for device, address in (("near", ROUTER), ("far", "10.2.0.1")):
             router.run("ip", "addr", "add", address + "/24", "dev", device)
             router.run("ip", "link", "set", device, "up")
             router.without_offload(device)
-        router.run("ip", "addr", "add", VIP + "/24", "dev", "down")
+        router.run("ip", "addr", "add", VIP + "/24", "dev", "near")
         router.set("net.ipv4.ip_forward", 1)
         self.client.run("ip", "route", "add", "default", "via", ROUTER)
         self.server.run("ip", "route", "add", "default", "via", "10.2.0.1")
@@ -296,9 +296,6 @@ def ip_sum(frame):
 
 def own_datagram(net, payload, sum_of, padding):
     """A datagram whose frame a program of its own makes: `sum_of` gets its parts and gives the field."""
-    with net.client.here():
-        source = bytes.fromhex(open("/sys/class/net/eth0/address").read().strip().replace(":", "")) \
-            if os.path.exists("/sys/class/net/eth0/address") else None
     link = json.loads(net.client.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
     other = json.loads(net.server.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
     source, destination = (bytes.fromhex(address.replace(":", "")) for address in (link, other))
@@ -516,9 +513,7 @@ def padding_summed(folder):
     padding = b"left over from before"[:16]
     for word in (b"one", b"two", b"three!"):
         fill = padding[:46 - 28 - len(word)]
-        own_datagram(net, word, lambda pseudo, ports, payload: 0xFFFF ^ fold(
-            pseudo, ports, payload + bytes(len(payload) % 2), fill) if len(payload) % 2 == 0 else 0xFFFF ^ fold(
-                pseudo, ports, payload + fill), fill)
+        own_datagram(net, word, lambda pseudo, ports, payload: 0xFFFF ^ fold(pseudo, ports, payload + fill), fill)
         time.sleep(0.02)
     arrived = udp(net, count=3)
     capture.stop()

@@ -261,19 +261,17 @@ fn case_command(case: &'static Case) -> clap::Command {
         .arg_required_else_help(true);
     // A verb of the command's own name is what the command does without one; its required arguments are those of that only.
     let command = match case.default_verb() {
-        Some(verb) => verb_arguments(command, verb, verb.about)
-            .args_conflicts_with_subcommands(true)
-            .subcommand_negates_reqs(true),
+        Some(verb) => verb_arguments(command, verb).args_conflicts_with_subcommands(true).subcommand_negates_reqs(true),
         None => command.subcommand_required(true),
     };
     case.named_verbs().fold(command, |command, verb| command.subcommand(verb_command(verb)))
 }
 
 fn verb_command(verb: &'static Verb) -> clap::Command {
-    verb_arguments(clap::Command::new(verb.name), verb, verb.about)
+    verb_arguments(clap::Command::new(verb.name), verb)
 }
 
-fn verb_arguments(mut command: clap::Command, verb: &'static Verb, about: &'static str) -> clap::Command {
+fn verb_arguments(mut command: clap::Command, verb: &'static Verb) -> clap::Command {
     if !verb.long.trim().is_empty() {
         command = command.after_long_help(verb.long.trim());
     }
@@ -299,7 +297,7 @@ fn verb_arguments(mut command: clap::Command, verb: &'static Verb, about: &'stat
         command = command.arg(format.value_parser(["text", "json"]).default_value("text"));
     }
     // Augmenting sets the description of the arguments' struct; the verb's own is put back.
-    <Limits as clap::Args>::augment_args(command).about(about).long_about(None)
+    <Limits as clap::Args>::augment_args(command).about(verb.about).long_about(None)
 }
 
 /// The verb a subcommand stands for.
@@ -341,7 +339,8 @@ mod tests {
         assert_eq!(named(&["casebook", "checksum", "bench"]), Some(("simd-checksum", "bench")));
         assert_eq!(named(&["casebook", "nft", "show", "a.nft"]), Some(("nftables", "show")));
         // Its arguments and a verb do not go together, and without either there is help.
-        for line in [&["casebook", "checksum", "a.pcap", "bench"][..], &["casebook", "checksum"], &["casebook", "nft"]] {
+        for line in [&["casebook", "checksum", "a.pcap", "bench"][..], &["casebook", "checksum"], &["casebook", "nft"]]
+        {
             assert!(command().try_get_matches_from(line).is_err(), "{line:?}");
         }
     }

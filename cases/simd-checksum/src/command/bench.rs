@@ -44,11 +44,14 @@ const SIZES: [usize; 3] = [64, 1448, 65_536];
 /// Bytes a sample of a small size goes over.
 const SAMPLE_BYTES: usize = 1 << 20;
 
+/// A checksum of bytes.
+type Run = Box<dyn Fn(&[u8]) -> u64>;
+
 /// Something that is measured.
 struct Row {
     algorithm: &'static str,
     name: String,
-    run: Box<dyn Fn(&[u8]) -> u64>,
+    run: Run,
 }
 
 impl Row {

@@ -83,7 +83,11 @@ fn text(
 ) -> Result<(), VerbError> {
     writeln!(out, "{}: {} packet{}", capture.path, capture.packets, plural(capture.packets))?;
     let head = ["packets", "good", "offloaded", "bad", "unverifiable", "absent"];
-    writeln!(out, "{:<8}{:>12}{:>12}{:>12}{:>8}{:>14}{:>10}", "", head[0], head[1], head[2], head[3], head[4], head[5])?;
+    writeln!(
+        out,
+        "{:<8}{:>12}{:>12}{:>12}{:>8}{:>14}{:>10}",
+        "", head[0], head[1], head[2], head[3], head[4], head[5]
+    )?;
     for protocol in Protocol::ALL {
         let counts = capture.counts(protocol);
         if counts.all() == 0 {
@@ -157,7 +161,9 @@ fn why(cause: &Cause) -> String {
             arrow(&found.old),
             found.shown_by.1.number
         ),
-        Cause::Rewritten => "rewritten without its sum: every packet of the direction differs by the same number".to_owned(),
+        Cause::Rewritten => {
+            "rewritten without its sum: every packet of the direction differs by the same number".to_owned()
+        }
         Cause::Lowered { hops } => format!("TTL lowered by {hops} without the header's sum"),
         Cause::Damaged => "more than one bit changed".to_owned(),
     }

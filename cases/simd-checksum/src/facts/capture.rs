@@ -133,7 +133,10 @@ impl Capture {
         let bad: u64 = self.totals.iter().map(|counts| counts.bad).sum();
         say(self.without_ip, "packets carry no IP or were cut inside their headers");
         say(self.directions.folded_directions, "directions without anything wrong were folded into the totals");
-        say(self.directions.without_place, "packets found no place in the table of directions and count in the totals only");
+        say(
+            self.directions.without_place,
+            "packets found no place in the table of directions and count in the totals only",
+        );
         say(bad - self.bad.len() as u64, "more bad packets are counted and were not looked into");
         if notes.is_empty() { line } else { line.with_note(notes.join("; ")) }
     }
@@ -153,7 +156,7 @@ pub fn read(evidence: &Evidence, limits: Limits) -> Capture {
     };
     let mut frames = capture::frames(evidence.as_bytes());
     let mut released = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         reader.frame(&frame);
         if frame.end - released >= RELEASE_EVERY {
             evidence.bytes.release(released..frame.end);
@@ -290,7 +293,8 @@ pub fn way(packet: &Packet<'_>, protocol: Protocol) -> Option<Way> {
         (Transport::Tcp(tcp), _) => (tcp.source_port(), tcp.destination_port()),
         (Transport::Udp(udp), _) => (udp.source_port(), udp.destination_port()),
         (Transport::Message { protocol: Protocol::Sctp, bytes, .. }, _) => {
-            let port = |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|word| u16::from_be_bytes(*word));
+            let port =
+                |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|word| u16::from_be_bytes(*word));
             (port(0).unwrap_or(0), port(2).unwrap_or(0))
         }
         _ => (0, 0),

@@ -153,7 +153,9 @@ impl Table {
         direction.largest_bytes = direction.largest_bytes.max(bytes);
         match verdict {
             Verdict::Offloaded(_) if direction.first_offloaded.is_none() => direction.first_offloaded = Some(packet),
-            Verdict::Unverifiable(Why::Length) if direction.first_short.is_none() => direction.first_short = Some(packet),
+            Verdict::Unverifiable(Why::Length) if direction.first_short.is_none() => {
+                direction.first_short = Some(packet)
+            }
             Verdict::IllegalZero | Verdict::Unverifiable(Why::Cut) if direction.first_without.is_none() => {
                 direction.first_without = Some(packet);
             }

@@ -179,8 +179,7 @@ impl<'a> Specimen<'a> {
             Network::V6(ip) => destination = IpAddr::V6((*ip.final_destination?).into()),
             _ => {}
         }
-        let pseudo =
-            number.map(|number| Pseudo { source, destination, number, length_bytes: covered.len() as u32 });
+        let pseudo = number.map(|number| Pseudo { source, destination, number, length_bytes: covered.len() as u32 });
         let ip_id = if let Network::V4(ip) = &packet.network { Some(ip.id()) } else { None };
         Some(Self {
             protocol,

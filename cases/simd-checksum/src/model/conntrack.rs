@@ -52,18 +52,19 @@ pub fn leak(capture: &Capture, way: Way, seq: u32) -> Option<Leak> {
         let span = high.wrapping_sub(low).saturating_add(AHEAD);
         direction.counts.good + direction.counts.offloaded() > 0 && seq.wrapping_sub(low) <= span
     };
-    let mut found = capture.directions.list().iter().filter(|other| other.way.protocol == way.protocol).filter(fits).filter_map(
-        |other| {
-            let source = (other.way.source, other.way.source_port) == (way.source, way.source_port);
-            let destination =
-                (other.way.destination, other.way.destination_port) == (way.destination, way.destination_port);
-            match (source, destination) {
-                (false, true) => Some((End::Source, other)),
-                (true, false) => Some((End::Destination, other)),
-                _ => None,
-            }
-        },
-    );
+    let mut found =
+        capture.directions.list().iter().filter(|other| other.way.protocol == way.protocol).filter(fits).filter_map(
+            |other| {
+                let source = (other.way.source, other.way.source_port) == (way.source, way.source_port);
+                let destination =
+                    (other.way.destination, other.way.destination_port) == (way.destination, way.destination_port);
+                match (source, destination) {
+                    (false, true) => Some((End::Source, other)),
+                    (true, false) => Some((End::Destination, other)),
+                    _ => None,
+                }
+            },
+        );
     let (end, known) = found.next()?;
     // Two connections that fit decide nothing.
     found.next().is_none().then_some(Leak { end, known: known.way, shown_by: (capture.id(), known.first) })

@@ -108,6 +108,6 @@ mod tests {
             a += u32::from(*byte);
             b += a;
         }
-        assert_eq!(adler32(&plain), (b % 65_521) << 16 | a % 65_521);
+        assert_eq!(adler32(&plain), ((b % 65_521) << 16) | (a % 65_521));
     }
 }

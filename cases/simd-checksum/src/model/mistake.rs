@@ -105,7 +105,8 @@ pub fn mistake(specimen: &Specimen<'_>) -> Option<Mistake> {
             // Zeros add nothing: the next one that is not, or the end, says it.
             return None;
         }
-        let longer = specimen.pseudo.map(|pseudo| Pseudo { length_bytes: pseudo.length_bytes + bytes as u32, ..pseudo });
+        let longer =
+            specimen.pseudo.map(|pseudo| Pseudo { length_bytes: pseudo.length_bytes + bytes as u32, ..pseudo });
         let longer = longer.as_ref().map_or(Sum::EMPTY, sums::pseudo);
         let hit = is(whole.bytes(trailer)) || is(longer.then(message).bytes(trailer));
         hit.then_some(Mistake::Trailer { bytes })
@@ -117,11 +118,8 @@ fn length(specimen: &Specimen<'_>, pseudo: &Pseudo, message: Sum) -> impl Iterat
     let length = pseudo.length_bytes;
     let payload = (specimen.covered.len() - specimen.payload) as u32;
     let swapped = u32::from((length as u16).swap_bytes());
-    let others = [
-        (payload, Mistake::PayloadLength),
-        (length + 20, Mistake::PacketLength),
-        (swapped, Mistake::SwappedLength),
-    ];
+    let others =
+        [(payload, Mistake::PayloadLength), (length + 20, Mistake::PacketLength), (swapped, Mistake::SwappedLength)];
     let pseudo = *pseudo;
     others
         .into_iter()

@@ -135,9 +135,7 @@ pub fn rewritten(old: &Way, new: &Way) -> Option<(End, u16)> {
     let destination = (old.destination, old.destination_port) != (new.destination, new.destination_port);
     let left = |old: u16, new: u16| ones::sub(new, old);
     match (source, destination) {
-        (true, false) => {
-            Some((End::Source, left(sum(old.source, old.source_port), sum(new.source, new.source_port))))
-        }
+        (true, false) => Some((End::Source, left(sum(old.source, old.source_port), sum(new.source, new.source_port)))),
         (false, true) => Some((
             End::Destination,
             left(sum(old.destination, old.destination_port), sum(new.destination, new.destination_port)),

@@ -53,10 +53,9 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
     let subject = format!("{} from {} to {}", messages(way.protocol, count), source(way), destination(way));
     let title = match (&best.cause, &best.specimen) {
         (Cause::Changed { changes, .. }, Some(specimen)) if count == 1 => match changes.as_slice() {
-            [one] if (one.was ^ one.is).count_ones() == 1 => format!(
-                "one bit of {} was flipped in {subject}, after its sum was made",
-                byte(specimen, one.at)
-            ),
+            [one] if (one.was ^ one.is).count_ones() == 1 => {
+                format!("one bit of {} was flipped in {subject}, after its sum was made", byte(specimen, one.at))
+            }
             [one] => format!("{} was changed in {subject}, after its sum was made", byte(specimen, one.at)),
             more => format!("{} bytes of the payload were changed in {subject}, after its sum was made", more.len()),
         },
@@ -170,7 +169,9 @@ fn explain(mut builder: FindingBuilder, best: &Examined<'_>, judged: &Judged<'_>
 fn short(one: &Examined<'_>) -> String {
     match &one.cause {
         Cause::Changed { changes, .. } => match (&one.specimen, changes.as_slice()) {
-            (Some(specimen), [change]) => format!("{}: 0x{:02x}, was 0x{:02x}", byte(specimen, change.at), change.is, change.was),
+            (Some(specimen), [change]) => {
+                format!("{}: 0x{:02x}, was 0x{:02x}", byte(specimen, change.at), change.is, change.was)
+            }
             _ => format!("{} bytes changed", changes.len()),
         },
         Cause::CrcBit(bit) => format!("bit 0x{:02x} of byte {}", bit.mask, bit.at),

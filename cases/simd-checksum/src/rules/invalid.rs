@@ -15,18 +15,19 @@ rule! {
     /// A bad checksum made a packet invalid to connection tracking, so it is not translated.
     ///
     /// Connection tracking verifies checksums at PREROUTING and calls a packet with a bad one INVALID. NAT acts on packets with
-    /// an entry alone, so an INVALID packet passes untranslated unless a rule drops it: the receiver sees a segment from an
-    /// address it never spoke to, and answers with a RST that ends the connection. `reject with tcp reset` sends no RST for it.
+    /// an entry alone, so an INVALID packet passes untranslated unless a rule drops it: it reaches the receiver from an address
+    /// that one never spoke to. The receiver drops it for its sum and sends no RST, the sender sends it again; what stays is the
+    /// wait, and an inner address seen outside. `reject with tcp reset` sends no RST for it either.
     ///
     /// The leak is proved where the capture shows it: a segment with a bad sum under a foreign address, whose sequence number is
     /// that of a connection of the same receiver. Without it the finding needs the setting of the machine that translates.
     ///
     /// Mechanism: `tcp_error` (net/netfilter/nf_conntrack_proto_tcp.c), `nf_nat_inet_fn` (nf_nat_core.c),
-    /// `nf_reject_ip_tcphdr_get` (net/ipv4/netfilter/nf_reject_ipv4.c).
+    /// `nf_reject_ip_tcphdr_get` (net/ipv4/netfilter/nf_reject_ipv4.c), `tcp_v4_rcv` (net/ipv4/tcp_ipv4.c: `csum_error`).
     ///
     /// Fix: drop what is invalid before it leaves (`ct state invalid drop` in the forward chain); the sender sends it again.
     /// `net.netfilter.nf_conntrack_checksum=0` lets it be translated, with the damage still in it for the receiver to drop.
-    pub INVALID = "SUM105" "bad-sum-is-invalid" of "simd-checksum", Error, since "0.1.0",
+    pub INVALID = "SUM105" "bad-sum-is-invalid" of "simd-checksum", Warning, since "0.1.0",
     "a packet with a bad checksum is invalid to connection tracking and passes untranslated",
     check(Facts)
 }
@@ -119,12 +120,15 @@ fn setting_finding(
     } else {
         format!("{subject} is no INVALID packet: connection tracking does not verify sums here")
     };
-    let builder = FindingBuilder::new(rule, title, place(id, first.kept, first.specimen.as_ref(), "the sum does not hold"))
-        .place(Place::context(At::Text(says.span), if on { "sums are verified" } else { "sums are not verified" }));
+    let builder =
+        FindingBuilder::new(rule, title, place(id, first.kept, first.specimen.as_ref(), "the sum does not hold"))
+            .place(Place::context(At::Text(says.span), if on { "sums are verified" } else { "sums are not verified" }));
     if !on {
         return builder
             .exonerated()
-            .because(format!("{CHECKSUM_KEY} is 0, so {function} does not look at the sum and the packet is translated."))
+            .because(format!(
+                "{CHECKSUM_KEY} is 0, so {function} does not look at the sum and the packet is translated."
+            ))
             .key(arrow(way))
             .build(evidence);
     }
@@ -139,7 +143,10 @@ fn finish(builder: FindingBuilder, judged: &Judged<'_>, evidence: &EvidenceSet, 
     let way = &judged.way;
     let count = judged.packets.len() as u64;
     builder
-        .because("`reject with tcp reset` sends no RST for such a segment: nf_reject verifies the sum first.")
+        .because(
+            "Its receiver drops it for its sum and answers nothing, and `reject with tcp reset` sends no RST for it: nf_reject \
+             verifies the sum first.",
+        )
         .fix(Fix {
             title: "drop what is invalid before it leaves".to_owned(),
             class: FixClass::Display,

@@ -86,13 +86,19 @@ fn because(mistake: Mistake) -> &'static str {
     match mistake {
         Mistake::Swapped => "With its bytes the other way round the field is what it should be.",
         Mistake::NotComplemented => "The field is the sum itself; it should be the complement (RFC 1071, section 1).",
-        Mistake::Empty => "The field is 0, which is neither the sum nor that of the pseudo header: nobody filled it in.",
-        Mistake::NoPseudoHeader => "Without addresses, protocol and length the sum is what the field says (RFC 9293, 3.1).",
+        Mistake::Empty => {
+            "The field is 0, which is neither the sum nor that of the pseudo header: nobody filled it in."
+        }
+        Mistake::NoPseudoHeader => {
+            "Without addresses, protocol and length the sum is what the field says (RFC 9293, 3.1)."
+        }
         Mistake::Trailer { .. } => {
             "With bytes behind the end of the IP packet, padding of a short frame or its check sequence, the sum is what the \
              field says. The length of the packet ends the sum, not that of the frame."
         }
-        Mistake::OddByteLow => "An odd last byte is the upper half of a word (RFC 1071, section 4.1); here it was the lower.",
+        Mistake::OddByteLow => {
+            "An odd last byte is the upper half of a word (RFC 1071, section 4.1); here it was the lower."
+        }
         Mistake::OddByteMissing => "Without its last byte the packet has the sum the field says.",
         Mistake::HeaderOnly => "Without its payload the packet has the sum the field says.",
         Mistake::PayloadLength => "The pseudo header has the length of header and payload (RFC 9293, 3.1).",

@@ -57,14 +57,13 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
         Place::primary(packet.at(capture.id()), "the field is the sum of the pseudo header").shown_as(line),
     );
     if pseudo > 0 {
+        let told = |one: &&Direction| one.counts.pseudo + one.counts.pseudo_no_length;
+        let fewest = list.iter().map(told).filter(|count| *count > 0).min().unwrap_or(0);
+        let without = list.iter().map(|one| one.counts.pseudo_no_length).sum::<u64>();
         builder = builder.because(format!(
-            "The field of {pseudo} packet{} is the folded sum of its pseudo header. One packet agrees by chance once in 65536, so \
-             all of a direction once in 65536^n: {} direction{} {} decided by one packet, {} by more.",
-            plural(pseudo),
-            list.iter().filter(|one| one.counts.pseudo + one.counts.pseudo_no_length == 1).count(),
-            if list.iter().filter(|one| one.counts.pseudo + one.counts.pseudo_no_length == 1).count() == 1 { "" } else { "s" },
-            if list.iter().filter(|one| one.counts.pseudo + one.counts.pseudo_no_length == 1).count() == 1 { "is" } else { "are" },
-            list.iter().filter(|one| one.counts.pseudo + one.counts.pseudo_no_length > 1).count(),
+            "{pseudo} fields are the folded sum of the pseudo header{}. One packet agrees by chance once in 65536, all n of a \
+             direction once in 65536^n; here n is at least {fewest}.",
+            if without > 0 { format!(", {without} of them with a length of 0, as for segmentation offload") } else { String::new() },
         ));
     }
     if flagged > 0 {
@@ -75,14 +74,13 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
             "The IPv4 header of {zero} has a sum of 0, as segmentation offload leaves it: the card writes one for each segment."
         ));
     }
-    let back = |one: &&&Direction| {
-        capture.directions.get(&one.way.back()).is_some_and(|other| other.counts.offloaded() > 0)
-    };
+    let back =
+        |one: &&&Direction| capture.directions.get(&one.way.back()).is_some_and(|other| other.counts.offloaded() > 0);
     let both = list.iter().filter(back).count();
     if both > 0 {
         builder = builder.because(format!(
-            "{both} directions have it in both ways of their flow, so packets that arrive carry it too: over veth, virtio or lo no \
-             card completes it, and GRO writes it into what it merges.",
+            "{both} of the directions are both ways of a flow, so packets that arrive carry it too: over veth, virtio or lo no card \
+             completes it, and GRO writes it into what it merges.",
         ));
     }
     let large = list.iter().map(|one| one.largest_bytes).max().unwrap_or(0);
@@ -98,7 +96,7 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
              their own.",
         ));
     }
-    let shown: Vec<Value> = list.iter().take(64).map(|one| direction(one)).collect();
+    let shown: Vec<Value> = list.iter().copied().take(64).map(direction).collect();
     let witness = json!({ "offloaded": count, "directions": shown, "more_directions": list.len().saturating_sub(64) });
     let text = format!("{}: {} of {} sums", arrow(&first.way), first.counts.offloaded(), first.counts.all());
     builder = builder.witness(witness, text).replay(format!("casebook checksum {}", capture.path));

@@ -3,10 +3,11 @@
 //! Speaks on: fixtures/nat-left-the-sum, fixtures/ttl-left-the-sum. Silent on: fixtures/nat-updates-the-sum.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
+use casebook_formats::packet::Protocol;
 use serde_json::json;
 
 use super::witness;
-use super::words::{are, arrow, context, destination, messages, peer, place, plural, source};
+use super::words::{arrow, context, destination, messages, peer, place, plural, source};
 use crate::facts::Facts;
 use crate::model::forensics::{Cause, Judged, judge};
 use crate::model::translation::{End, Translation};
@@ -43,7 +44,9 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
             let (old, new, other) = ends(found, judged);
             match found.end {
                 End::Source => format!("{old} became {new} in {what} to {other}, and the sum was left as it was"),
-                End::Destination => format!("{old} became {new} in {what} from {other}, and the sum was left as it was"),
+                End::Destination => {
+                    format!("{old} became {new} in {what} from {other}, and the sum was left as it was")
+                }
             }
         }
         Cause::Lowered { hops } => format!(
@@ -52,7 +55,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
             destination(way)
         ),
         _ => format!(
-            "every sum of {what} from {} to {} is off by the same number, as after a rewriting",
+            "the sums of {what} from {} to {} are all off by one number, as after a rewriting",
             source(way),
             destination(way)
         ),
@@ -68,22 +71,28 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
         let line = place(id, other.kept, other.specimen.as_ref(), "and here, by the same number");
         builder = builder.place(Place { primary: false, ..line });
     }
-    builder = builder.because(format!(
-        "Stored minus computed is 0x{:04x} in {}, and no sum of this direction holds.",
-        judged.differences.first,
-        if count == 1 { "the packet".to_owned() } else { format!("all {count} packets") },
-    ));
+    let number = format!("0x{:04x}", judged.differences.first);
+    builder = builder.because(match (way.protocol, count) {
+        // Headers that hold are not counted by direction.
+        (Protocol::Ipv4, _) => {
+            format!("Stored minus computed is {number} in every header between the two that does not hold.")
+        }
+        (_, 1) => format!("Stored minus computed is {number}, and no sum of this direction holds."),
+        _ => format!("Stored minus computed is {number} in all {count} packets, and no sum of this direction holds."),
+    });
     match &first.cause {
         Cause::Translated(found) | Cause::TranslatedOffload(found) => {
             let (old, new, _) = ends(found, judged);
-            let label = if found.backwards { "a flow that has the old end, the other way" } else { "a flow that has the old end" };
+            let label = if found.backwards {
+                "a flow that has the old end, the other way"
+            } else {
+                "a flow that has the old end"
+            };
             let shown = if found.backwards { found.old.back() } else { found.old };
             builder = builder.place(context(found.shown_by.0, found.shown_by.1, &shown, label)).because(format!(
-                "The words of {new} minus those of {old} are that number. {} flow{} that share an end {} tried; one agrees by \
+                "The words of {new} minus those of {old} are that number. {} tried of the flows that share an end; one agrees by \
                  chance once in 65536.",
-                found.tried,
-                plural(found.tried as u64),
-                if found.tried == 1 { "was" } else { "were" },
+                if found.tried == 1 { "One was".to_owned() } else { format!("{} were", found.tried) },
             ));
             if matches!(first.cause, Cause::TranslatedOffload(_)) {
                 builder = builder.because(
@@ -93,7 +102,9 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
             }
         }
         Cause::Lowered { hops } => {
-            builder = builder.because(format!("A TTL lowered by {hops} is that number: the word that holds it lost 0x{hops:02x}00."));
+            builder = builder.because(format!(
+                "A TTL lowered by {hops} is that number: the word that holds it lost 0x{hops:02x}00."
+            ));
         }
         _ => {
             builder = builder
@@ -105,15 +116,18 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
         }
     }
     builder
-        .because(format!("{} dropped by {}: its kernel counts them as checksum errors.", if count == 1 { "It is".to_owned() } else { format!("They {}", are(count)) }, destination(way)))
+        .because(match count {
+            1 => format!("It is dropped by {}, whose kernel counts a checksum error.", destination(way)),
+            _ => format!("They are dropped by {}, whose kernel counts them as checksum errors.", destination(way)),
+        })
         .witness(
             json!({
                 "flow": arrow(way),
                 "bad": count,
-                "difference": format!("0x{:04x}", judged.differences.first),
+                "difference": number,
                 "cause": witness::cause(&first.cause),
             }),
-            format!("{count} packet{}, all off by 0x{:04x}", plural(count), judged.differences.first),
+            format!("{count} packet{}, off by {number}", plural(count)),
         )
         .key(arrow(way))
         .replay(format!("casebook checksum {}", judged.capture.path))
@@ -125,11 +139,7 @@ fn ends(found: &Translation, judged: &Judged<'_>) -> (String, String, String) {
     let (old, new) = (&found.old, &judged.way);
     // What stayed is not named.
     let pair = |old: (std::net::IpAddr, u16), new: (std::net::IpAddr, u16)| {
-        if old.1 == new.1 {
-            (old.0.to_string(), new.0.to_string())
-        } else {
-            (peer(old.0, old.1), peer(new.0, new.1))
-        }
+        if old.1 == new.1 { (old.0.to_string(), new.0.to_string()) } else { (peer(old.0, old.1), peer(new.0, new.1)) }
     };
     match found.end {
         End::Source => {

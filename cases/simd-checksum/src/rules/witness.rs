@@ -34,7 +34,9 @@ pub fn cause(cause: &Cause) -> Value {
         Cause::Bit(flip) => json!({
             "kind": "bit", "bit": flip.bit, "now_set": flip.now_set, "candidates": flip.candidates, "words": flip.words,
         }),
-        Cause::Made(mistake) => json!({ "kind": "made-otherwise", "how": name(*mistake), "trailer_bytes": trailer(*mistake) }),
+        Cause::Made(mistake) => {
+            json!({ "kind": "made-otherwise", "how": name(*mistake), "trailer_bytes": trailer(*mistake) })
+        }
         Cause::Translated(translation) | Cause::TranslatedOffload(translation) => json!({
             "kind": "translated",
             "old": arrow(&translation.old),

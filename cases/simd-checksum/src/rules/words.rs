@@ -32,8 +32,9 @@ pub fn arrow(way: &Way) -> String {
     format!("{} > {}", source(way), destination(way))
 }
 
-/// `3 UDP datagrams`, `1 TCP segment`.
+/// `3 UDP datagrams`, `a TCP segment`.
 pub fn messages(protocol: Protocol, count: u64) -> String {
+    use Protocol::{Icmp, Icmpv6, Igmp, Ipv4, Ospf, Sctp};
     let noun = match protocol {
         Protocol::Tcp => "segment",
         Protocol::Udp => "datagram",
@@ -41,7 +42,11 @@ pub fn messages(protocol: Protocol, count: u64) -> String {
         Protocol::Icmp | Protocol::Icmpv6 | Protocol::Igmp => "message",
         _ => "packet",
     };
-    format!("{count} {} {noun}{}", protocol.name(), plural(count))
+    let article = if matches!(protocol, Icmp | Icmpv6 | Igmp | Ipv4 | Ospf | Sctp) { "an" } else { "a" };
+    match count {
+        1 => format!("{article} {} {noun}", protocol.name()),
+        _ => format!("{count} {} {noun}s", protocol.name()),
+    }
 }
 
 /// The `s` of a plural.

@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
 use serde_json::json;
 
-use super::words::{are, arrow, destination, flow_line, messages, plural, source};
+use super::words::{arrow, destination, flow_line, messages, plural, source};
 use crate::facts::direction::{Direction, Way};
 use crate::facts::{Capture, Facts};
 
@@ -44,21 +44,27 @@ fn finding(rule: &'static Rule, capture: &Capture, one: &Direction, evidence: &E
     let count = one.counts.illegal_zero;
     let (way, packet) = (&one.way, one.first_without?);
     let title = format!(
-        "{} from {} to {} {} without a checksum, which IPv6 does not allow",
+        "{} from {} to {} carr{} no checksum, which IPv6 does not allow",
         messages(way.protocol, count),
         source(way),
         destination(way),
-        are(count)
+        if count == 1 { "ies" } else { "y" }
     );
     let place = Place::primary(packet.at(capture.id()), "the checksum is 0").shown_as(flow_line(way));
-    let builder = FindingBuilder::new(rule, title, place)
+    let mut builder = FindingBuilder::new(rule, title, place)
         .because(
             "RFC 8200 section 8.1: a receiver discards a UDP datagram with a checksum of 0. Linux takes it only on a socket with \
              UDP_NO_CHECK6_RX (udp6_csum_init).",
         )
-        .because(format!("{} other datagram{} of this direction carry one.", one.counts.good, plural(one.counts.good)))
         .witness(json!({ "flow": arrow(way), "zero": count, "good": one.counts.good }), format!("{count} with 0"))
         .key(arrow(way))
         .replay(format!("casebook checksum {}", capture.path));
+    if one.counts.good > 0 {
+        builder = builder.because(format!(
+            "The sender can make them: {} other datagram{} of this direction hold.",
+            one.counts.good,
+            plural(one.counts.good)
+        ));
+    }
     Some(builder.build(evidence))
 }

@@ -2,16 +2,16 @@
 
 use casebook_checksum::Algorithm;
 
-type Peer = (&'static str, Box<dyn Fn(&[u8]) -> u64>);
+use super::Run;
+
+/// A name and what it runs.
+type Peer = (&'static str, Run);
 
 /// The peers of an algorithm; the polynomial of the story has none.
 pub(super) fn rows(algorithm: Algorithm) -> Vec<Peer> {
     match algorithm {
         Algorithm::Internet => vec![
-            (
-                "internet-checksum",
-                Box::new(|bytes| u64::from(u16::from_be_bytes(internet_checksum::checksum(bytes)))),
-            ),
+            ("internet-checksum", Box::new(|bytes| u64::from(u16::from_be_bytes(internet_checksum::checksum(bytes))))),
             (
                 "etherparse",
                 Box::new(|bytes| {
