@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use casebook_core::{Arg, ArgKind, EvidenceId, OutputFormat, Verb, VerbError, VerbInput};
+use casebook_core::{Arg, ArgKind, EvidenceId, EvidenceSet, OutputFormat, Verb, VerbError, VerbInput};
 use casebook_formats::packet::Protocol;
 use serde_json::{Value, json};
 
 use crate::facts::{self, Capture, Facts, Limits, capture};
-use crate::model::forensics::{Cause, Judged, judge};
+use crate::model::forensics::{Cause, Examined, Judged, judge};
 use crate::rules::witness;
-use crate::rules::words::{arrow, line, plural};
+use crate::rules::words::{arrow, byte, line, plural};
 
 /// The verb without a name of its own.
 pub const VERIFY: Verb = Verb {
@@ -58,7 +58,7 @@ fn verify(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
     let judged = judge(&facts, input.evidence);
     match input.format {
         OutputFormat::Json => {
-            let list: Vec<Value> = facts.captures.iter().map(|one| json_of(one, &judged)).collect();
+            let list: Vec<Value> = facts.captures.iter().map(|one| json_of(one, &judged, input.evidence)).collect();
             writeln!(out, "{}", json!({ "captures": list }))?;
         }
         OutputFormat::Text => {
@@ -109,7 +109,7 @@ fn text(
         for examined in one.packets.iter().take(most) {
             let number = examined.kept.site.packet.number;
             writeln!(out, "\n#{number} {}", line(examined.kept, examined.specimen.as_ref()))?;
-            writeln!(out, "   {}", why(&examined.cause))?;
+            writeln!(out, "   {}", why(examined))?;
         }
         let left = one.packets.len().saturating_sub(most);
         let beyond = one.differences.bad - one.differences.kept as u64;
@@ -131,21 +131,25 @@ fn text(
 }
 
 /// A cause in a line.
-fn why(cause: &Cause) -> String {
-    match cause {
+fn why(examined: &Examined<'_>) -> String {
+    let place =
+        |at: usize| examined.specimen.as_ref().map_or_else(|| format!("byte {at}"), |specimen| byte(specimen, at));
+    match &examined.cause {
         Cause::Changed { changes, copy } => {
             let first = changes[0];
             let more = match changes.len() - 1 {
                 0 => String::new(),
                 more => format!(" and {more} more byte{}", plural(more as u64)),
             };
+            let number = copy.1.packet.number;
+            let at = place(first.at);
             format!(
-                "changed: byte {} was 0x{:02x} and is 0x{:02x}{more}; packet {} has it unharmed",
-                first.at, first.was, first.is, copy.1.packet.number
+                "changed: {at} was 0x{:02x} and is 0x{:02x}{more}; packet {number} has it unharmed",
+                first.was, first.is
             )
         }
-        Cause::CrcBit(bit) => format!("one bit flipped: 0x{:02x} of byte {}, by the CRC", bit.mask, bit.at),
-        Cause::Bit(flip) => format!(
+        Cause::CrcBit(bit) => format!("one bit flipped: 0x{:02x} in {}, by the CRC", bit.mask, place(bit.at)),
+        Cause::Bit { flip, .. } => format!(
             "one bit flipped: bit {} of a word turned {}; {} of {} words could be it",
             flip.bit,
             if flip.now_set { "on" } else { "off" },
@@ -169,7 +173,7 @@ fn why(cause: &Cause) -> String {
     }
 }
 
-fn json_of(capture: &Capture, judged: &[Judged<'_>]) -> Value {
+fn json_of(capture: &Capture, judged: &[Judged<'_>], evidence: &EvidenceSet) -> Value {
     let protocols: Vec<Value> = Protocol::ALL
         .into_iter()
         .filter(|protocol| capture.counts(*protocol).all() > 0)
@@ -190,7 +194,7 @@ fn json_of(capture: &Capture, judged: &[Judged<'_>]) -> Value {
     let bad: Vec<Value> = judged
         .iter()
         .filter(|one| one.capture.id() == capture.id())
-        .flat_map(|one| one.packets.iter().map(witness::packet))
+        .flat_map(|one| one.packets.iter().map(|one| witness::packet(one, evidence)))
         .collect();
     let all: u64 = capture.totals.iter().map(|counts| counts.bad).sum();
     json!({

@@ -27,7 +27,12 @@ pub enum Cause {
     /// One bit, and the CRC says which.
     CrcBit(Bit),
     /// One bit, somewhere among the words that could hold it.
-    Bit(Flip),
+    Bit {
+        /// Which bit of a word.
+        flip: Flip,
+        /// A way to make the sum that gives the same; one packet alone does not decide.
+        or: Option<Mistake>,
+    },
     /// The sum was made otherwise.
     Made(Mistake),
     /// An end was rewritten and the sum left; another flow shows the old one.
@@ -49,7 +54,7 @@ impl Cause {
     /// Causes of one kind make one finding.
     pub fn group(&self) -> u8 {
         match self {
-            Cause::Changed { .. } | Cause::CrcBit(_) | Cause::Bit(_) | Cause::Damaged => 0,
+            Cause::Changed { .. } | Cause::CrcBit(_) | Cause::Bit { .. } | Cause::Damaged => 0,
             Cause::Made(mistake) => 1 + u8::from(mistake.is_length()),
             Cause::Translated(_) | Cause::TranslatedOffload(_) | Cause::Rewritten => 3,
             Cause::Lowered { .. } => 4,
@@ -127,7 +132,9 @@ fn direction<'a>(
     for (kept, specimen) in kept {
         let cause = match &whole {
             Some(cause) => cause.clone(),
-            None => specimen.as_ref().map_or(Cause::Damaged, |specimen| one(kept, specimen, sound, evidence)),
+            None => specimen
+                .as_ref()
+                .map_or(Cause::Damaged, |specimen| one(kept, specimen, (sound, differences.bad), evidence)),
         };
         let examined = Examined { kept, specimen, cause };
         match groups.iter_mut().find(|group| group.packets[0].cause.group() == examined.cause.group()) {
@@ -196,7 +203,7 @@ fn pseudo_of(specimen: &Specimen<'_>) -> u16 {
 }
 
 /// The cause of one packet by itself.
-fn one(kept: &Kept, specimen: &Specimen<'_>, sound: u64, evidence: &EvidenceSet) -> Cause {
+fn one(kept: &Kept, specimen: &Specimen<'_>, (sound, bad): (u64, u64), evidence: &EvidenceSet) -> Cause {
     if specimen.protocol == Protocol::Sctp {
         return match mistake::mistake(specimen) {
             Some(mistake) => Cause::Made(mistake),
@@ -212,11 +219,11 @@ fn one(kept: &Kept, specimen: &Specimen<'_>, sound: u64, evidence: &EvidenceSet)
     {
         return Cause::Changed { changes, copy };
     }
-    let flip = flip::flip(specimen);
-    match (mistake::mistake(specimen), flip) {
-        // A sender that makes its sums in another way makes all of them so, but those with a trailer or an odd byte.
-        (Some(mistake), flip) if flip.is_none() || sound == 0 => Cause::Made(mistake),
-        (_, Some(flip)) => Cause::Bit(flip),
-        (_, None) => Cause::Damaged,
+    // A sender that makes its sums in another way makes many of them so; memory flips a bit once.
+    match (mistake::mistake(specimen), flip::flip(specimen)) {
+        (Some(mistake), None) => Cause::Made(mistake),
+        (Some(mistake), Some(_)) if sound == 0 && bad > 1 => Cause::Made(mistake),
+        (or, Some(flip)) => Cause::Bit { flip, or },
+        (None, None) => Cause::Damaged,
     }
 }

@@ -5,6 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
 use serde_json::{Value, json};
 
+use super::witness;
 use super::words::{arrow, byte, context, destination, messages, place, source, value, were};
 use crate::facts::Facts;
 use crate::model::crc::FOUR_BITS_BYTES;
@@ -38,7 +39,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
 fn rank(cause: &Cause) -> u8 {
     match cause {
         Cause::Changed { .. } | Cause::CrcBit(_) => 0,
-        Cause::Bit(_) => 1,
+        Cause::Bit { .. } => 1,
         _ => 2,
     }
 }
@@ -62,7 +63,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
         (Cause::CrcBit(bit), Some(specimen)) if count == 1 => {
             format!("one bit of {} was flipped in {subject}, after its CRC was made", byte(specimen, bit.at))
         }
-        (Cause::Bit(_), _) if count == 1 => format!("one bit was flipped in {subject}, after its sum was made"),
+        (Cause::Bit { .. }, _) if count == 1 => format!("one bit was flipped in {subject}, after its sum was made"),
         _ => format!("{subject} {} changed after the sum was made", were(count)),
     };
     let mut builder =
@@ -84,7 +85,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
              has none.",
         );
     }
-    let packets: Vec<Value> = judged.packets.iter().map(witness).collect();
+    let packets: Vec<Value> = judged.packets.iter().map(|one| witness::packet(one, evidence)).collect();
     let text = format!(
         "packet {}: stored {}, computed {}",
         best.kept.site.packet.number,
@@ -144,16 +145,26 @@ fn explain(mut builder: FindingBuilder, best: &Examined<'_>, judged: &Judged<'_>
                     Some(casebook_core::At::Packet { number: best.kept.site.packet.number, span }),
                 )
         }
-        Cause::Bit(flip) => builder.because(format!(
-            "Stored minus computed is {} 2^{}: one word has bit {} turned {} since the sum was made. {} of the {} words that are \
-             covered have that bit as it would be now. A damage of many bits looks like this in 32 of 65535 cases.",
-            if flip.now_set { "+" } else { "-" },
-            flip.bit,
-            flip.bit,
-            if flip.now_set { "on" } else { "off" },
-            flip.candidates,
-            flip.words,
-        )),
+        Cause::Bit { flip, or } => {
+            builder = builder.because(format!(
+                "Stored minus computed is {}2^{}: one word has bit {} turned {} since the sum was made. {} of the {} words that are \
+                 covered have that bit as it would be now. A damage of many bits looks like this in 32 of 65535 cases.",
+                if flip.now_set { "" } else { "-" },
+                flip.bit,
+                flip.bit,
+                if flip.now_set { "on" } else { "off" },
+                flip.candidates,
+                flip.words,
+            ));
+            match or {
+                Some(mistake) => builder.because(format!(
+                    "A sender that makes its sum otherwise ({}) gives the same difference; a second bad packet of the direction \
+                     would tell.",
+                    witness::name(*mistake),
+                )),
+                None => builder,
+            }
+        }
         _ if specimen.protocol == casebook_formats::packet::Protocol::Sctp => builder.because(
             "No single flipped bit gives the CRC-32C it carries, nor do Adler-32 or another byte order: more was changed.",
         ),
@@ -175,11 +186,9 @@ fn short(one: &Examined<'_>) -> String {
             _ => format!("{} bytes changed", changes.len()),
         },
         Cause::CrcBit(bit) => format!("bit 0x{:02x} of byte {}", bit.mask, bit.at),
-        Cause::Bit(flip) => format!("bit {} of a word turned {}", flip.bit, if flip.now_set { "on" } else { "off" }),
+        Cause::Bit { flip, .. } => {
+            format!("bit {} of a word turned {}", flip.bit, if flip.now_set { "on" } else { "off" })
+        }
         _ => "more than one bit".to_owned(),
     }
-}
-
-fn witness(one: &Examined<'_>) -> Value {
-    super::witness::packet(one)
 }

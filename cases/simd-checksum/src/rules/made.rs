@@ -31,7 +31,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, mistake: Mistake, evidence:
         let line = place(id, other.kept, other.specimen.as_ref(), "and here");
         builder = builder.place(Place { primary: false, ..line });
     }
-    let packets: Vec<_> = judged.packets.iter().map(witness::packet).collect();
+    let packets: Vec<_> = judged.packets.iter().map(|one| witness::packet(one, evidence)).collect();
     builder
         .because(because(mistake))
         .because(format!(

@@ -125,7 +125,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
                 "flow": arrow(way),
                 "bad": count,
                 "difference": number,
-                "cause": witness::cause(&first.cause),
+                "cause": witness::cause(&first.cause, evidence),
             }),
             format!("{count} packet{}, off by {number}", plural(count)),
         )
