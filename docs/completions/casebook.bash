@@ -22,6 +22,9 @@ _casebook() {
             casebook,check)
                 cmd="casebook__subcmd__check"
                 ;;
+            casebook,checksum)
+                cmd="casebook__subcmd__checksum"
+                ;;
             casebook,collect)
                 cmd="casebook__subcmd__collect"
                 ;;
@@ -49,14 +52,32 @@ _casebook() {
             casebook,replay)
                 cmd="casebook__subcmd__replay"
                 ;;
+            casebook,rst)
+                cmd="casebook__subcmd__rst"
+                ;;
             casebook,rules)
                 cmd="casebook__subcmd__rules"
+                ;;
+            casebook__subcmd__checksum,bench)
+                cmd="casebook__subcmd__checksum__subcmd__bench"
+                ;;
+            casebook__subcmd__checksum,help)
+                cmd="casebook__subcmd__checksum__subcmd__help"
+                ;;
+            casebook__subcmd__checksum__subcmd__help,bench)
+                cmd="casebook__subcmd__checksum__subcmd__help__subcmd__bench"
+                ;;
+            casebook__subcmd__checksum__subcmd__help,help)
+                cmd="casebook__subcmd__checksum__subcmd__help__subcmd__help"
                 ;;
             casebook__subcmd__help,cases)
                 cmd="casebook__subcmd__help__subcmd__cases"
                 ;;
             casebook__subcmd__help,check)
                 cmd="casebook__subcmd__help__subcmd__check"
+                ;;
+            casebook__subcmd__help,checksum)
+                cmd="casebook__subcmd__help__subcmd__checksum"
                 ;;
             casebook__subcmd__help,collect)
                 cmd="casebook__subcmd__help__subcmd__collect"
@@ -85,8 +106,14 @@ _casebook() {
             casebook__subcmd__help,replay)
                 cmd="casebook__subcmd__help__subcmd__replay"
                 ;;
+            casebook__subcmd__help,rst)
+                cmd="casebook__subcmd__help__subcmd__rst"
+                ;;
             casebook__subcmd__help,rules)
                 cmd="casebook__subcmd__help__subcmd__rules"
+                ;;
+            casebook__subcmd__help__subcmd__checksum,bench)
+                cmd="casebook__subcmd__help__subcmd__checksum__subcmd__bench"
                 ;;
             casebook__subcmd__help__subcmd__nft,check)
                 cmd="casebook__subcmd__help__subcmd__nft__subcmd__check"
@@ -114,6 +141,9 @@ _casebook() {
                 ;;
             casebook__subcmd__help__subcmd__nft,trace)
                 cmd="casebook__subcmd__help__subcmd__nft__subcmd__trace"
+                ;;
+            casebook__subcmd__help__subcmd__rst,devices)
+                cmd="casebook__subcmd__help__subcmd__rst__subcmd__devices"
                 ;;
             casebook__subcmd__nft,check)
                 cmd="casebook__subcmd__nft__subcmd__check"
@@ -175,6 +205,18 @@ _casebook() {
             casebook__subcmd__nft__subcmd__help,trace)
                 cmd="casebook__subcmd__nft__subcmd__help__subcmd__trace"
                 ;;
+            casebook__subcmd__rst,devices)
+                cmd="casebook__subcmd__rst__subcmd__devices"
+                ;;
+            casebook__subcmd__rst,help)
+                cmd="casebook__subcmd__rst__subcmd__help"
+                ;;
+            casebook__subcmd__rst__subcmd__help,devices)
+                cmd="casebook__subcmd__rst__subcmd__help__subcmd__devices"
+                ;;
+            casebook__subcmd__rst__subcmd__help,help)
+                cmd="casebook__subcmd__rst__subcmd__help__subcmd__help"
+                ;;
             *)
                 ;;
         esac
@@ -182,7 +224,7 @@ _casebook() {
 
     case "${cmd}" in
         casebook)
-            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft help"
+            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft rst checksum help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -339,6 +381,120 @@ _casebook() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        casebook__subcmd__checksum)
+            opts="-f -v -h --most --format --max-evidence-bytes --color --verbose --help bench help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --most)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__bench)
+            opts="-f -v -h --rounds --big --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --big)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help)
+            opts="bench help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         casebook__subcmd__collect)
             opts="-o -v -h --output --case --redact --list --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -424,7 +580,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__help)
-            opts="check cases explain replay collect lab rules config completions man nft help"
+            opts="check cases explain replay collect lab rules config completions man nft rst checksum help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -454,6 +610,34 @@ _casebook() {
         casebook__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__checksum)
+            opts="bench"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__checksum__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -706,6 +890,34 @@ _casebook() {
         casebook__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__rst)
+            opts="devices"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__rst__subcmd__devices)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1353,6 +1565,96 @@ _casebook() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__rst)
+            opts="-v -h --color --verbose --help devices help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__rst__subcmd__devices)
+            opts="-f -v -h --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__rst__subcmd__help)
+            opts="devices help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__rst__subcmd__help__subcmd__devices)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__rst__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

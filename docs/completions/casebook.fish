@@ -41,6 +41,8 @@ complete -c casebook -n "__fish_casebook_needs_command" -f -a "config" -d 'Show 
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "man" -d 'Write the man pages into a folder'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s f -l format -d 'Format of the report, and the file it goes to; can be given several times' -r
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s o -l output -d 'File for the --format it stands beside' -r -F
@@ -246,18 +248,60 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "cases" -d 'List the cases and what evidence each reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "rules" -d 'List every rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "config" -d 'Show the configuration that holds for a path'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "man" -d 'Write the man pages into a folder'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -l most -d 'Bad packets that are printed of each flow [default: 8]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -a "bench" -d 'Measure every version of the checksums on this machine'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -l rounds -d 'Rounds; the median of so many is printed [default: 101]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -l big -d 'Size of the buffer that is larger than the caches, in MiB [default: 256]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from help" -f -a "bench" -d 'Measure every version of the checksums on this machine'
+complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "cases" -d 'List the cases and what evidence each reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "rules" -d 'List every rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "config" -d 'Show the configuration that holds for a path'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "man" -d 'Write the man pages into a folder'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "eval" -d 'evaluate many packets: one outcome per line'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
@@ -267,3 +311,5 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from checksum" -f -a "bench" -d 'Measure every version of the checksums on this machine'

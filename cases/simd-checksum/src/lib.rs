@@ -17,8 +17,9 @@ pub mod rules;
 
 use casebook_core::{Kind, Want, WantSource};
 
-/// Kinds of evidence, the most specific first.
-pub static KINDS: &[&Kind] = &[&facts::KIND, &facts::SYSCTL];
+/// Kinds of evidence, the most specific first. Settings ([`facts::SYSCTL`]) are read beside captures and are none of them: alone
+/// they give the case nothing to check.
+pub static KINDS: &[&Kind] = &[&facts::KIND];
 
 casebook_core::case! {
     /// The case.
@@ -36,7 +37,7 @@ casebook_core::case! {
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,
-    lab: &[("run.sh", include_str!("../lab/run.sh")), ("lab.py", include_str!("../lab/lab.py"))],
+    lab: &[("run.sh", include_str!("../lab/run.sh")), ("lab.py", include_str!("../lab/lab.py")), ("net.py", include_str!("../lab/net.py"))],
     read: facts::read,
     page: page::view,
 }

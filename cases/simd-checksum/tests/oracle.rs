@@ -16,7 +16,7 @@
 #[path = "oracle/generate.rs"]
 mod generate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,7 @@ fn seeds() -> [u64; 2] {
 }
 
 /// What tshark says of the checksum fields of a packet, by the names of its fields.
-fn tshark(path: &PathBuf) -> Option<Vec<Vec<Option<u8>>>> {
+fn tshark(path: &Path) -> Option<Vec<Vec<Option<u8>>>> {
     let mut command = Command::new("tshark");
     command.args(["-r", path.to_str()?, "-T", "fields", "-E", "occurrence=f", "-E", "separator=,"]);
     for option in

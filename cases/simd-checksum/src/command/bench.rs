@@ -44,8 +44,19 @@ const SIZES: [usize; 3] = [64, 1448, 65_536];
 /// Bytes a sample of a small size goes over.
 const SAMPLE_BYTES: usize = 1 << 20;
 
-/// A checksum of bytes.
-type Run = Box<dyn Fn(&[u8]) -> u64>;
+/// A checksum of bytes, so many times over; the value of the last time.
+type Run = Box<dyn Fn(&[u8], usize) -> u64>;
+
+/// The loop is inside, so that a call can be inlined into it as in a caller's own.
+fn looped(run: impl Fn(&[u8]) -> u64 + 'static) -> Run {
+    Box::new(move |bytes, repeat| {
+        let mut last = 0;
+        for _ in 0..repeat {
+            last = black_box(run(black_box(bytes)));
+        }
+        last
+    })
+}
 
 /// Something that is measured.
 struct Row {
@@ -56,7 +67,7 @@ struct Row {
 
 impl Row {
     fn new(algorithm: &'static str, name: impl Into<String>, run: impl Fn(&[u8]) -> u64 + 'static) -> Self {
-        Self { algorithm, name: name.into(), run: Box::new(run) }
+        Self { algorithm, name: name.into(), run: looped(run) }
     }
 }
 
@@ -64,6 +75,8 @@ impl Row {
 struct Figure {
     bytes: usize,
     median_ns: f64,
+    /// False when the value is not that of the algorithm's first row.
+    agrees: bool,
 }
 
 fn bench(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
@@ -106,7 +119,11 @@ fn rows() -> Vec<Row> {
             rows.push(Row::new(algorithm.name(), name, move |bytes| version.run(bytes).unwrap_or_default()));
         }
         #[cfg(feature = "peers")]
-        rows.extend(peers::rows(algorithm).into_iter().map(|(name, run)| Row::new(algorithm.name(), name, run)));
+        rows.extend(peers::rows(algorithm).into_iter().map(|(name, run)| Row {
+            algorithm: algorithm.name(),
+            name: name.to_owned(),
+            run,
+        }));
     }
     rows.push(Row::new("read", "exclusive or of 64-bit words", read));
     rows
@@ -149,15 +166,18 @@ fn measure(
     for _ in 0..rounds {
         for (row, times) in rows.iter().zip(&mut times) {
             let taken = stopwatch.time(&mut || {
-                for _ in 0..repeat {
-                    black_box((row.run)(black_box(bytes)));
-                }
+                black_box((row.run)(bytes, repeat));
             });
             times.push(taken as f64 / repeat as f64);
         }
     }
-    for (times, figures) in times.iter_mut().zip(figures) {
-        figures.push(Figure { bytes: bytes.len(), median_ns: median(times) });
+    let mut first = ("", 0);
+    for ((row, times), figures) in rows.iter().zip(&mut times).zip(figures) {
+        let value = (row.run)(bytes, 1);
+        if first.0 != row.algorithm {
+            first = (row.algorithm, value);
+        }
+        figures.push(Figure { bytes: bytes.len(), median_ns: median(times), agrees: value == first.1 });
     }
 }
 
@@ -185,9 +205,13 @@ fn text(
         write!(out, "{:<30}", row.name)?;
         for (at, figure) in figures.iter().enumerate() {
             let width = if at == SIZES.len() { 12 } else { 10 };
-            write!(out, "{:>width$.1}", figure.bytes as f64 / figure.median_ns)?;
+            let mark = if figure.agrees { "" } else { "*" };
+            write!(out, "{:>width$}", format!("{:.1}{mark}", figure.bytes as f64 / figure.median_ns))?;
         }
         writeln!(out)?;
+    }
+    if figures.iter().flatten().any(|figure| !figure.agrees) {
+        writeln!(out, "\n* gives another value than the first row")?;
     }
     writeln!(out, "\nmemcpy of {mib} MiB: {memcpy:.1} GB/s read and as much written")?;
     if !cfg!(feature = "peers") {
@@ -204,7 +228,7 @@ fn json_of(rows: &[Row], figures: &[Vec<Figure>], rounds: usize, memcpy: f64) ->
             let sizes: Vec<Value> = figures
                 .iter()
                 .map(|one| {
-                    json!({ "bytes": one.bytes, "ns": one.median_ns, "bytes_per_ns": one.bytes as f64 / one.median_ns })
+                    json!({ "bytes": one.bytes, "ns": one.median_ns, "bytes_per_ns": one.bytes as f64 / one.median_ns, "agrees": one.agrees })
                 })
                 .collect();
             json!({ "algorithm": row.algorithm, "name": row.name.trim(), "sizes": sizes })

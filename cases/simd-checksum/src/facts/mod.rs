@@ -8,15 +8,16 @@ pub mod specimen;
 #[cfg(test)]
 mod tests;
 
-use casebook_core::{Coverage, Evidence, Input, Kind, Read, Sniff, Span, Unmodelled};
+use casebook_core::{Coverage, Evidence, Input, Kind, Read, Span, Unmodelled};
 
 pub use capture::{Capture, KIND, Limits};
 
-/// `sysctl` settings: whether conntrack verifies checksums.
+/// `sysctl` settings: whether conntrack verifies checksums. They are recognised by the case they are evidence of; here they go
+/// with captures.
 pub static SYSCTL: Kind = Kind {
     name: "sysctl",
     what: "output of `sysctl -a`, or of `sysctl KEY…`",
-    sniff: is_sysctl,
+    sniff: |_| false,
     refers: None,
     comment: None,
 };
@@ -24,14 +25,6 @@ pub static SYSCTL: Kind = Kind {
 /// The key that decides whether conntrack verifies checksums
 /// (`net/netfilter/nf_conntrack_standalone.c`, `nf_conntrack_checksum`).
 pub const CHECKSUM_KEY: &str = "net.netfilter.nf_conntrack_checksum";
-
-fn is_sysctl(sniff: &Sniff<'_>) -> bool {
-    let text = String::from_utf8_lossy(sniff.head);
-    let mut lines = text.lines().filter(|line| !line.is_empty()).take(8).peekable();
-    let known = ["abi.", "debug.", "dev.", "fs.", "kernel.", "net.", "user.", "vm."];
-    let first_is_known = lines.peek().is_some_and(|line| known.iter().any(|prefix| line.starts_with(prefix)));
-    first_is_known && lines.all(|line| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
-}
 
 /// Whether conntrack of a host verifies checksums.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +44,19 @@ pub struct Facts {
     pub captures: Vec<Capture>,
     /// What sysctl listings say of conntrack and checksums.
     pub verifies: Vec<Verifies>,
+}
+
+impl Facts {
+    /// What is said of the machine of a capture: by the listings of its own folder, or by all where it has none. Listings that
+    /// contradict each other say nothing.
+    pub fn verifies(&self, capture: &Capture) -> Option<&Verifies> {
+        let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        let own = folder(&capture.path);
+        let near: Vec<&Verifies> = self.verifies.iter().filter(|one| folder(&one.path) == own).collect();
+        let list = if near.is_empty() { self.verifies.iter().collect() } else { near };
+        let first = *list.first()?;
+        (first.on.is_some() && list.iter().all(|one| one.on == first.on)).then_some(first)
+    }
 }
 
 /// Reads every file of the case's kinds.

@@ -115,6 +115,43 @@ fn a_copy_that_repairs_the_sum_shows_the_byte() {
 }
 
 #[test]
+fn listings_that_contradict_each_other_say_nothing() {
+    let says = |folder: &str, on| super::Verifies {
+        on,
+        span: casebook_core::Span::new(EvidenceId(1), 0, 1),
+        path: format!("{folder}/sysctl.txt"),
+    };
+    let capture = Capture { path: "edge/a.pcap".to_owned(), ..Capture::default() };
+    let of = |verifies: Vec<super::Verifies>| {
+        let facts = Facts { verifies, ..Facts::default() };
+        facts.verifies(&capture).and_then(|one| one.on)
+    };
+    assert_eq!(of(vec![says("other", Some(true))]), Some(true));
+    assert_eq!(of(vec![says("other", Some(true)), says("third", Some(false))]), None);
+    assert_eq!(of(vec![says("other", Some(true)), says("edge", Some(false))]), Some(false));
+    assert_eq!(of(vec![says("edge", None)]), None);
+}
+
+/// A forwarder that rewrites what was left to the card: the field keeps the old end, uncomplemented.
+#[test]
+fn an_end_rewritten_under_an_offloaded_sum_is_named() {
+    let pseudo_only = |pseudo: &[u8], _: &[u8]| sum(pseudo);
+    let mut packets: Vec<Vec<u8>> = vec![datagram((4000, 5000), b"before", pseudo_only)];
+    for payload in [b"one".as_slice(), b"two", b"and three"] {
+        let mut packet = datagram((4000, 5000), payload, pseudo_only);
+        packet[15] = 77;
+        packet[10..12].fill(0);
+        let own = (!sum(&packet[..20])).to_be_bytes();
+        packet[10..12].copy_from_slice(&own);
+        packets.push(packet);
+    }
+    for cause in causes(&packets) {
+        let Cause::TranslatedOffload(found) = cause else { panic!("{cause:?}") };
+        assert_eq!(found.old.source.to_string(), "10.0.0.1");
+    }
+}
+
+#[test]
 fn a_full_table_folds_what_is_plain_and_keeps_what_is_not() {
     let mut packets: Vec<Vec<u8>> = (0..40).map(|port| datagram((4000 + port, 5000), b"plain", good)).collect();
     packets.insert(3, datagram((9, 5000), b"harmed", |pseudo, message| good(pseudo, message) ^ 0x0110));

@@ -72,7 +72,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
         let line = place(id, other.kept, other.specimen.as_ref(), short(other));
         builder = builder.place(Place { primary: false, ..line });
     }
-    builder = explain(builder, best, judged);
+    builder = explain(builder, best, judged, evidence);
     if judged.sound > 0 {
         builder = builder.because(format!(
             "{} other checksums of this direction hold or were left to the card: the sender makes them as it should.",
@@ -99,7 +99,12 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
         .build(evidence)
 }
 
-fn explain(mut builder: FindingBuilder, best: &Examined<'_>, judged: &Judged<'_>) -> FindingBuilder {
+fn explain(
+    mut builder: FindingBuilder,
+    best: &Examined<'_>,
+    judged: &Judged<'_>,
+    evidence: &EvidenceSet,
+) -> FindingBuilder {
     let Some(specimen) = &best.specimen else { return builder };
     let id = judged.capture.id();
     match &best.cause {
@@ -108,9 +113,10 @@ fn explain(mut builder: FindingBuilder, best: &Examined<'_>, judged: &Judged<'_>
             let first = changes[0];
             let flow = copy.1.packet;
             builder = builder.place(context(copy.0, flow, &judged.way, "the same bytes unharmed")).because(format!(
-                "Packet {} holds the same payload unharmed. Putting its bytes in ({} where {} bit{} differ{}) makes the stored \
+                "Packet {}{} holds the same payload unharmed. Putting its bytes in ({} where {} bit{} differ{}) makes the stored \
                  sum hold: {} was 0x{:02x} and arrived as 0x{:02x}.",
                 flow.number,
+                if copy.0 == id { String::new() } else { format!(" of {}", evidence.path(copy.0)) },
                 if changes.len() == 1 { "one".to_owned() } else { changes.len().to_string() },
                 bits,
                 if bits == 1 { "" } else { "s" },

@@ -43,7 +43,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         }
         let seq = judged.packets[0].specimen.and_then(|specimen| specimen.seq);
         let leaked = seq.filter(|_| judged.sound == 0).and_then(|seq| leak(judged.capture, way, seq));
-        let says = facts.verifies.iter().find(|verifies| verifies.on.is_some());
+        let says = facts.verifies(judged.capture);
         match (leaked, says) {
             (Some(leak), _) => out.push(leaked_finding(rule, &judged, leak, says, function, evidence)),
             (None, Some(says)) => out.push(setting_finding(rule, &judged, says, function, evidence)),

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bundles;
+mod checksum;
 mod cli;
 mod fixtures;
 mod generated;
@@ -19,9 +20,10 @@ type Test = fn() -> Result<(), Failed>;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let groups: [(&str, &[(&str, Test)]); 5] = [
+    let groups: [(&str, &[(&str, Test)]); 6] = [
         ("bad_input", bad_input::TESTS),
         ("bundles", bundles::TESTS),
+        ("checksum", checksum::TESTS),
         ("cli", cli::TESTS),
         ("generated", generated::TESTS),
         ("verbs", verbs::TESTS),

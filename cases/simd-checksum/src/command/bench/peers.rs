@@ -2,7 +2,7 @@
 
 use casebook_checksum::Algorithm;
 
-use super::Run;
+use super::{Run, looped};
 
 /// A name and what it runs.
 type Peer = (&'static str, Run);
@@ -11,19 +11,19 @@ type Peer = (&'static str, Run);
 pub(super) fn rows(algorithm: Algorithm) -> Vec<Peer> {
     match algorithm {
         Algorithm::Internet => vec![
-            ("internet-checksum", Box::new(|bytes| u64::from(u16::from_be_bytes(internet_checksum::checksum(bytes))))),
+            ("internet-checksum", looped(|bytes| u64::from(u16::from_be_bytes(internet_checksum::checksum(bytes))))),
             (
                 "etherparse",
-                Box::new(|bytes| {
+                looped(|bytes| {
                     u64::from(etherparse::checksum::Sum16BitWords::new().add_slice(bytes).ones_complement().to_be())
                 }),
             ),
-            ("smoltcp", Box::new(|bytes| u64::from(!smoltcp::wire::checksum::data(bytes)))),
-            ("pnet_packet", Box::new(|bytes| u64::from(pnet_packet::util::checksum(bytes, usize::MAX)))),
+            ("smoltcp", looped(|bytes| u64::from(!smoltcp::wire::checksum::data(bytes)))),
+            ("pnet_packet", looped(|bytes| u64::from(pnet_packet::util::checksum(bytes, usize::MAX)))),
         ],
         Algorithm::Crc32c => vec![
-            ("crc32c", Box::new(|bytes| u64::from(crc32c::crc32c(bytes)))),
-            ("crc-fast", Box::new(|bytes| crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))),
+            ("crc32c", looped(|bytes| u64::from(crc32c::crc32c(bytes)))),
+            ("crc-fast", looped(|bytes| crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))),
         ],
         Algorithm::Polynomial32 | Algorithm::Polynomial64 => Vec::new(),
     }
