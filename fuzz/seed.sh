@@ -49,6 +49,13 @@ case $target in
         line tcp '{"id":1,"ip":{"saddr":"10.9.0.5","daddr":"172.16.0.1"},"tcp":{"dport":9100},"iif":"eth0"}'
         line raw '{"raw":"4500001400000000400100007f0000017f000001","path":"input","ct":{"state":"new"}}'
         ;;
+    pcap | pcapng | packet)
+        # What the target puts before its input is left out: a magic, a section header.
+        frame='\x00\x01\x02\x03\x04\x05\x00\x01\x02\x03\x04\x06\x08\x00\x45\x00\x00\x28\0\0\0\0\x40\x06\0\0\x7f\0\0\x01\x7f\0\0\x01\0\x50\x80\0\0\0\0\x01\0\0\0\x02\x50\x04\0\0\0\0\0\0'
+        printf '\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0\x01\0\0\0\x02\0\0\0\x36\0\0\0\x36\0\0\0'"$frame" >"$folder/seed-line-pcap"
+        printf '\x01\0\0\0\x14\0\0\0\x01\0\0\0\0\0\x04\0\x14\0\0\0\x06\0\0\0\x58\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x36\0\0\0\x36\0\0\0'"$frame"'\0\0\x58\0\0\0' >"$folder/seed-line-pcapng"
+        printf '\x01\0\x36\0\0\0\0\0\0\0'"$frame" >"$folder/seed-line-packet"
+        ;;
     packet_pcap)
         # An empty IPv4 header behind an Ethernet header, in both byte orders.
         frame='\x00\x01\x02\x03\x04\x05\x00\x01\x02\x03\x04\x06\x08\x00\x45\x00\x00\x14\0\0\0\0\x40\x01\0\0\x7f\0\0\x01\x7f\0\0\x01'

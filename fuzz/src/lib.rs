@@ -112,3 +112,23 @@ fn evaluate(ruleset: &Ruleset) {
         drop(events);
     }
 }
+
+/// Walks a capture, then reads its flows.
+pub fn capture(file: &[u8]) {
+    let mut walk = casebook_formats::capture::frames(file);
+    let mut at = 0;
+    for frame in walk.by_ref() {
+        assert!(at <= frame.start && frame.start <= frame.data_start && frame.end <= file.len());
+        assert_eq!(file.get(frame.data_start..frame.data_start + frame.data.len()), Some(frame.data));
+        at = frame.end;
+    }
+    for problem in walk.problems() {
+        assert!(problem.start <= problem.end && problem.end <= file.len(), "{problem:?}");
+    }
+    let bytes = Bytes::new(file.to_vec());
+    let limits = case_tcp_rst::facts::capture::Limits { flows: 16, flows_with_resets: 4, summaries: 4 };
+    let read = case_tcp_rst::facts::capture::read(EvidenceId(0), &bytes, limits);
+    for flow in read.flows() {
+        assert!(flow.first.span.end <= file.len() as u64 && flow.last.span.end <= file.len() as u64);
+    }
+}

@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "a bench has no readers of its items")]
 
 #[allow(missing_docs, reason = "a bench has no readers of its items")]
+#[path = "capture/generate.rs"]
 mod generate;
 
 use std::fs::File;
@@ -38,7 +39,9 @@ fn main() {
             let written = generate::write(File::create(path).expect("a file to write"), &options);
             println!("{:?}", written.expect("a disk with room"));
         }
-        (Some("read"), Some(path)) => measure(path, value("--only").as_deref().unwrap_or("flows"), number("--times", 3)),
+        (Some("read"), Some(path)) => {
+            measure(path, value("--only").as_deref().unwrap_or("flows"), number("--times", 3))
+        }
         // `cargo bench` and `cargo test --benches` give no arguments: a small run shows that it works.
         _ => {
             let mut bytes = Vec::new();

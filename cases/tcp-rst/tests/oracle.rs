@@ -1,4 +1,17 @@
 //! The model against the real mechanism.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the case is pure, its oracle is a program: here it is started"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that meets something else than it knows fails, and says what it skipped"
+)]
+
+#[path = "oracle/capture.rs"]
+mod capture;
 
 use case_tcp_rst::model::refused;
 

@@ -153,13 +153,17 @@ pub(crate) fn open(path: &str, packed: impl Read, form: Form, options: &Options)
     let count = Rc::new(Cell::new(0));
     let packed = Counted { inner: packed, count: Rc::clone(&count) };
     let result = match form {
-        Form::Plain => read(Guarded { inner: packed, packed: None, unpacked: 0, most: MAX_UNPACKED }, &mut opened, options),
+        Form::Plain => {
+            read(Guarded { inner: packed, packed: None, unpacked: 0, most: MAX_UNPACKED }, &mut opened, options)
+        }
         Form::Gzip => {
             let inner = flate2::read::MultiGzDecoder::new(io::BufReader::new(packed));
             read(Guarded { inner, packed: Some(count), unpacked: 0, most: MAX_UNPACKED }, &mut opened, options)
         }
         Form::Zstd => match ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(packed)) {
-            Ok(inner) => read(Guarded { inner, packed: Some(count), unpacked: 0, most: MAX_UNPACKED }, &mut opened, options),
+            Ok(inner) => {
+                read(Guarded { inner, packed: Some(count), unpacked: 0, most: MAX_UNPACKED }, &mut opened, options)
+            }
             Err(error) => Err(io::Error::other(error.to_string())),
         },
     };

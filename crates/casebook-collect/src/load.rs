@@ -12,8 +12,8 @@ use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
 
 use crate::encoding::{encoding, utf16};
 use crate::source::{Disk, Refusal, Source, explain, folder};
-use crate::tally::Tally;
 use crate::spool::{Ended, spool};
+use crate::tally::Tally;
 use crate::{Collected, HEAD, MAPPED_KINDS, Options, Reading, bundle, git, refer, walk};
 
 /// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
@@ -188,6 +188,9 @@ impl<'o> Loader<'o> {
         }
         let head = &bytes.as_slice()[..bytes.as_slice().len().min(HEAD)];
         if let Some(form) = bundle::form(head) {
+            if matches!(ended, Ended::Cut) {
+                self.ended(name, Ended::Cut, most);
+            }
             let packed = || Ok(std::io::Cursor::new(Slice(bytes.clone())));
             if let Some(ids) = self.packed(name, None, form, packed) {
                 return ids;
@@ -256,7 +259,9 @@ impl<'o> Loader<'o> {
                 "{name}: only the first {limit} bytes were read; raise the limit with --max-evidence-bytes"
             )),
             Ended::Broken(error) => {
-                self.out.notices.push(format!("{name}: what comes before a fault of the packed file was read: {error}"));
+                self.out
+                    .notices
+                    .push(format!("{name}: what comes before a fault of the packed file was read: {error}"));
             }
         }
     }

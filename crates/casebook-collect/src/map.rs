@@ -43,9 +43,7 @@ impl Content for Mapped {
         // and was never written (`Mmap` gives no way to), so no page of it is anonymous: the next access reads the file
         // again and finds the same bytes, as it would after the kernel itself had evicted the page. `&[u8]` that point
         // into the range stay valid.
-        let advised = unsafe {
-            self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
-        };
+        let advised = unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
         // A kernel that refuses only keeps the memory.
         if let Err(error) = advised {
             tracing::debug!(%error, "madvise");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops, with its line")]
 
 mod live;
+mod packed;
 
 use std::fs;
 use std::io;

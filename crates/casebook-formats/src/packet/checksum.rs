@@ -174,7 +174,14 @@ fn missing(network: &Network<'_>, there: usize, claimed: u32) -> Option<Why> {
 
 /// A checksum under a pseudo header. `bytes` are what was kept of the `claimed` it covers.
 #[inline]
-fn under_pseudo(network: &Network<'_>, number: u8, bytes: &[u8], claimed: u32, at: usize, flags: FrameFlags) -> Verdict {
+fn under_pseudo(
+    network: &Network<'_>,
+    number: u8,
+    bytes: &[u8],
+    claimed: u32,
+    at: usize,
+    flags: FrameFlags,
+) -> Verdict {
     let Some(field) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
         return Verdict::Unverifiable(missing(network, bytes.len(), claimed).unwrap_or(Why::Length));
     };

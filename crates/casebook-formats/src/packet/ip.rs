@@ -107,7 +107,8 @@ impl Ipv4<'_> {
     /// used up, the last address of the route.
     #[inline]
     pub fn final_destination(&self) -> u32 {
-        if self.header.len() == 20 { self.destination() } else { self.routed() }
+        let plain = self.header.len() == 20 || self.header.len() < usize::from(self.header_bytes);
+        if plain { self.destination() } else { self.routed() }
     }
 
     #[cold]
@@ -261,8 +262,9 @@ pub(super) fn v6(bytes: &[u8], on_wire: u32) -> (Network<'_>, Transport<'_>) {
     let rest = &bytes[40..];
     let jumbo = if length == 0 && header[6] == HOP_BY_HOP { jumbo_length(rest) } else { None };
     let beyond = on_wire.saturating_sub(40);
-    let length_absent = length == 0 && jumbo.is_none();
-    // A length of 0 with nothing behind the header is just an empty packet.
+    // 0 with nothing but padding behind is an empty packet; segmentation offload is of TCP and UDP, or too long to be said.
+    let offload = matches!(header[6], 6 | 17) || beyond > 0xffff;
+    let length_absent = length == 0 && jumbo.is_none() && offload;
     let claimed = jumbo.unwrap_or(if length_absent { beyond } else { length });
     let rest = &rest[..rest.len().min(claimed as usize)];
     let mut ip = Ipv6 {

@@ -75,7 +75,7 @@ pub(super) fn strip(link: LinkType, data: &[u8]) -> (LinkHeader, Next, usize) {
             cooked2(data, &mut header)
         }
         LinkType::NULL | LinkType::LOOP => loopback(data),
-        LinkType::PPP | LinkType::PPP_HDLC => ppp(data, 0),
+        LinkType::PPP | LinkType::PPP_HDLC => ppp(data, 0, &mut header),
         LinkType::PPP_ETHER => pppoe(data, 0, &mut header),
         LinkType::C_HDLC => ether(data, 2, &mut header),
         _ => (Next::Unknown("a link type that is not read"), 0),
@@ -163,7 +163,7 @@ fn loopback(data: &[u8]) -> (Next, usize) {
 }
 
 /// PPP (RFC 1661): address and control can be left out, the protocol compressed to one odd byte.
-fn ppp(data: &[u8], mut at: usize) -> (Next, usize) {
+fn ppp(data: &[u8], mut at: usize, header: &mut LinkHeader) -> (Next, usize) {
     if data.get(at..at + 2) == Some(&[0xff, 0x03]) {
         at += 2;
     }
@@ -177,6 +177,7 @@ fn ppp(data: &[u8], mut at: usize) -> (Next, usize) {
     match protocol {
         0x0021 => (Next::Ether(IPV4), at),
         0x0057 => (Next::Ether(IPV6), at),
+        0x0281 => mpls(data, at, header),
         _ => (Next::Unknown("PPP of a protocol that is not IP"), at),
     }
 }
@@ -184,7 +185,7 @@ fn ppp(data: &[u8], mut at: usize) -> (Next, usize) {
 fn pppoe(data: &[u8], at: usize, header: &mut LinkHeader) -> (Next, usize) {
     header.pppoe = true;
     match data.get(at + 1) {
-        Some(0) => ppp(data, at + 6),
+        Some(0) => ppp(data, at + 6, header),
         Some(_) => (Next::Unknown("PPPoE discovery"), at),
         None => (CUT, data.len()),
     }

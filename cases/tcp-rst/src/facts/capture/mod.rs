@@ -46,7 +46,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Under 150 MB in all.
     fn default() -> Self {
-        Self { flows: 120_000, flows_with_resets: 24_000, summaries: 60_000 }
+        Self { flows: 96_000, flows_with_resets: 16_000, summaries: 60_000 }
     }
 }
 
@@ -74,7 +74,7 @@ impl Capture {
 
     /// The kept flows with a RST, by their first packet.
     pub fn reset_flows(&self) -> impl Iterator<Item = Flow> {
-        self.records().filter(|record| !record.resets.is_empty()).map(|record| record.flow(self.evidence))
+        self.records().filter(|record| !record.resets().is_empty()).map(|record| record.flow(self.evidence))
     }
 
     /// The kept flow with this number.
@@ -136,7 +136,7 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
     let mut frames = capture::frames(bytes.as_slice());
     let mut released = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         let end = frame.end;
         each(frame);
         if end - released >= RELEASE_EVERY {
@@ -149,7 +149,7 @@ fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>,
 }
 
 /// Segments that wait to be taken together.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 
 struct Pending<'a> {
     seg: Seg<'a>,
@@ -221,9 +221,11 @@ impl<'a> Reader<'a> {
         for (near, pending) in near.iter_mut().zip(&batch) {
             *near = self.table.first(pending.hash);
         }
-        for at in near.into_iter().flatten() {
-            self.slab.get(at).touch();
-        }
+        let touched = near.into_iter().zip(&batch).fold(0, |sum: u64, (at, pending)| match at {
+            Some(at) => sum ^ self.slab.get(at).touch(pending.from_first),
+            None => sum,
+        });
+        std::hint::black_box(touched);
         for pending in &batch {
             self.segment(&pending.seg, pending.key, pending.from_first, pending.hash);
         }
@@ -268,14 +270,15 @@ impl<'a> Reader<'a> {
         };
         let reset = seg.flags.has(Flags::RST);
         let record = self.slab.get_mut(at);
-        let keep = !record.resets.is_empty() || self.with_resets < self.limits.flows_with_resets;
+        // Looked at for a RST only: it is one more cache line.
+        let keep = reset && (!record.resets().is_empty() || self.with_resets < self.limits.flows_with_resets);
         let taken = record.take(self.evidence, seg, from_first, keep);
         if taken == Taken::Copy {
             self.totals.copies += 1;
         } else if reset {
-            self.with_resets += usize::from(record.resets.len() == 1 && record.reset_count == 1);
+            self.with_resets += usize::from(record.resets().len() == 1 && record.reset_count == 1);
             self.totals.resets += 1;
-            self.totals.folded_resets += u64::from(record.resets.is_empty() && record.reset_count == 1);
+            self.totals.folded_resets += u64::from(record.resets().is_empty() && record.reset_count == 1);
         }
         if self.slab.len() > self.limits.flows {
             self.fold();
@@ -289,20 +292,26 @@ impl<'a> Reader<'a> {
         self.slab.add(record)
     }
 
-    /// Gives up a quarter of the flows: ended ones first, then the longest idle. Flows with kept RSTs stay.
+    /// Gives up a quarter of the flows, the longest idle first. One that has ended counts as idle for eight times as long:
+    /// its last acknowledgement has a moment to come. Flows with kept RSTs stay.
     #[cold]
     fn fold(&mut self) {
-        let mut candidates: Vec<(bool, u64, u32)> = self
+        let now = self.totals.packets;
+        let mut candidates: Vec<(u64, bool, u32)> = self
             .slab
             .iter()
-            .filter(|(_, record)| record.resets.is_empty())
-            .map(|(slot, record)| (!record.closed() && record.linked, record.last_number(), slot))
+            .filter(|(_, record)| record.resets().is_empty())
+            .map(|(slot, record)| {
+                let open = !record.closed() && record.linked;
+                let idle = now.saturating_sub(record.last_number());
+                (u64::MAX - if open { idle / 8 } else { idle }, open, slot)
+            })
             .collect();
         let wanted = (self.limits.flows / 4).clamp(1, candidates.len().max(1));
         if wanted < candidates.len() {
             candidates.select_nth_unstable(wanted);
         }
-        for (open, _, slot) in candidates.into_iter().take(wanted) {
+        for (_, open, slot) in candidates.into_iter().take(wanted) {
             let summary = self.slab.get(slot).summary();
             if self.folded.len() < self.limits.summaries {
                 self.folded.push(summary);

@@ -13,31 +13,40 @@ use crate::facts::flow::{Flags, Flow, Handshake, PacketRef, Peer, Reset, Side};
 /// RSTs of one flow that are kept.
 pub(super) const MOST_RESETS: u32 = 8;
 
-/// Aligned, so that a segment touches as few cache lines as can be.
+/// The first two cache lines are the flow's, then three of each side: see [`Packed`].
 #[derive(Clone, Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Record {
     pub(super) key: Key,
-    /// State of the key's first endpoint, and of its second.
-    sides: [Packed; 2],
-    /// Which of them is the client.
+    last_ns: i64,
+    pub(super) reset_count: u32,
+    /// Which of the sides is the client.
     client: u8,
     /// 0: nobody was quiet; 1 and 2: the endpoint that spoke after `quiet_ns` and has no answer yet.
     quiet_of: u8,
     /// False once another flow has the same key.
     pub(super) linked: bool,
-    interface: u32,
+    quiet_ns: i64,
+    survived_ns: i64,
     pub(super) index: u64,
     first_number: u64,
     first_start: u64,
-    first_bytes: u32,
-    pub(super) reset_count: u32,
     first_ns: i64,
-    last_ns: i64,
-    quiet_ns: i64,
-    survived_ns: i64,
-    pub(super) resets: Vec<Reset>,
+    first_bytes: u32,
+    interface: u32,
+    kept: Option<Box<Kept>>,
+    /// State of the key's first endpoint, and of its second.
+    sides: [Packed; 2],
 }
+
+/// RSTs behind one pointer: nearly no flow has any.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    resets: Vec<Reset>,
+}
+
+// Two lines and twice three.
+const _: () = assert!(size_of::<Record>() == 512);
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,23 +85,20 @@ impl Record {
             last_ns: NO_TIME,
             quiet_ns: NO_TIME,
             survived_ns: NO_TIME,
-            resets: Vec::new(),
+            kept: None,
         }
     }
 
-    /// Asks for the record's memory ahead of use.
+    /// The RSTs that are kept.
+    pub(super) fn resets(&self) -> &[Reset] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.resets)
+    }
+
+    /// Reads a byte of every line that a segment touches, ahead of use; the value says nothing.
     #[inline]
-    pub(super) fn touch(&self) {
-        std::hint::black_box((
-            self.key.vlan[0],
-            self.last_ns,
-            self.sides[0].segments,
-            self.sides[0].seq_end,
-            self.sides[0].fin_ns,
-            self.sides[1].segments,
-            self.sides[1].seq_end,
-            self.sides[1].fin_ns,
-        ));
+    pub(super) fn touch(&self, from_first: bool) -> u64 {
+        let (own, other) = self.pair(from_first);
+        u64::from(self.key.v4) ^ self.survived_ns as u64 ^ own.touch_own() ^ other.touch()
     }
 
     /// True when both sides have sent FIN, or a RST was seen.
@@ -206,8 +212,9 @@ impl Record {
                 earlier: self.reset_count,
             };
             // One at a time: most flows have one, and a reset is hundreds of bytes.
-            self.resets.reserve_exact(1);
-            self.resets.push(reset);
+            let kept = self.kept.get_or_insert_default();
+            kept.resets.reserve_exact(1);
+            kept.resets.push(reset);
         }
         self.reset_count = self.reset_count.saturating_add(1);
         let [first, second] = &mut self.sides;
@@ -247,11 +254,7 @@ impl Record {
         let last = if client.last_number > server.last_number { client } else { server };
         let first = PacketRef {
             number: self.first_number,
-            span: Span {
-                evidence,
-                start: self.first_start,
-                end: self.first_start + u64::from(self.first_bytes),
-            },
+            span: Span { evidence, start: self.first_start, end: self.first_start + u64::from(self.first_bytes) },
             time_ns: time(self.first_ns),
         };
         Flow {
@@ -268,7 +271,7 @@ impl Record {
             longest_survived_ns: time(self.survived_ns),
             client_state: client.state(None),
             server_state: server.state(None),
-            resets: self.resets.clone(),
+            resets: self.resets().to_vec(),
             reset_count: self.reset_count,
         }
     }
@@ -284,7 +287,7 @@ impl Record {
             _ => End::HalfClosed,
         };
         let fin = [client.fin_ns, server.fin_ns].into_iter().filter(|ns| *ns != NO_TIME).min();
-        let (ended, before) = match (end, self.resets.first(), fin) {
+        let (ended, before) = match (end, self.resets().first(), fin) {
             (End::Rst, Some(reset), _) => (reset.packet.time_ns, reset.before_quiet_ns),
             (End::Fin | End::HalfClosed, _, Some(fin)) => (Some(fin), None),
             _ => (None, time(last.before_ns)),
@@ -303,5 +306,4 @@ impl Record {
             payload_bytes: client.payload_bytes + server.payload_bytes,
         }
     }
-
 }

@@ -94,11 +94,7 @@ impl<'a> Seg<'a> {
 
     pub(super) fn packet(&self, evidence: EvidenceId) -> PacketRef {
         let end = self.start + u64::from(self.record_bytes);
-        PacketRef {
-            number: self.number,
-            span: Span { evidence, start: self.start, end },
-            time_ns: time(self.time_ns),
-        }
+        PacketRef { number: self.number, span: Span { evidence, start: self.start, end }, time_ns: time(self.time_ns) }
     }
 }
 

@@ -58,47 +58,49 @@ impl View {
     }
 }
 
+/// Three cache lines: what a segment of either side touches, the last segment, and the rest that only its own touch.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Packed {
-    pub(super) segments: u64,
-    pub(super) payload_bytes: u64,
-    // The last segment.
-    pub(super) last_number: u64,
-    last_start: u64,
-    pub(super) last_ns: i64,
-    /// When the segment of either side before it was seen.
-    pub(super) before_ns: i64,
-    last_bytes: u32,
-    last_seq: u32,
-    last_ack: u32,
-    last_payload: u32,
-    last_id: u16,
-    last_flags: u8,
-    last_sum: u8,
-    // Sequence space.
-    pub(super) isn: u32,
-    pub(super) seq_end: u32,
-    pub(super) ack_last: u32,
-    ts_last: u32,
-    id_last: u16,
-    id_before: u16,
-    window_last: u16,
     pub(super) has: u16,
-    window_scale: u8,
     home: u8,
+    window_scale: u8,
     retransmissions: u32,
     probes: u32,
-    bad: u32,
-    offloaded: u32,
     /// One past the segment whose answer is awaited, and when it was sent.
     pending_end: u32,
     pending_ns: i64,
     /// Smallest time to the other side's answer.
     pub(super) rtt_ns: i64,
+    pub(super) seq_end: u32,
+    pub(super) ack_last: u32,
     views: [View; 2],
+    pub(super) isn: u32,
+    ts_last: u32,
+
+    pub(super) segments: u64,
+    pub(super) payload_bytes: u64,
+    pub(super) last_number: u64,
+    last_start: u64,
+    pub(super) last_ns: i64,
+    /// When the segment of either side before the last one was seen.
+    pub(super) before_ns: i64,
+    last_bytes: u32,
+    last_seq: u32,
+    last_ack: u32,
+    last_payload: u32,
+
     ts_ns: i64,
     last_payload_ns: i64,
     pub(super) fin_ns: i64,
+    bad: u32,
+    offloaded: u32,
+    last_id: u16,
+    id_last: u16,
+    id_before: u16,
+    window_last: u16,
+    last_flags: u8,
+    last_sum: u8,
 }
 
 impl Packed {
@@ -114,6 +116,18 @@ impl Packed {
         }
     }
 
+    /// Reads the lines that a segment of the other side touches.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.has)
+    }
+
+    /// Reads the lines that a segment of this side touches.
+    #[inline]
+    pub(super) fn touch_own(&self) -> u64 {
+        u64::from(self.has) ^ self.segments ^ self.ts_ns as u64
+    }
+
     #[inline]
     pub(super) fn is(&self, bits: u16) -> bool {
         self.has & bits != 0
@@ -124,9 +138,8 @@ impl Packed {
     #[inline]
     pub(super) fn seen_elsewhere(&self, seg: &Seg<'_>) -> bool {
         const COPY_WITHIN_NS: u64 = 1_000_000_000;
-        let near = seg.time_ns == NO_TIME
-            || self.last_ns == NO_TIME
-            || seg.time_ns.abs_diff(self.last_ns) <= COPY_WITHIN_NS;
+        let near =
+            seg.time_ns == NO_TIME || self.last_ns == NO_TIME || seg.time_ns.abs_diff(self.last_ns) <= COPY_WITHIN_NS;
         if !near {
             return false;
         }

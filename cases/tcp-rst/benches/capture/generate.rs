@@ -60,7 +60,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -68,7 +68,7 @@ impl Random {
     }
 
     pub fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(n.max(1)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(n.max(1))) >> 64) as u64
     }
 }
 
@@ -114,7 +114,7 @@ pub fn write(out: impl Write, options: &Options) -> io::Result<Written> {
         noise: Vec::new(),
         packet: Vec::new(),
     };
-    writer.noise = (0..65_536).map(|_| writer.random.next() as u8).collect();
+    writer.noise = (0..65_536).map(|_| writer.random.draw() as u8).collect();
     writer.head()?;
     let mut slots: Vec<Slot> = (0..options.concurrent.max(1)).map(|_| writer.open()).collect();
     while writer.written.bytes < options.bytes {
@@ -182,9 +182,9 @@ impl<W: Write> Writer<'_, W> {
             server: 0xac10_0000 | random.below(64) as u32,
             port: 1024 + random.below(64_000) as u16,
             step: Step::Syn,
-            seq: [random.next() as u32, random.next() as u32],
-            id: [random.next() as u16, random.next() as u16],
-            born_ms: random.next() as u32,
+            seq: [random.draw() as u32, random.draw() as u32],
+            id: [random.draw() as u16, random.draw() as u16],
+            born_ms: random.draw() as u32,
         }
     }
 
@@ -296,7 +296,7 @@ impl<W: Write> Writer<'_, W> {
         head[2..4].copy_from_slice(&53_u16.to_be_bytes());
         head[4..6].copy_from_slice(&(8 + payload as u16).to_be_bytes());
         let addresses = (0x0a00_0000 | self.random.below(1 << 20) as u32, 0xac10_0035);
-        let id = self.random.next() as u16;
+        let id = self.random.draw() as u16;
         self.written.udp += 1;
         self.packet(false, addresses, 17, (64, id), &head, 6, payload)
     }
