@@ -20,9 +20,9 @@ add() {
 # line NAME TEXT
 line() { printf '%s' "$2" >"$folder/seed-line-$1"; }
 
-mapfile -t text < <(find cases/nftables/fixtures cases/nftables/tests/data -name '*.nft')
-mapfile -t json < <(find cases/nftables/fixtures cases/nftables/tests/data -name '*.json')
-mapfile -t rulesets < <(printf '%s\n' "${json[@]}" | grep ruleset)
+mapfile -t text < <(find cases/nftables/fixtures cases/nftables/tests/data crates/casebook-formats/tests/data -name '*.nft')
+mapfile -t json < <(find cases/nftables/fixtures cases/nftables/tests/data crates/casebook-formats/tests/data -name '*.json')
+mapfile -t rulesets < <(printf '%s\n' "${json[@]}" | grep -E 'ruleset|/nft/')
 mapfile -t routes < <(printf '%s\n' "${json[@]}" | grep -E 'ip-(rule|route|addr)')
 mapfile -t sysctls < <(find cases/nftables/fixtures -name 'sysctl*')
 
@@ -32,6 +32,7 @@ case $target in
     nft_text)
         add "${text[@]}"
         line include $'include "1"\ntable ip t {\n}\n\x1edefine a = { 1, 2 }\nadd rule ip t c tcp dport $a drop\n'
+        line draws $'table ip t {\n ct timeout x {\n protocol tcp; policy = { established : 7s }\n }\n chain a {\n type nat hook prerouting priority -100\n ct timeout set "x"\n numgen random mod 10 < 3 drop\n tcp dport 80 dnat to jhash ip saddr mod 3 map { 0 : 10.0.2.2, 1-2 : 10.0.2.3 } random\n }\n}\n'
         ;;
     nft_json) add "${rulesets[@]}" ;;
     routing) add "${routes[@]}" ;;
@@ -63,6 +64,44 @@ case $target in
         printf "$head"'\0\0\0\0\0\0\0\0\x22\0\0\0\x22\0\0\0'"$frame" >"$folder/seed-line-little"
         head='\xa1\xb2\xc3\xd4\0\x02\0\x04\0\0\0\0\0\0\0\0\0\x04\0\0\0\0\0\x01'
         printf "$head"'\0\0\0\0\0\0\0\0\0\0\0\x22\0\0\0\x22'"$frame" >"$folder/seed-line-big"
+        ;;
+    conntrack)
+        tuples='src=10.0.1.2 dst=10.0.1.100 sport=58402 dport=80 src=10.0.2.2 dst=10.0.1.2 sport=80 dport=58402'
+        line list "ipv4     2 tcp      6 431999 ESTABLISHED $tuples [ASSURED] mark=0 zone=0 use=2"
+        line event $'[100.000042]\t    [NEW]'" tcp      6 4 ESTABLISHED $tuples id=1"
+        line destroy $'[107.1]\t[DESTROY]'" tcp      6 $tuples [USERSPACE] portid=5"
+        line icmp 'icmp 1 29 src=::1 dst=::2 type=8 code=0 id=7 [UNREPLIED] src=::2 dst=::1 type=0 code=0 id=7 id=5'
+        line gre 'gre 47 29 timeout=0, stream_timeout=0 src=1.2.3.4 dst=5.6.7.8 srckey=0xa dstkey=0x14 src=5.6.7.8 dst=1.2.3.4'
+        line stats 'cpu=0 found=0 invalid=3 insert=1 insert_failed=2 drop=4 early_drop=5'
+        ;;
+    haproxy)
+        line pair $'global\n hard-stop-after 5m\ndefaults a\n timeout client 50s\n mode tcp\nfrontend f\n bind :1\n use_backend b if x\nbackend b from a\n timeout tunnel "${T-1h}"\n server s 10.0.0.1:80\n'
+        line conditions $'defaults\n.if defined(X)\n clitimeout 5000\n.endif\nlisten x\n option nolinger\n no option clitcpka\n'
+        ;;
+    nginx)
+        line http $'events {}\nhttp { keepalive_timeout "1h 30m" 60s; upstream u { server a:1; keepalive 4; }\n server { listen 80 so_keepalive=1h::5; location / { proxy_pass http://u; proxy_set_header Upgrade $x; } } }\n'
+        line include $'stream { include "1"; include *; }\n\x1eserver { listen 1; proxy_pass a:1; proxy_timeout 10m; }\n'
+        ;;
+    ss)
+        line two $'State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nESTAB 0 0 127.0.0.1:1 [::1]%lo:2 users:(("a b",pid=1,fd=3)) timer:(keepalive,119min,0) ino:1 sk:d2 <->\n\t ts sack wscale:7,7 rto:204 rtt:0.03/0.01 unacked:1 retrans:1/2 lastsnd:8 lastrcv:9\n'
+        line one 'tcp ESTAB 0 17 10.0.0.1:1 10.0.0.2:2 timer:(on,2.940ms,4) lastsnd:8 lastrcv:9'
+        ;;
+    yaml)
+        line block $'a: &x {b: 5s}\nc:\n  <<: *x\n  d: |\n    text\n---\n- 1\n- "e\\n"\n'
+        line json '{"a": [1, true, null, "x"]}'
+        ;;
+    envoy)
+        line tcp $'static_resources:\n  listeners:\n  - name: l\n    filter_chains:\n    - filters:\n      - typed_config: {"@type": t/TcpProxy, cluster: c, idle_timeout: 350s}\n  clusters:\n  - {name: c, connect_timeout: 1s, upstream_connection_options: {tcp_keepalive: {keepalive_time: 5}}}\n'
+        line http $'filter_chains: [{filters: [{typed_config: {"@type": t/HttpConnectionManager, upgrade_configs: [{}], common_http_protocol_options: {idle_timeout: {seconds: 5}}, route_config: {virtual_hosts: [{routes: [{route: {cluster: c, timeout: 0s}}]}]}}}]}]\n'
+        ;;
+    reconnects)
+        line log $'2026-11-24T03:14:22.5Z a: Connection reset by peer\nNov 24 15:14:23 h a: ECONNRESET\n[25/Nov/2026:03:14:23 +0000] reconnect\n1795639086.5 RST\n'
+        line list $'03:14:22\n15:14:23\n03:14:23\n'
+        ;;
+    kernel_settings)
+        line sysctl $'net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\nnet/ipv4/ip_forward=1\n'
+        line ipvs 'Timeout (tcp tcpfin udp): 900 120 300'
+        line kube $'kind: KubeProxyConfiguration\nconntrack: {tcpEstablishedTimeout: 24h0m0s}\n---\nx: |\n  kind: KubeProxyConfiguration\n---\ncommand: [kube-proxy, --ipvs-tcp-timeout, 15m]\n'
         ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;

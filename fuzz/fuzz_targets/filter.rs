@@ -2,7 +2,7 @@
 #![no_main]
 
 use case_nftables::model::filter;
-use case_nftables::model::release::Host;
+use casebook_formats::nft::release::Host;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 //! Packets as JSON objects: a place for every error, and the same packet again from what is printed.
 #![no_main]
 
-use case_nftables::model::packet_json;
+use casebook_formats::nft::packet_json;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| match packet_json::parse(text) {

@@ -1,7 +1,7 @@
 //! Captures: no record reaches past the file.
 #![no_main]
 
-use case_nftables::model::{packet_pcap, packet_text};
+use casebook_formats::nft::{packet_pcap, packet_text};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,7 @@
 //! The packet language: what is wrong has a place in the line, at character boundaries.
 #![no_main]
 
-use case_nftables::model::{packet_json, packet_text};
+use casebook_formats::nft::{packet_json, packet_text};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

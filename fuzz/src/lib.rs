@@ -4,11 +4,14 @@
 //! than libFuzzer's `-timeout`.
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::walk::Evaluator;
-use case_nftables::model::{packet_text, show, witness};
+use casebook_formats::nft::witness;
+use case_tcp_rst::facts::timer::ProxyFacts;
 use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{ask, packet_text, show};
 
 /// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
 const NEXT_FILE: u8 = 0x1e;
@@ -39,6 +42,18 @@ pub fn inside(set: &EvidenceSet, span: Span) {
     assert!(item.slice(span).is_some(), "{span:?} is outside of {} bytes", item.as_bytes().len());
 }
 
+/// Checks all places of a proxy's configuration.
+pub fn proxies(set: &EvidenceSet, facts: &ProxyFacts) {
+    facts.unmodelled.iter().for_each(|gap| inside(set, gap.span));
+    facts.counts.iter().for_each(|count| inside(set, count.span));
+    facts.process.iter().filter_map(|timer| timer.span).for_each(|span| inside(set, span));
+    for proxy in facts.proxies.iter().chain(&facts.upgraded) {
+        inside(set, proxy.span);
+        proxy.listens.iter().chain(&proxy.servers).for_each(|at| inside(set, at.span));
+        proxy.timers.iter().filter_map(|timer| timer.span).for_each(|span| inside(set, span));
+    }
+}
+
 fn place(set: &EvidenceSet, at: &At) {
     if let Some(span) = at.span() {
         inside(set, span);
@@ -49,9 +64,27 @@ fn place(set: &EvidenceSet, at: &At) {
 pub fn ruleset(kind: &'static str, data: &[u8]) {
     let (set, root) = evidence(kind, data);
     let Some(item) = set.get(root) else { return };
-    let read = facts::ruleset(&set, item, case_nftables::model::release::Host::default());
+    let read = facts::ruleset(&set, item, Host::default());
     places(&set, &read);
     evaluate(&read.ruleset);
+    answers(&set, &read.ruleset);
+}
+
+/// What is said of a packet to other cases has its places, and its chances are no more than one.
+fn answers(set: &EvidenceSet, ruleset: &Ruleset) {
+    let mut evaluator = ask::evaluator(ruleset, &ask::Context::default());
+    for packet in packets() {
+        let answer = ask::ask(ruleset, &mut evaluator, &packet);
+        assert!(!answer.ways.is_empty());
+        for way in &answer.ways {
+            way.met.iter().for_each(|met| inside(set, met.span));
+            way.decided.iter().for_each(|decided| inside(set, decided.span));
+        }
+        for shares in [answer.destinations(), answer.sources()] {
+            let chances = shares.iter().filter_map(|share| share.chance);
+            assert!(chances.map(|chance| chance.part as f64 / chance.whole as f64).sum::<f64>() < 1.000_001);
+        }
+    }
 }
 
 fn places(set: &EvidenceSet, read: &RulesetFacts) {
@@ -66,6 +99,10 @@ fn places(set: &EvidenceSet, read: &RulesetFacts) {
         for known in &table.sets {
             inside(set, known.span);
             known.elems.iter().for_each(|elem| inside(set, elem.span));
+        }
+        for timeout in &table.timeouts {
+            inside(set, timeout.span);
+            timeout.policy.iter().for_each(|state| inside(set, state.span));
         }
         for chain in &table.chains {
             place(set, &chain.at);

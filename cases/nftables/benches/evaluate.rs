@@ -10,11 +10,11 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use case_nftables::facts;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::packet_text;
-use case_nftables::model::release::Host;
-use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::packet_text;
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
 
 /// The allocator of the binary.
 #[global_allocator]

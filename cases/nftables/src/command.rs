@@ -13,9 +13,9 @@ mod show;
 pub(crate) mod trace;
 
 use casebook_core::{Arg, ArgKind, EvidenceId, Verb, VerbError, VerbInput};
+use casebook_formats::nft::release::{Host, Release};
 
 use crate::facts::{self, RulesetFacts};
-use crate::model::release::{Host, Release};
 
 const RULESET: Arg = Arg {
     name: "ruleset",

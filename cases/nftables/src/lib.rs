@@ -15,16 +15,17 @@ pub mod page;
 pub mod rules;
 
 use casebook_core::{Kind, Setting, Want, WantSource, case};
+use casebook_formats::{nft, sysctl};
 
 /// Kinds of evidence, the most specific first.
 pub static KINDS: &[&Kind] = &[
-    &facts::kinds::NFT_JSON,
+    &nft::kinds::NFT_JSON,
     &facts::kinds::IP_RULE,
     &facts::kinds::IP_ADDR,
     &facts::kinds::IP_ROUTE,
-    &facts::kinds::NFT_HOOKS,
-    &facts::kinds::SYSCTL,
-    &facts::kinds::NFT_TEXT,
+    &nft::kinds::NFT_HOOKS,
+    &sysctl::KIND,
+    &nft::kinds::NFT_TEXT,
 ];
 
 /// What is read of a live machine.
@@ -97,7 +98,7 @@ pub static SETTINGS: &[Setting] = &[
 ];
 
 fn is_release(value: &serde_json::Value) -> Result<(), String> {
-    let read = value.as_str().and_then(model::release::Release::parse);
+    let read = value.as_str().and_then(nft::release::Release::parse);
     read.map(|_| ()).ok_or_else(|| "a release in quotes, as \"1.0.6\"".to_owned())
 }
 

@@ -1,14 +1,14 @@
 //! The page's model: a ruleset and a packet in, the steps and the outcome out, both JSON.
 
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::outcome::Outcome;
+use casebook_formats::nft::packet_text;
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
 use serde_json::{Value, json};
 
 use crate::command::trace::describe;
 use crate::facts;
-use crate::model::outcome::Outcome;
-use crate::model::packet_text;
-use crate::model::release::Host;
-use crate::model::walk::Evaluator;
 
 /// Answers `{"ruleset": "…", "packet": "…"}` with `{"steps": […], "verdict": …, "mark": …, "ct_mark": …}`, or with
 /// `{"error": "…"}`.

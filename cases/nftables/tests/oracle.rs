@@ -14,6 +14,8 @@
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
+#[path = "oracle/ask.rs"]
+mod ask;
 #[path = "oracle/bdd.rs"]
 mod bdd;
 #[path = "oracle/brute.rs"]
@@ -42,8 +44,8 @@ mod universe;
 mod validity;
 
 use case_nftables::facts::{self, RulesetFacts};
-use case_nftables::model::release::Host;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::release::Host;
 
 /// Reads text as the command does.
 fn read(text: &str) -> (EvidenceSet, RulesetFacts) {

@@ -1,16 +1,29 @@
 //! The case's own verbs: facts in, report out.
 
+mod duration;
+mod flows;
+mod predict;
+mod probe;
+mod respond;
+mod trace;
+
 use std::io::Write;
 
 use casebook_core::{OutputFormat, Verb, VerbError, VerbInput};
 use serde_json::json;
 
-use crate::facts::timer::{Ending, Limit, Measures, Refresh};
+use crate::facts::timer::{Ending, Measures, Refresh};
 use crate::model::devices::{Afterwards, DEVICES, Device};
 use crate::model::path::show;
 
+pub use flows::FLOWS;
+pub use predict::PREDICT;
+pub use probe::PROBE;
+pub use respond::RESPOND;
+pub use trace::TRACE;
+
 /// Every verb of the case.
-pub static VERBS: &[Verb] = &[DEVICES_VERB];
+pub static VERBS: &[Verb] = &[FLOWS, TRACE, PREDICT, PROBE, RESPOND, DEVICES_VERB];
 
 /// `casebook rst devices`.
 const DEVICES_VERB: Verb = Verb {
@@ -72,14 +85,5 @@ fn ending(device: &Device) -> &'static str {
         (Ending::Fin | Ending::FinThenRst, _) => "closes with FIN",
         (Ending::AnswerAndFin, _) => "answers and closes with FIN",
         (Ending::Rst, _) => "sends RST to both ends",
-    }
-}
-
-/// A timer's limit for a report.
-pub fn limit(limit: Limit) -> String {
-    match limit {
-        Limit::Never => "never".to_owned(),
-        Limit::After(after) => show(after),
-        Limit::Unknown => "unknown".to_owned(),
     }
 }

@@ -16,9 +16,44 @@ pub mod page;
 pub mod rules;
 
 use casebook_core::{Kind, case};
+use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
+use casebook_formats::{capture, sysctl};
 
 /// Kinds of evidence, the most specific first.
-pub static KINDS: &[&Kind] = &[&facts::path_file::PATH];
+pub static KINDS: &[&Kind] = &[
+    &capture::KIND,
+    &NFT_JSON,
+    &facts::path_file::PATH,
+    &facts::haproxy::HAPROXY,
+    &facts::nginx::NGINX,
+    &facts::envoy::ENVOY,
+    &facts::kube_proxy::KUBE_PROXY,
+    &facts::ss::SS,
+    &facts::ipvs::IPVS,
+    &facts::conntrack::kind::CONNTRACK_EVENTS,
+    &facts::conntrack::kind::CONNTRACK_LIST,
+    &facts::conntrack::kind::CONNTRACK_STATS,
+    &sysctl::KIND,
+    &NFT_TEXT,
+    &facts::reconnects::RECONNECTS,
+];
+
+/// The laboratory: the scenarios (`paths`, `ends`, `proxies`, `damage`, `series`), and what plays and judges them.
+static LAB: &[(&str, &str)] = &[
+    ("run.sh", include_str!("../lab/run.sh")),
+    ("lab.py", include_str!("../lab/lab.py")),
+    ("scenario.py", include_str!("../lab/scenario.py")),
+    ("stage.py", include_str!("../lab/stage.py")),
+    ("spaces.py", include_str!("../lab/spaces.py")),
+    ("peers.py", include_str!("../lab/peers.py")),
+    ("proof.py", include_str!("../lab/proof.py")),
+    ("paths.py", include_str!("../lab/paths.py")),
+    ("ends.py", include_str!("../lab/ends.py")),
+    ("proxies.py", include_str!("../lab/proxies.py")),
+    ("damage.py", include_str!("../lab/damage.py")),
+    ("series.py", include_str!("../lab/series.py")),
+    ("README.md", include_str!("../lab/README.md")),
+];
 
 case! {
     /// The case.
@@ -30,7 +65,7 @@ case! {
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,
-    lab: &[("run.sh", include_str!("../lab/run.sh"))],
+    lab: LAB,
     read: facts::read,
     page: page::view,
 }

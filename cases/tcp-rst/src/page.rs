@@ -20,7 +20,7 @@ pub fn view(request: &str) -> String {
 
 fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
     let backends = request["backends"].as_u64().and_then(|backends| u32::try_from(backends).ok()).unwrap_or(1);
-    let choice = if backends > 1 { Choice::Anew(backends) } else { Choice::Same };
+    let choice = if backends > 1 { Choice::among(backends) } else { Choice::Same };
     let translation = match request["translation"].as_str() {
         Some("server") => Translation::Server { choice, own_address: Some(true) },
         Some("client") => Translation::Client { new_port: request["new_port"].as_bool().unwrap_or(false) },

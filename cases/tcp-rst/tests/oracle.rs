@@ -1,24 +1,36 @@
-//! The model against the real mechanism.
+//! The models and readers against the real mechanism: conntrack of the running kernel, tshark, haproxy, nginx.
+//!
+//! What an oracle needs and does not find, it says, and is skipped. `CASEBOOK_CT_PACKETS` (default 10 000) and
+//! `CASEBOOK_SEED` choose the run.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "the case is pure, its oracle is a program: here it is started"
+    reason = "the case is pure, its oracles are programs: here they are started"
 )]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stderr,
     reason = "a test that meets something else than it knows fails, and says what it skipped"
 )]
 
 #[path = "oracle/capture.rs"]
 mod capture;
-
-use case_tcp_rst::model::refused;
-
-/// The source of each expected value is the comparison itself; replace it by runs of the real mechanism.
-#[test]
-fn the_model_agrees_at_the_edges() {
-    for (limit, load, expected) in [(0, 0, false), (0, 1, true), (u64::MAX, u64::MAX, false)] {
-        assert_eq!(refused(limit, load), expected, "limit {limit}, load {load}");
-    }
-}
+#[path = "oracle/conntrack.rs"]
+mod conntrack;
+#[path = "oracle/draw.rs"]
+mod draw;
+#[path = "oracle/generate.rs"]
+mod generate;
+#[path = "oracle/haproxy.rs"]
+mod haproxy;
+#[path = "oracle/kernel.rs"]
+mod kernel;
+#[path = "oracle/nginx.rs"]
+mod nginx;
+#[path = "oracle/random.rs"]
+mod random;
+#[path = "oracle/ss.rs"]
+mod ss;
+#[path = "oracle/wire.rs"]
+mod wire;

@@ -62,13 +62,28 @@ fn reference(bytes: &[u8]) -> Sum {
 }
 
 /// The sum of `bytes` by the fastest version this processor has.
-#[inline]
+#[inline(always)]
 pub(crate) fn words(bytes: &[u8]) -> u64 {
     if bytes.len() <= SHORT_BYTES { scalar(bytes) } else { long(bytes) }
 }
 
-#[inline]
+/// From this length the first bytes are added apart, so that no vector lies across two cache lines.
+const ALIGN_FROM_BYTES: usize = 4096;
+
+#[inline(never)]
 fn long(bytes: &[u8]) -> u64 {
+    if bytes.len() < ALIGN_FROM_BYTES { vectors(bytes) } else { aligned(bytes) }
+}
+
+fn aligned(bytes: &[u8]) -> u64 {
+    let (head, rest) = bytes.split_at_checked(bytes.as_ptr().align_offset(64)).unwrap_or((&[], bytes));
+    let sum = vectors(rest);
+    // As in `Sum::then`.
+    add(scalar(head), if head.len() % 2 == 1 { sum.rotate_left(8) } else { sum })
+}
+
+#[inline]
+fn vectors(bytes: &[u8]) -> u64 {
     #[cfg(target_arch = "x86_64")]
     return crate::x86::sum(bytes);
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -78,7 +93,7 @@ fn long(bytes: &[u8]) -> u64 {
 }
 
 /// 64-bit words, the carry of each addition going into the next one.
-#[inline]
+#[inline(always)]
 pub(crate) fn scalar(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<64>();
     let mut sum = 0u64;
@@ -100,7 +115,7 @@ pub(crate) fn scalar(bytes: &[u8]) -> u64 {
 }
 
 /// Fewer than 64 bytes.
-#[inline]
+#[inline(always)]
 fn tail(bytes: &[u8]) -> u64 {
     let mut sum = 0u64;
     let (words, rest) = bytes.as_chunks::<8>();

@@ -43,8 +43,9 @@
 //! # Dispatch
 //!
 //! The default target of x86-64 promises SSE2 only. What the processor has is asked once and kept in one byte; a call
-//! loads it and branches. Short inputs do not ask: they are added by 64-bit words in the caller. Every version is public
-//! by name ([`Path`], [`implementations`]), and all give the same value for the same bytes.
+//! loads it and branches. Up to 64 bytes the Internet checksum does not even ask: 64-bit words with the carry are added in
+//! the caller. From 4096 bytes it aligns its loads and takes 32 bytes each, which memory answers a little faster than 64.
+//! Every version is public by name ([`Path`], [`implementations`]), and all give the same value for the same bytes.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(feature = "portable", feature(portable_simd))]
 

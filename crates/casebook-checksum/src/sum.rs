@@ -66,11 +66,7 @@ impl Sum {
     /// The pseudo header of IPv6 (RFC 8200 section 8.1): addresses, length of the upper layer in bytes, next header.
     #[must_use]
     pub fn pseudo_ipv6(source: [u8; 16], destination: [u8; 16], next_header: u8, length_bytes: u32) -> Sum {
-        Sum::EMPTY
-            .bytes(&source)
-            .bytes(&destination)
-            .bytes(&length_bytes.to_be_bytes())
-            .word(u16::from(next_header))
+        Sum::EMPTY.bytes(&source).bytes(&destination).bytes(&length_bytes.to_be_bytes()).word(u16::from(next_header))
     }
 
     /// Whether the bytes so far were an odd number.

@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod coverage;
+pub mod dial;
 pub mod evidence;
 pub mod experiment;
 pub mod figure;
@@ -18,6 +19,7 @@ pub mod verb;
 
 pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
+pub use dial::{Dialer, Store};
 pub use evidence::{Bytes, Content, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
 pub use figure::{Bar, Figure, Lane, Message, Sequence, Timeline, Tone};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::dial::{Dialer, Store};
 use crate::evidence::{EvidenceId, EvidenceSet};
 use crate::experiment::Experiments;
 
@@ -68,6 +69,10 @@ pub struct VerbInput<'a> {
     pub experiments: Option<&'a dyn Experiments>,
     /// Takes the time of work; `None` where there is no clock.
     pub stopwatch: Option<&'a dyn Stopwatch>,
+    /// Opens connections to a peer the user named; `None` where there is no machine.
+    pub dialer: Option<&'a dyn Dialer>,
+    /// Keeps state between runs; `None` where there is no machine.
+    pub store: Option<&'a dyn Store>,
 }
 
 impl VerbInput<'_> {

@@ -1,5 +1,9 @@
-//! formats
+//! Pure readers, and the models of mechanisms, that two cases need: bytes in, facts with places out.
+
 pub mod capture;
 pub mod json;
+pub mod nft;
 pub mod packet;
+pub mod sniff;
 pub mod sysctl;
+pub mod yaml;

@@ -2,4 +2,6 @@
 //! case and no format; every `unsafe` block states what makes it sound, and has a test.
 
 #[cfg(target_os = "linux")]
+pub mod dial;
+#[cfg(target_os = "linux")]
 pub mod network;

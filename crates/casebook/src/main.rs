@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod configs;
+mod dial;
 mod failure;
 mod output;
 mod progress;

@@ -3,18 +3,18 @@
 use std::io::Write;
 
 use casebook_core::VerbError;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::outcome::End;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{craft, packet_json};
 use serde_json::{Value, json};
 
 use super::diff::name;
 use super::trace::summary;
 use crate::model::filter::{self, Filter, FilterError};
-use crate::model::ir::Ruleset;
-use crate::model::outcome::End;
 use crate::model::symbolic::diff::Budget;
 use crate::model::symbolic::query::{Answer, Places, Wanted, check, classes_of};
 use crate::model::symbolic::space::Class;
-use crate::model::walk::Evaluator;
-use crate::model::{craft, packet_json};
 
 /// Ends an expectation can name.
 pub(super) const ENDS: [(&str, End); 3] = [("accept", End::Accept), ("drop", End::Drop), ("reject", End::Reject)];

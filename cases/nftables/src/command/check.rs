@@ -3,14 +3,13 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::ir::{RuleRef, Ruleset};
+use casebook_formats::nft::{craft, packet_json, show};
 use serde_json::{Value, json};
 
-use crate::model::ir::{RuleRef, Ruleset};
-use crate::model::show;
 use crate::model::symbolic::correlate::correlated;
 use crate::model::symbolic::cover::{Cover, Dead, cover};
 use crate::model::symbolic::needless::{Needless, needless};
-use crate::model::{craft, packet_json};
 
 pub(super) const LONG: &str = "\
 Says which rules do nothing, and why:

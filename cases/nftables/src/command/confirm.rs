@@ -11,14 +11,14 @@ mod tests;
 use std::collections::BTreeMap;
 
 use casebook_core::Experiments;
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{NatKind, Ruleset};
+use casebook_formats::nft::outcome::{Effect, End, Outcome};
+use casebook_formats::nft::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path};
+use casebook_formats::nft::walk::Evaluator;
 use serde_json::{Value, json};
 
 use self::experiment::{Observed, observe};
-use crate::model::conntrack::is_active;
-use crate::model::ir::{NatKind, Ruleset};
-use crate::model::outcome::{Effect, End, Outcome};
-use crate::model::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path};
-use crate::model::walk::Evaluator;
 
 /// A ruleset as the kernel gets it, and as the model has it.
 pub(super) struct Loaded<'a> {

@@ -3,17 +3,17 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::Path;
+use casebook_formats::nft::{craft, packet_json};
 use serde_json::{Value, json};
 
 use super::confirm::{Answer, Loaded, confirm};
 use crate::facts::Form;
-use crate::model::ir::Ruleset;
-use crate::model::packet::Path;
 use crate::model::symbolic::count::Count;
 use crate::model::symbolic::diff::{Budget, Change, Kind, classes};
 use crate::model::symbolic::space::Class;
 use crate::model::symbolic::touched::Pair;
-use crate::model::{craft, packet_json};
 
 pub(super) const LONG: &str = "\
 Both rulesets are compiled over all packets at once, so that what is printed is all that changes: packets that end another
@@ -116,7 +116,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
 
 /// What is not compared, when one of the rulesets has it.
 pub(super) fn notes(old: &Ruleset, new: &Ruleset) -> Vec<String> {
-    use crate::model::ir::Family;
+    use casebook_formats::nft::ir::Family;
     let mut out = Vec::new();
     let mut families: Vec<&str> = [old, new]
         .iter()

@@ -5,12 +5,11 @@ use std::io::Write;
 use std::mem::ManuallyDrop;
 
 use casebook_core::{VerbError, VerbInput};
+use casebook_formats::nft::ir::{RuleRef, Ruleset};
+use casebook_formats::nft::outcome::{Decider, Effect, Outcome};
+use casebook_formats::nft::packet_json;
+use casebook_formats::nft::walk::Evaluator;
 use serde_json::{Map, Value, json};
-
-use crate::model::ir::{RuleRef, Ruleset};
-use crate::model::outcome::{Decider, Effect, Outcome};
-use crate::model::packet_json;
-use crate::model::walk::Evaluator;
 
 pub(super) const LONG: &str = "\
 Every line of FILE is a packet; every line printed is its outcome, in the same order. The objects are described in

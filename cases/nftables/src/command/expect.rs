@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use casebook_core::{Evidence, OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::craft;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::types;
 use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::asked::{ENDS, Status, verify, wrong};
 use crate::model::filter::{self, Filter};
-use crate::model::ir::Ruleset;
 use crate::model::symbolic::query::Wanted;
 
 pub(super) const LONG: &str = "\
@@ -137,7 +139,7 @@ fn expectation(
     ruleset: &Ruleset,
 ) -> Result<Expectation, VerbError> {
     if let Some((key, _)) = table.iter().find(|(key, _)| !KEYS.contains(&key.get_ref().as_ref())) {
-        let hint = match crate::model::craft::nearest(key.get_ref(), KEYS.into_iter()) {
+        let hint = match craft::nearest(key.get_ref(), KEYS.into_iter()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("known are {}", KEYS.join(", ")),
         };
@@ -185,7 +187,7 @@ fn expectation(
 fn mark(file: &File<'_>, key: &str, value: Option<&Spanned<DeValue<'_>>>) -> Result<Option<u32>, VerbError> {
     let Some(value) = value else { return Ok(None) };
     let number = match value.get_ref() {
-        DeValue::String(text) => crate::model::types::integer(text),
+        DeValue::String(text) => types::integer(text),
         DeValue::Integer(number) => u128::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
     };

@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::craft;
+use casebook_formats::nft::ir::{ChainId, Family, OpKind, Rule, RuleRef, Ruleset, TableId};
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::show;
 use serde_json::{Value, json};
 
 use super::asked::few;
 use super::diff::{self, notes, print};
 use crate::facts::{self, RulesetFacts};
-use crate::model::ir::{ChainId, Family, OpKind, Rule, RuleRef, Ruleset, TableId};
-use crate::model::release::Host;
-use crate::model::show;
 use crate::model::symbolic::diff::{Budget, Change, Found, classes, compare_rule};
 use crate::model::symbolic::place::{Asked, Decided, Position, Positions, killed, positions};
 
@@ -101,7 +102,7 @@ fn chain_name(chain: &str, ruleset: &Ruleset) -> Result<String, VerbError> {
         .filter(|(.., body)| !body.name.starts_with("__chain"))
         .map(|(table, id, _)| ruleset.chain_name(table, id))
         .collect();
-    let near = crate::model::craft::nearest(chain, known.iter().map(String::as_str)).map(str::to_owned);
+    let near = craft::nearest(chain, known.iter().map(String::as_str)).map(str::to_owned);
     let hint = match near {
         Some(near) => format!("did you mean --chain '{near}'?"),
         None => format!("chains are {}", known.iter().take(8).cloned().collect::<Vec<_>>().join(", ")),

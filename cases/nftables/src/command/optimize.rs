@@ -155,9 +155,9 @@ fn flags(changes: &[&Change]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::packet::Path;
-    use crate::model::packet_text;
     use crate::model::symbolic::space::Class;
+    use casebook_formats::nft::packet::Path;
+    use casebook_formats::nft::packet_text;
 
     fn change(kind: Kind, lost: &[&str], gained: &[&str], witness: bool) -> Change {
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::ir::Ruleset;
 use serde_json::json;
 
 use super::asked::{ENDS, Status, few, places_json, print_places, read, unanswered, verify};
 use super::diff::{name, notes};
 use crate::model::filter::Filter;
-use crate::model::ir::Ruleset;
 use crate::model::symbolic::diff::Budget;
 use crate::model::symbolic::query::{Answer, Part, Wanted, classes_of, query};
 

@@ -3,13 +3,12 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{BaseChain, ChainId, ChainKind, Family, Hook, Policy, Ruleset, TableId};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6};
+use casebook_formats::nft::plan::{Entry, entries};
+use casebook_formats::nft::show;
 use serde_json::json;
-
-use crate::model::conntrack::is_active;
-use crate::model::ir::{ChainKind, Family, Hook, Policy, Ruleset, TableId};
-use crate::model::packet::{ETH_IP, ETH_IP6};
-use crate::model::plan::{Entry, entries};
-use crate::model::show;
 
 pub(super) const LONG: &str = "\
 Chains are listed for each hook in the order packets meet them: by priority, the last registered first at equal
@@ -59,7 +58,7 @@ pub(super) fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, Verb
     Ok(0)
 }
 
-fn base(base: &crate::model::ir::BaseChain) -> String {
+fn base(base: &BaseChain) -> String {
     let kind = match base.kind {
         ChainKind::Filter => "filter",
         ChainKind::Nat => "nat",
@@ -77,7 +76,7 @@ fn order(ruleset: &Ruleset) -> Vec<(Hook, Family, Vec<String>)> {
         let protocol = if family == Family::Ip6 { ETH_IP6 } else { ETH_IP };
         for hook in [Prerouting, Input, Forward, Output, Postrouting] {
             let plan = entries(ruleset, hook, family, None, is_active(ruleset, protocol));
-            let name = |(table, chain): &(TableId, crate::model::ir::ChainId)| ruleset.chain_name(*table, *chain);
+            let name = |(table, chain): &(TableId, ChainId)| ruleset.chain_name(*table, *chain);
             let lines: Vec<String> = plan
                 .entries
                 .iter()

@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use casebook_core::{OutputFormat, VerbError, VerbInput};
+use casebook_formats::nft::ir::{RuleRef, Ruleset, TableId};
+use casebook_formats::nft::load::Ct;
+use casebook_formats::nft::outcome::{Decider, Effect, Outcome};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::watch::Event;
+use casebook_formats::nft::{craft, packet_json, packet_pcap, packet_text, show};
 use serde_json::{Value, json};
 
 use super::eval::{Names, to_json};
-use crate::model::ir::{RuleRef, Ruleset, TableId};
-use crate::model::load::Ct;
-use crate::model::outcome::{Decider, Effect, Outcome};
-use crate::model::packet::Packet;
-use crate::model::walk::Evaluator;
-use crate::model::watch::Event;
-use crate::model::{craft, packet_json, packet_pcap, packet_text, show};
 
 pub(super) const LONG: &str = packet_text::HELP;
 
@@ -160,8 +160,8 @@ pub(crate) fn describe(ruleset: &Ruleset, event: &Event) -> Option<(usize, Strin
         }
         Event::Back { table, chain: id } => (2, format!("back in chain {}", short(*table, *id)), None),
         Event::Broke { rule: id, why, .. } => (2, format!("{}  -- {}: {why}", id.index, rule(*id)), Some(*id)),
-        Event::Effect { effect: Effect::Counter(None), .. } => return None,
-        Event::Effect { rule: id, effect } => (3, format!("{}: {}", id.index, effect.describe()), Some(*id)),
+        Event::Effect { effect: Effect::Counter(None), .. } | Event::Nat { .. } => return None,
+        Event::Effect { rule: id, effect, .. } => (3, format!("{}: {}", id.index, effect.describe()), Some(*id)),
         Event::Verdict { rule: id, verdict, .. } => {
             let given = show::verdict(ruleset.table(id.table), *verdict);
             let text = rule(*id);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use casebook_core::{Evidence, Input};
+use casebook_formats::nft::release::{Host, Release};
 
 use super::folder;
-use crate::model::release::{Host, Release};
 
 /// What the settings say, and what the evidence of each folder says.
 pub(super) struct Hosts<'a> {

@@ -8,8 +8,7 @@ use std::net::IpAddr;
 
 use casebook_core::{EvidenceId, Span, Unmodelled};
 use casebook_formats::json::{Document, Kind, Node};
-
-use super::ast::SyntaxError;
+use casebook_formats::nft::ast::SyntaxError;
 
 /// Entries of one document and what could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::craft::{FIELDS, TRANSPORTS, nearest};
+use casebook_formats::nft::ir::{Expr, OpKind, Ruleset, Test};
+use casebook_formats::nft::names;
+use casebook_formats::nft::packet::{CT_STATES, CtState, Path};
+use casebook_formats::nft::release::Host;
 
-use super::craft::{FIELDS, TRANSPORTS, nearest};
-use super::ir::{Expr, OpKind, Ruleset, Test};
-use super::names;
-use super::packet::{CT_STATES, CtState, Path};
-use super::release::Host;
 use crate::facts;
 
 mod endpoint;

@@ -1,16 +1,17 @@
 //! NFT103 absent-field-not-equal: `!=` says less than it seems to.
 
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use casebook_formats::nft::ir::{Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test, Value, Verdict};
+use casebook_formats::nft::load::Flight;
+use casebook_formats::nft::outcome::End;
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet};
+use casebook_formats::nft::show;
 use serde_json::json;
 
 use super::common::{about_op, editable, families, run, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test, Value, Verdict};
-use crate::model::outcome::End;
-use crate::model::packet::Packet;
-use crate::model::show;
-use crate::model::witness::{Draft, way_to};
+use casebook_formats::nft::witness::{Draft, way_to};
 
 rule! {
     /// `!=` on a field that some packets do not have.
@@ -126,13 +127,13 @@ fn about(op: &OpKind, field: Field) -> bool {
 
 /// True when the packet is of another protocol than the field's.
 fn lacks(packet: &Packet, field: Field) -> bool {
-    let flight = crate::model::load::Flight::new(packet);
+    let flight = Flight::new(packet);
     let Field::Payload(payload) = field else { return false };
     let protocol = payload.name.split(' ').next().unwrap_or("");
     let l4 = flight.headers.l4proto.map(u128::from);
     match protocol {
-        "ip" => flight.headers.protocol != crate::model::packet::ETH_IP,
-        "ip6" => flight.headers.protocol != crate::model::packet::ETH_IP6,
+        "ip" => flight.headers.protocol != ETH_IP,
+        "ip6" => flight.headers.protocol != ETH_IP6,
         "tcp" => l4 != Some(6),
         "udp" => l4 != Some(17),
         "icmp" => l4 != Some(1),

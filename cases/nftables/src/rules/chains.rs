@@ -1,12 +1,13 @@
 //! NFT111 jump-to-empty-chain, NFT112 unreferenced-chain: chains that do nothing.
 
 use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
+use casebook_formats::nft::ir::{ChainId, Data, OpKind, RuleRef, Ruleset, TableId, Verdict};
+use casebook_formats::nft::nesting;
+use casebook_formats::nft::show;
 
 use super::common::{rule_place, span_place};
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::ir::{ChainId, Data, OpKind, RuleRef, Ruleset, TableId, Verdict};
-use crate::model::show;
 
 rule! {
     /// A jump to a chain without rules.
@@ -198,7 +199,7 @@ fn reached(ruleset: &Ruleset, table: TableId) -> Vec<bool> {
         }
     }
     while let Some(chain) = queue.pop() {
-        for (to, _) in crate::model::nesting::targets(owner, chain) {
+        for (to, _) in nesting::targets(owner, chain) {
             if !std::mem::replace(&mut reached[to.0 as usize], true) {
                 queue.push(to);
             }

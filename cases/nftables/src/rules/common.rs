@@ -1,15 +1,15 @@
 //! What several rules need: places, packets the model confirms, commands.
 
 use casebook_core::{At, EvidenceSet, FindingBuilder, Place, Rule, Span};
+use casebook_formats::nft::ir::{Expr, Family, Op, OpKind, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::outcome::Outcome;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{craft, packet_json, show};
 use serde_json::json;
 
 use crate::command::trace::{describe, summary};
 use crate::facts::{Form, RulesetFacts};
-use crate::model::ir::{Expr, Family, Op, OpKind, RuleRef, Ruleset, Verdict};
-use crate::model::outcome::Outcome;
-use crate::model::packet::Packet;
-use crate::model::walk::Evaluator;
-use crate::model::{craft, packet_json, show};
 
 /// The place of a rule; for JSON evidence, the rule's text stands for it.
 pub(super) fn rule_place(ruleset: &Ruleset, rule: RuleRef, label: impl Into<String>) -> Place {

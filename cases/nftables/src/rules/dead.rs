@@ -1,18 +1,18 @@
 //! NFT122 unreachable-rule and NFT123 contradictory-rule: rules that no packet reaches.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule, Severity, rule};
+use casebook_formats::nft::ir::{OpKind, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::show;
 use serde_json::json;
 
 use super::common::{ends, families, rule_line, rule_place, run, unconditional, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{OpKind, RuleRef, Ruleset, Verdict};
-use crate::model::packet::Packet;
-use crate::model::show;
 use crate::model::symbolic::cover::{Dead, cover};
 use crate::model::symbolic::diff::{Budget, Found, classes};
 use crate::model::symbolic::touched::Pair;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A rule that never sees a packet, because earlier rules of its chain end all that it asks for.

@@ -1,13 +1,15 @@
 //! NFT104 device-unknown-at-hook: a rule asks for a device the packet does not have yet.
 
 use casebook_core::{EvidenceSet, Finding, Rule, Severity, rule};
+use casebook_formats::nft::ir::{
+    BaseChain, ChainId, Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test, Value,
+};
+use casebook_formats::nft::show;
 
 use super::common::about_op;
 use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::ir::{BaseChain, ChainId, Cmp, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test};
-use crate::model::show;
 
 rule! {
     /// `oifname` in prerouting or input, `iifname` in output: the packet has no such device there.
@@ -77,8 +79,8 @@ fn judge(
     // What the kernel loads there: 0, or the empty name.
     let table = ruleset.table(at.table);
     let holds = match test {
-        Test::Cmp(Cmp::Eq, value) => *value == crate::model::ir::Value::One(0),
-        Test::Cmp(Cmp::Ne, value) => *value != crate::model::ir::Value::One(0),
+        Test::Cmp(Cmp::Eq, value) => *value == Value::One(0),
+        Test::Cmp(Cmp::Ne, value) => *value != Value::One(0),
         Test::Range { low, negate, .. } => (*low == 0) != *negate,
         Test::Lookup { set, negate } => table.sets[set.0 as usize].find(&[0]).is_some() != *negate,
         _ => return None,

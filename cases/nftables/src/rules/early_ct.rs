@@ -1,17 +1,17 @@
 //! NFT105 ct-before-conntrack: a state is asked for before there is one.
 
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use casebook_formats::nft::conntrack::CONNTRACK;
+use casebook_formats::nft::ir::{CtKey, Expr, Field, Hook, MetaKey, Op, OpKind};
+use casebook_formats::nft::show;
+use casebook_formats::nft::types::name_value;
 use serde_json::json;
 
 use super::common::{about_op, families, run, with_witness};
 use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::conntrack::CONNTRACK;
-use crate::model::ir::{CtKey, Expr, Field, Hook, MetaKey, Op, OpKind};
-use crate::model::show;
-use crate::model::types::name_value;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// `ct state` in a chain that runs before connection tracking.
@@ -86,6 +86,6 @@ fn reads_state(op: &Op) -> bool {
     }
 }
 
-fn without_state(draft: &crate::model::witness::Draft) -> crate::model::witness::Draft {
+fn without_state(draft: &casebook_formats::nft::witness::Draft) -> casebook_formats::nft::witness::Draft {
     draft.without(Field::Ct(CtKey::State, None))
 }

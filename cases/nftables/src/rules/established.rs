@@ -1,21 +1,21 @@
 //! NFT119 no-established-accept: replies to this host's own connections are dropped.
 
 use casebook_core::{Edit, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule, Span, rule};
+use casebook_formats::nft::ir::{
+    BaseChain, ChainId, ChainKind, CtKey, Expr, Family, Field, Hook, Op, OpKind, Policy, RuleRef, Ruleset, TableId,
+    Verdict,
+};
+use casebook_formats::nft::load::Flight;
+use casebook_formats::nft::outcome::{Decider, End};
+use casebook_formats::nft::packet::{CtState, ETH_IP, Packet};
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{craft, packet_json, packet_text};
 use serde_json::json;
 
 use super::common::{editable, rule_place, run, span_place, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{
-    BaseChain, ChainId, ChainKind, CtKey, Expr, Family, Field, Hook, Op, OpKind, Policy, RuleRef, Ruleset, TableId,
-    Verdict,
-};
-use crate::model::load::Flight;
-use crate::model::outcome::{Decider, End};
-use crate::model::packet::{CtState, ETH_IP, Packet};
-use crate::model::walk::Evaluator;
-use crate::model::witness::draft_for;
-use crate::model::{craft, packet_json, packet_text};
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A chain that drops what it does not know and accepts no established connections.

@@ -1,16 +1,16 @@
 //! NFT107 flags-in-set, NFT120 flags-not-equal-list: sets of flags that compare whole values.
 
 use casebook_core::{Edit, EvidenceSet, Finding, Fix, FixClass, Rule, rule};
+use casebook_formats::nft::ir::{Cmp, CtKey, Expr, Field, Op, OpKind, RuleRef, Ruleset, Set, Test, Value};
+use casebook_formats::nft::packet::CT_STATES;
+use casebook_formats::nft::types::Type;
+use casebook_formats::nft::{fields, show};
 use serde_json::json;
 
 use super::common::{about_op, editable, families, run, with_witness};
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::fields;
-use crate::model::ir::{Cmp, CtKey, Expr, Field, Op, OpKind, RuleRef, Ruleset, Set, Test, Value};
-use crate::model::packet::CT_STATES;
-use crate::model::show;
-use crate::model::witness::{draft_for, way_to};
+use casebook_formats::nft::witness::{draft_for, way_to};
 
 rule! {
     /// `tcp flags { syn, ack }` is not `tcp flags syn,ack`.
@@ -59,7 +59,7 @@ fn check_set(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Fi
                     families(ruleset.table(at.table).family).iter().find_map(|family| draft.packet(*family, hook))
                 });
                 let Some(packet) = packet.filter(|packet| !run(ruleset, packet).hits.contains(&at)) else { continue };
-                let both = show::value(bits, crate::model::types::Type::TcpFlag);
+                let both = show::value(bits, Type::TcpFlag);
                 let title =
                     format!("`{}` does not match a packet with {both}", show::op(ruleset.table(at.table), &op.kind));
                 let builder = about_op(rule, title, known, at, op, "compares the whole flags byte with each element")

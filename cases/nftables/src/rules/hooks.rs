@@ -1,7 +1,7 @@
 //! Hooks a chain is run from.
 
-use crate::model::ir::{BaseChain, ChainId, Ruleset, Table, TableId};
-use crate::model::nesting::targets;
+use casebook_formats::nft::ir::{BaseChain, ChainId, Ruleset, Table, TableId};
+use casebook_formats::nft::nesting::targets;
 
 /// For every chain the base chains that lead to it, itself included.
 pub(super) struct Bases<'r>(Vec<Vec<Vec<(ChainId, &'r BaseChain)>>>);

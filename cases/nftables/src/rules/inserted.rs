@@ -1,6 +1,9 @@
 //! NFT101 inserted-before-effect, NFT100 inserted-ahead: which rule was put in front, and what that took away.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule, Severity, rule};
+use casebook_formats::nft::ir::{Op, OpKind, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::outcome::{Effect, Outcome};
+use casebook_formats::nft::{craft, show};
 use serde_json::json;
 
 use super::common::{quote, rule_line, rule_place, run, with_witness};
@@ -10,9 +13,6 @@ use super::loss::{self, Loss, Taken};
 use super::readers;
 use crate::command::trace::summary;
 use crate::facts::{Form, NftFacts, RulesetFacts};
-use crate::model::ir::{Op, OpKind, RuleRef, Ruleset, Verdict};
-use crate::model::outcome::{Effect, Outcome};
-use crate::model::{craft, show};
 
 rule! {
     /// A rule stands ahead of rules that are older than it.
@@ -249,7 +249,7 @@ fn consequence(effect: &Effect) -> String {
 }
 
 fn verdicts(ruleset: &Ruleset, taken: &Taken<'_>, loss: &Loss) -> String {
-    use crate::model::outcome::End;
+    use casebook_formats::nft::outcome::End;
     let by = decider(ruleset, &loss.with, taken);
     let before = decider(&taken.stripped.ruleset, &loss.without, taken);
     if loss.without.end == End::Unknown {
@@ -281,7 +281,7 @@ fn place_name(ruleset: &Ruleset, inserted: &Inserted, loss: &Loss) -> String {
 }
 
 fn decider(ruleset: &Ruleset, outcome: &Outcome, taken: &Taken<'_>) -> String {
-    use crate::model::outcome::Decider;
+    use casebook_formats::nft::outcome::Decider;
     let stripped = std::ptr::eq(ruleset, &taken.stripped.ruleset);
     match outcome.decided {
         Some(Decider::Rule(rule)) if rule == taken.inserted.rule && !stripped => "the inserted rule".to_owned(),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use casebook_core::{EvidenceSet, Place};
+use casebook_formats::nft::ir::{Chain, ChainId, Rule, RuleRef, Ruleset, TableId};
+use casebook_formats::nft::show;
 
 use super::common::rule_place;
 use super::loss::Loss;
 use super::snapshots;
 use crate::facts::{Form, NftFacts, RulesetFacts};
-use crate::model::ir::{Chain, ChainId, Rule, RuleRef, Ruleset, TableId};
-use crate::model::show;
 
 /// A rule that was put ahead of older ones.
 #[derive(Clone, Debug, PartialEq)]

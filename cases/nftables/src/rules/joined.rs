@@ -5,20 +5,19 @@ use std::collections::BTreeSet;
 use casebook_core::{
     At, Bytes, Edit, Evidence, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule, Severity, Span, rule,
 };
+use casebook_formats::nft::ir::{
+    Cmp, Expr, Field, Join, JoinChange, Op, OpKind, Rule as Body, RuleRef, Ruleset, Test, Value, Verdict,
+};
+use casebook_formats::nft::outcome::{Effect, Outcome};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::release::NFT;
+use casebook_formats::nft::{fields, show};
 use serde_json::json;
 
 use super::common::{about_op, editable, families, run, span_place, with_witness};
 use crate::command::trace::summary;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::fields;
-use crate::model::ir::{
-    Cmp, Expr, Field, Join, JoinChange, Op, OpKind, Rule as Body, RuleRef, Ruleset, Test, Value, Verdict,
-};
-use crate::model::outcome::{Effect, Outcome};
-use crate::model::packet::Packet;
-use crate::model::release::NFT;
-use crate::model::show;
-use crate::model::witness::{Draft, draft_for};
+use casebook_formats::nft::witness::{Draft, draft_for};
 
 rule! {
     /// Two matches of one rule on neighbouring header fields, which nft loads and compares as one.

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::outcome::Effect;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{craft, packet_text};
+
 use super::loss::{Loss, Taken};
 use super::readers;
 use crate::facts::Routing;
-use crate::model::ir::Ruleset;
-use crate::model::outcome::Effect;
-use crate::model::walk::Evaluator;
-use crate::model::{craft, packet_text};
 
 /// What a drawn packet has where no rule asks for anything (`model/witness.rs`).
 const ANY_DESTINATION: &str = "198.51.100.1";

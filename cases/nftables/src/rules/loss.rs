@@ -1,12 +1,14 @@
 //! What packets lose by an inserted rule: outcomes with and without it, for packets drawn from the rules' own values.
 
+use casebook_formats::nft::ir::{ChainId, Data, OpKind, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::nesting;
+use casebook_formats::nft::outcome::{Effect, End, Outcome};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+
 use super::common::families;
 use super::insertion::Inserted;
-use crate::model::ir::{ChainId, Data, OpKind, RuleRef, Ruleset, Verdict};
-use crate::model::outcome::{Effect, End, Outcome};
-use crate::model::packet::Packet;
-use crate::model::walk::Evaluator;
-use crate::model::witness::{Draft, draft_for};
+use casebook_formats::nft::witness::{Draft, draft_for};
 
 /// Most drafts tried for one inserted rule.
 const MOST_DRAFTS: usize = 512;
@@ -213,7 +215,7 @@ fn leading(ruleset: &Ruleset, inserted: &Inserted, target: RuleRef) -> Option<Ru
         let mut reach: Vec<ChainId> = jumps(ruleset, inserted, from);
         let mut at = 0;
         while at < reach.len() {
-            for (next, _) in crate::model::nesting::targets(table, reach[at]) {
+            for (next, _) in nesting::targets(table, reach[at]) {
                 if !reach.contains(&next) {
                     reach.push(next);
                 }

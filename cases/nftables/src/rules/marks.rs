@@ -1,13 +1,13 @@
 //! NFT116 mark-never-read, NFT117 mark-never-set: marks with only one end.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use casebook_formats::nft::ir::{CtKey, Expr, Field, MetaKey, Op, OpKind, RuleRef, Ruleset, Target, Test, Value};
+use casebook_formats::nft::show;
 
 use super::common::op_place;
 use super::readers::{loads, reading};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{CtKey, Expr, Field, MetaKey, Op, OpKind, RuleRef, Ruleset, Target, Test, Value};
-use crate::model::show;
 
 rule! {
     /// A mark is set and nothing in the evidence reads it.

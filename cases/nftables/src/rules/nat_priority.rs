@@ -1,12 +1,12 @@
 //! NFT118 nat-priority: a nat chain's priority does not order it among other chains.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use casebook_formats::nft::ir::{BaseChain, Chain, ChainId, ChainKind, Family, Ruleset, TableId};
+use casebook_formats::nft::plan::nat_priority;
 
 use super::common::span_place;
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{BaseChain, Chain, ChainId, ChainKind, Family, Ruleset, TableId};
-use crate::model::plan::nat_priority;
 
 rule! {
     /// A nat chain whose priority seems to put it before or after another chain, and does not.

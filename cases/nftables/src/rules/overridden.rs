@@ -1,17 +1,17 @@
 //! NFT102 accept-overridden: accepted by one chain, dropped by the next.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use casebook_formats::nft::ir::{ChainId, ChainKind, Hook, OpKind, RuleRef, Ruleset, TableId, Verdict};
+use casebook_formats::nft::outcome::{Decider, End, Outcome};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::show;
 use serde_json::json;
 
 use super::common::{families, rule_place, run, span_place, unconditional, with_witness};
 use super::hooks::Bases;
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{ChainId, ChainKind, Hook, OpKind, RuleRef, Ruleset, TableId, Verdict};
-use crate::model::outcome::{Decider, End, Outcome};
-use crate::model::packet::Packet;
-use crate::model::show;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 rule! {
     /// A packet one base chain accepts is dropped by another base chain of the same hook.

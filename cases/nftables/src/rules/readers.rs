@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 
 use casebook_core::{At, EvidenceSet, Place};
+use casebook_formats::nft::ir::{CtKey, Expr, Field, MetaKey, OpKind, RuleRef, Ruleset, Target};
+use casebook_formats::nft::load::Flight;
+use casebook_formats::nft::outcome::Effect;
+use casebook_formats::nft::packet::ETH_IP6;
 
 use super::common::{rule_line, rule_place};
 use super::loss::Loss;
 use crate::facts::routing::{Route, RoutingRule};
 use crate::facts::{NftFacts, Routing, RulesetFacts};
-use crate::model::ir::{CtKey, Expr, Field, MetaKey, OpKind, RuleRef, Ruleset, Target};
-use crate::model::load::Flight;
-use crate::model::outcome::Effect;
-use crate::model::packet::ETH_IP6;
 
 /// One reader, in words, with its places.
 pub(super) struct Reader {

@@ -1,10 +1,10 @@
 //! NFT110, NFT113, NFT114, NFT115: what keeps a ruleset from loading.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, Severity, Span, rule};
+use casebook_formats::nft::ir::{Problem, ProblemKind};
 
 use super::common::span_place;
 use crate::facts::{Form, NftFacts, RulesetFacts};
-use crate::model::ir::{Problem, ProblemKind};
 
 rule! {
     /// A statement Casebook cannot read as nft.

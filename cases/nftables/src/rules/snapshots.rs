@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use casebook_formats::nft::ir::{Family, Rule, RuleRef};
+
 use crate::facts::{Form, NftFacts, RulesetFacts};
-use crate::model::ir::{Family, Rule, RuleRef};
 
 /// What the lints look at: source files, and of each host's snapshots the newest, each state once.
 pub(super) fn current(facts: &NftFacts) -> Vec<&RulesetFacts> {

@@ -1,16 +1,15 @@
 //! NFT106 th-without-protocol: ports of packets that have none.
 
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use casebook_formats::nft::ir::{Base, Expr, Family, Field, Hook, MetaKey, Op, OpKind, RuleRef, Test, Value};
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::{packet_json, show};
 use serde_json::json;
 
 use super::common::{about_op, run, with_witness};
 use super::snapshots::current;
 use crate::facts::{NftFacts, RulesetFacts};
-use crate::model::ir::{Base, Expr, Family, Field, MetaKey, Op, OpKind, RuleRef, Test};
-use crate::model::packet::Packet;
-use crate::model::packet_json;
-use crate::model::show;
-use crate::model::witness::way_to;
+use casebook_formats::nft::witness::way_to;
 
 rule! {
     /// `th dport` without a check of the transport protocol.
@@ -85,7 +84,7 @@ fn portless(facts: &RulesetFacts, at: RuleRef, op: &Op) -> Option<Packet> {
     }
     let OpKind::Match(Expr::Load(Field::Payload(field)), test) = &op.kind else { return None };
     let value = match test {
-        Test::Cmp(_, crate::model::ir::Value::One(value)) => *value,
+        Test::Cmp(_, Value::One(value)) => *value,
         Test::Range { low, .. } => *low,
         Test::Lookup { set, .. } => table.sets[set.0 as usize].elems.first()?.key.first()?.0,
         _ => return None,
@@ -99,8 +98,8 @@ fn portless(facts: &RulesetFacts, at: RuleRef, op: &Op) -> Option<Packet> {
     bytes.extend(payload);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let path = match hook {
-        crate::model::ir::Hook::Forward => json!({"raw": hex, "iif": "eth0", "oif": "eth1", "path": "forward"}),
-        crate::model::ir::Hook::Output | crate::model::ir::Hook::Postrouting => {
+        Hook::Forward => json!({"raw": hex, "iif": "eth0", "oif": "eth1", "path": "forward"}),
+        Hook::Output | Hook::Postrouting => {
             json!({"raw": hex, "oif": "eth1", "path": "output"})
         }
         _ => json!({"raw": hex, "iif": "eth0", "path": "input"}),

@@ -1,12 +1,12 @@
 //! NFT108 rule-after-terminal: rules behind one that decides every packet.
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use casebook_formats::nft::ir::{self, RuleRef};
+use casebook_formats::nft::show;
 
 use super::common::{ends, rule_place, unconditional};
 use super::snapshots::current;
 use crate::facts::NftFacts;
-use crate::model::ir::RuleRef;
-use crate::model::show;
 
 rule! {
     /// A rule behind one that tests nothing and ends the chain.
@@ -28,8 +28,7 @@ fn check(rule: &'static Rule, facts: &NftFacts, set: &EvidenceSet) -> Vec<Findin
     for known in current(facts) {
         let ruleset = &known.ruleset;
         for (table, chain, body) in ruleset.chains() {
-            let decides =
-                |rule: &crate::model::ir::Rule| unconditional(&rule.ops) && rule.ops.iter().any(|op| ends(&op.kind));
+            let decides = |rule: &ir::Rule| unconditional(&rule.ops) && rule.ops.iter().any(|op| ends(&op.kind));
             let Some(ender) = body.rules.iter().position(decides) else { continue };
             let dead = body.rules.len() - ender - 1;
             if dead == 0 {

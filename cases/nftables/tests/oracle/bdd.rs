@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use biodivine_lib_bdd::{Bdd, BddValuation, BddVariable, BddVariableSet};
-use case_nftables::model::outcome::End;
-use case_nftables::model::packet::Path;
 use case_nftables::model::symbolic::compile::{Care, Shared, compile};
 use case_nftables::model::symbolic::count::{Big, combinations, support};
 use case_nftables::model::symbolic::diagram::{Source, Var};
 use case_nftables::model::symbolic::layout::Layout;
 use case_nftables::model::symbolic::space::{Class, Run, Space, TRANSPORT_LEN, WHOLE};
+use casebook_formats::nft::outcome::End;
+use casebook_formats::nft::packet::Path;
 
 use super::symbolic::{Draw, read};
 use super::universe::setting;

@@ -4,14 +4,15 @@
 //!
 //! `CASEBOOK_PAIRS=10000 CASEBOOK_SEED=1 cargo test --release -p case-nftables --test oracle brute -- --nocapture`
 
-use case_nftables::model::conntrack::is_active;
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
 use case_nftables::model::symbolic::compile::Shared;
 use case_nftables::model::symbolic::diff::{Budget, Change, Compared, compare_kept};
 use case_nftables::model::symbolic::leaf::{Leaf, Slice};
 use case_nftables::model::symbolic::space::Class;
-use case_nftables::model::walk::Evaluator;
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::craft;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use casebook_formats::nft::walk::Evaluator;
 
 use super::symbolic::{Draw, differs, read};
 use super::universe::{Fields, Texts, packet, setting, states, values};
@@ -395,7 +396,7 @@ fn brute_force_finds_the_same_packets() {
             let text = |sketch: &Sketch| sketch.lines.join("\n");
             disagreed.push(format!(
                 "pair {number} {class:?}\n{}\n{what}\n--- old\n{}\n--- new\n{}",
-                case_nftables::model::craft::describe(&packet),
+                craft::describe(&packet),
                 text(&first),
                 text(&second)
             ));

@@ -2,9 +2,6 @@
 //! rule that is said to be dead, and without it the outcome is the same.
 
 use case_nftables::facts;
-use case_nftables::model::conntrack::is_active;
-use case_nftables::model::packet::{ETH_IP, ETH_IP6};
-use case_nftables::model::release::Host;
 use case_nftables::model::symbolic::compile::{Care, Shared, compile};
 use case_nftables::model::symbolic::cover::{Dead, cover};
 use case_nftables::model::symbolic::diagram::{Node, Var};
@@ -13,8 +10,11 @@ use case_nftables::model::symbolic::layout::Layout;
 use case_nftables::model::symbolic::needless::needless;
 use case_nftables::model::symbolic::packet::{packet, possible};
 use case_nftables::model::symbolic::space::Class;
-use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6};
+use casebook_formats::nft::release::Host;
+use casebook_formats::nft::walk::Evaluator;
 
 use super::symbolic::{Draw, corner, ruleset};
 

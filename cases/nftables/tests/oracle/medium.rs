@@ -3,13 +3,14 @@
 //!
 //! `CASEBOOK_MEDIUM_PAIRS=1000 CASEBOOK_SEED=1 cargo test --release -p case-nftables --test oracle medium -- --nocapture`
 
-use case_nftables::model::conntrack::is_active;
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path};
 use case_nftables::model::symbolic::diagram::{Node, Var};
 use case_nftables::model::symbolic::diff::{Budget, compare_kept};
 use case_nftables::model::symbolic::space::Class;
-use case_nftables::model::walk::Evaluator;
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::craft;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::packet::{CtState, ETH_IP, ETH_IP6, Packet, Path};
+use casebook_formats::nft::walk::Evaluator;
 
 use super::brute::{Held, held};
 use super::symbolic::{Draw, corner, read};
@@ -317,7 +318,7 @@ fn medium_rulesets_agree_on_drawn_packets() {
         if let Some((packet, what)) = one {
             disagreed.push(format!(
                 "pair {number} {class:?}\n{}\n{what}\n--- old\n{}\n--- new\n{}",
-                case_nftables::model::craft::describe(&packet),
+                craft::describe(&packet),
                 first.0.join("\n"),
                 second.0.join("\n")
             ));

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use case_nftables::model::release::{NFT, Release};
+use casebook_formats::nft::release::{NFT, Release};
 
 /// What nft said.
 pub struct Said {

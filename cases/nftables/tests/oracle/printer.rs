@@ -1,11 +1,11 @@
 //! Our operations as the lines [`super::bytecode`] makes of nft's.
 
-use case_nftables::model::fields::{ct_name, meta_name};
-use case_nftables::model::ir::{
-    Base, Cmp, Condition, CtKey, Direction, Expr, Family, Field, MetaKey, NatKind, OpKind, Rule, SetId, Table, Target,
-    Test, Value, Verdict,
+use casebook_formats::nft::fields::{ct_name, meta_name};
+use casebook_formats::nft::ir::{
+    Base, ChainId, Cmp, Condition, CtKey, Direction, Expr, Family, Field, MetaKey, NatKind, OpKind, Rule, SetId, Table,
+    Target, Test, Value, Verdict,
 };
-use case_nftables::model::show;
+use casebook_formats::nft::show;
 
 use super::bytecode::{compare, range};
 
@@ -176,7 +176,7 @@ pub fn rule(table: &Table, rule: &Rule) -> Vec<String> {
             OpKind::Match(expr, test) => matches(table, expr, test, &mut out),
             OpKind::Vmap(key, map) => out.push(format!("vmap {} in {}", describe(table, key), name(table, *map))),
             OpKind::Verdict(verdict) => {
-                let chain = |id: case_nftables::model::ir::ChainId| table.chains[id.0 as usize].name.as_str();
+                let chain = |id: ChainId| table.chains[id.0 as usize].name.as_str();
                 out.push(match verdict {
                     Verdict::Jump(to) => format!("jump {}", chain(*to)),
                     Verdict::Goto(to) => format!("goto {}", chain(*to)),

@@ -1,11 +1,10 @@
 //! Properties of the text front end and of the evaluator, over generated text.
 
-use case_nftables::facts::text;
-use case_nftables::model::outcome::End;
-use case_nftables::model::packet::Packet;
-use case_nftables::model::packet_text;
-use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet, Span};
+use casebook_formats::nft::outcome::End;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+use casebook_formats::nft::{packet_text, text};
 use proptest::prelude::*;
 use proptest::sample::select;
 

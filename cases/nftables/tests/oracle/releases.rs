@@ -1,11 +1,11 @@
 //! What differs between releases of nft and of the kernel, as their sources and change logs say.
 
 use case_nftables::facts;
-use case_nftables::model::outcome::End;
-use case_nftables::model::packet_text;
-use case_nftables::model::release::{Host, Release};
-use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::outcome::End;
+use casebook_formats::nft::packet_text;
+use casebook_formats::nft::release::{Host, Release};
+use casebook_formats::nft::walk::Evaluator;
 
 fn host(nft: &str, kernel: &str) -> Host {
     Host { nft: Release::parse(nft), kernel: Release::parse(kernel) }

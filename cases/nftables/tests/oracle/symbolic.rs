@@ -1,19 +1,19 @@
 //! The diagram of a ruleset against the evaluator: random rulesets, packets from every corner of their diagrams.
 
 use case_nftables::facts;
-use case_nftables::model::conntrack::is_active;
-use case_nftables::model::ir::Ruleset;
-use case_nftables::model::outcome::{Effect, Outcome};
-use case_nftables::model::packet::{ETH_IP, ETH_IP6, Path};
-use case_nftables::model::release::Host;
 use case_nftables::model::symbolic::compile::{Care, Shared, compile};
 use case_nftables::model::symbolic::diagram::Node;
 use case_nftables::model::symbolic::layout::Layout;
 use case_nftables::model::symbolic::leaf::{Leaf, Slice};
 use case_nftables::model::symbolic::packet::{name_between, packet, possible};
 use case_nftables::model::symbolic::space::{Class, Space};
-use case_nftables::model::walk::Evaluator;
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::outcome::{Effect, End, Outcome};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet, Path};
+use casebook_formats::nft::release::{Host, Release};
+use casebook_formats::nft::walk::Evaluator;
 
 /// Splitmix64.
 pub struct Draw(pub u64);
@@ -200,12 +200,7 @@ pub fn ruleset(seed: u64) -> (String, Ruleset) {
 pub fn read(text: &str) -> Ruleset {
     let mut set = EvidenceSet::new();
     let id = set.add("t.nft", Some("nft-text"), Bytes::new(text.as_bytes().to_vec()));
-    facts::ruleset(
-        &set,
-        set.get(id).unwrap(),
-        Host { nft: case_nftables::model::release::Release::parse("1.1.0"), kernel: None },
-    )
-    .ruleset
+    facts::ruleset(&set, set.get(id).unwrap(), Host { nft: Release::parse("1.1.0"), kernel: None }).ruleset
 }
 
 /// Values from a corner of `node`, and whether something there is not known: down a random way, at the ends of intervals; anything where it does not look.
@@ -240,17 +235,11 @@ fn number(mark: &Option<Vec<Slice>>, own: u32, values: &[u128]) -> u32 {
 }
 
 /// What differs between the diagram's answer and the evaluator's.
-pub fn differs(
-    shared: &Shared,
-    leaf: &Leaf,
-    outcome: &Outcome,
-    packet: &case_nftables::model::packet::Packet,
-    values: &[u128],
-) -> Option<String> {
+pub fn differs(shared: &Shared, leaf: &Leaf, outcome: &Outcome, packet: &Packet, values: &[u128]) -> Option<String> {
     if leaf.end != outcome.end {
         return Some(format!("end: diagram {:?}, evaluator {:?}", leaf.end, outcome.end));
     }
-    if outcome.end == case_nftables::model::outcome::End::Accept {
+    if outcome.end == End::Accept {
         let mark = number(&leaf.mark, packet.mark, values);
         if outcome.mark != Some(mark) {
             return Some(format!("mark: diagram {mark:#x}, evaluator {:x?}", outcome.mark));

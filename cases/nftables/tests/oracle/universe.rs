@@ -3,15 +3,14 @@
 
 use std::collections::HashMap;
 
-use case_nftables::model::ir::MetaKey;
-use case_nftables::model::ir::{Ruleset, TableId};
-use case_nftables::model::outcome::{Effect, End, Outcome};
-use case_nftables::model::packet::{CT_STATES, Connection, CtState, Device, Packet, Path};
-use case_nftables::model::show;
 use case_nftables::model::symbolic::compile::Shared;
 use case_nftables::model::symbolic::diagram::Var;
 use case_nftables::model::symbolic::space::{Run, Space};
-use case_nftables::model::types::name_value;
+use casebook_formats::nft::ir::{MetaKey, Ruleset, TableId};
+use casebook_formats::nft::outcome::{Effect, End, Outcome};
+use casebook_formats::nft::packet::{CT_STATES, Connection, CtState, Device, Packet, Path};
+use casebook_formats::nft::show;
+use casebook_formats::nft::types::name_value;
 
 /// The fields a test gives; the rest of a packet is as usual.
 #[derive(Clone, Debug)]

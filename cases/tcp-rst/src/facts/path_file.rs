@@ -25,8 +25,8 @@ use casebook_core::{Evidence, Kind, Sniff, Span, Unmodelled};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::duration;
 use super::flow::Side;
+use super::span_of_time;
 use super::timer::{Ending, Measures, Micros, Refresh};
 use crate::model::devices::{self, Device};
 use crate::model::path::Keepalive;
@@ -199,7 +199,7 @@ impl Reader<'_> {
             DeValue::Integer(number) => (number.as_str().to_owned(), self.span(value)),
             _ => self.text(value)?,
         };
-        match duration::parse(&text) {
+        match span_of_time::parse(&text) {
             Ok(time) => Some((time, span)),
             Err(why) => {
                 self.note(value.span(), why);

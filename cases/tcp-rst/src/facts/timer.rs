@@ -1,6 +1,6 @@
 //! What configuration says of time: one shape for every proxy, so that the model does not know products.
 
-use casebook_core::Span;
+use casebook_core::{Span, Unmodelled};
 
 /// A length of time in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,4 +155,35 @@ pub struct Proxy {
     pub keepalive_server: Option<bool>,
     /// The section.
     pub span: Span,
+}
+
+/// A number of things after which a connection ends: unanswered keepalive probes, requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Name of the [`Proxy`] it belongs to.
+    pub proxy: String,
+    /// The directive.
+    pub name: String,
+    /// Which side.
+    pub leg: Leg,
+    /// The number.
+    pub count: u32,
+    /// Where.
+    pub span: Span,
+}
+
+/// What the configuration of a proxy states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyFacts {
+    /// One for each way through it.
+    pub proxies: Vec<Proxy>,
+    /// The ways again as they are for a connection that was upgraded (101 Switching Protocols, CONNECT), where other
+    /// timers rule it than a connection of messages.
+    pub upgraded: Vec<Proxy>,
+    /// Timers of the whole process: how long old connections live after a reload.
+    pub process: Vec<Timer>,
+    /// Counts that end connections, where set.
+    pub counts: Vec<Count>,
+    /// What the reader does not cover.
+    pub unmodelled: Vec<Unmodelled>,
 }

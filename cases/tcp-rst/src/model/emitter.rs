@@ -88,7 +88,7 @@ pub enum GaveUp {
 const USEFUL_RTT_NS: i64 = 1_000_000;
 
 /// The verdict on `reset` of `flow`.
-pub fn verdict(flow: &Flow, reset: &Reset) -> Verdict {
+pub fn judge(flow: &Flow, reset: &Reset) -> Verdict {
     let form = form(reset);
     let mut clues = Vec::new();
     let refused = form == Form::Stateless(Answer::Syn);
@@ -100,12 +100,21 @@ pub fn verdict(flow: &Flow, reset: &Reset) -> Verdict {
     clues.extend(by_ip_id(reset, form));
     clues.extend(by_timestamp(reset));
     clues.extend(by_speed(flow, reset, form));
-    let refuted = |emitter: &Emitter| clues.iter().any(|clue| clue.refutes.contains(emitter));
     // A perfect forger leaves no clue, so it would always be left; it is named when something speaks for it.
     let forged = suspect(reset, relation);
-    let left = EMITTERS.into_iter().filter(|one| !refuted(one) && (forged || *one != Emitter::Injector)).collect();
+    let left = EMITTERS.into_iter().filter(|one| forged || *one != Emitter::Injector).collect();
     let gave_up = (form == Form::Stateful).then(|| gave_up(&reset.sender));
-    Verdict { form, relation, clues, left, refused, gave_up }
+    let mut verdict = Verdict { form, relation, clues: Vec::new(), left, refused, gave_up };
+    clues.into_iter().for_each(|clue| verdict.add(clue));
+    verdict
+}
+
+impl Verdict {
+    /// Adds a clue, and strikes out whom it refutes.
+    pub fn add(&mut self, clue: Clue) {
+        self.left.retain(|emitter| !clue.refutes.contains(emitter));
+        self.clues.push(clue);
+    }
 }
 
 /// True when something speaks for a forger: a copied IP-ID, several RSTs in one flow, a stack that is not the side's.
@@ -342,4 +351,16 @@ fn gave_up(sender: &SideState) -> GaveUp {
 /// `word`, in the plural unless `count` is one.
 pub fn plural(count: impl Into<u64>, word: &str) -> String {
     if count.into() == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+/// Name of a candidate for machines.
+pub fn word(emitter: Emitter) -> &'static str {
+    match emitter {
+        Emitter::Socket => "socket",
+        Emitter::ClosedSocket => "closed-socket",
+        Emitter::LostSocket => "lost-socket",
+        Emitter::OtherBackend => "other-backend",
+        Emitter::Nearer => "nearer-device",
+        Emitter::Injector => "injector",
+    }
 }

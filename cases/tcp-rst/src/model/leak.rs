@@ -1,66 +1,106 @@
-//! A packet that left a translator with the address it came with, told by the capture alone.
+//! Packets of one connection under two pairs of addresses in one capture, told by the sequence numbers alone.
 //!
-//! The receiver has a connection with V. A packet of the same connection comes from X, or goes to X: same ports, sequence
-//! numbers that continue those of V. The receiver knows nothing of X and answers with a RST. No other mechanism continues the
-//! sequence numbers of a connection under another address.
+//! A connection between C and V is known. Packets between C and X, with the same ports, continue its numbers. If they are
+//! *from* X, a translator let a packet of the server pass with the server's own address; if they are *to* X, it sent a packet
+//! of the client to another server. Whoever gets such a packet knows no such connection and answers with a RST. No other
+//! mechanism continues the numbers of a connection under another address.
 
-use crate::facts::flow::{Flow, Reset, Side};
+use std::collections::HashMap;
 
-/// How far apart sequence numbers of one connection can lie: the largest window (RFC 7323, 2.3).
-const WINDOW: u32 = 1 << 30;
+use crate::facts::flow::{Flow, Handshake, Peer, Reset, Side, SideState};
 
-/// A leak: flow `stray` is the other address's part of flow `known`.
+/// How far the numbers of one connection can lie apart, and still be told from chance: the packet's own number can be out of
+/// the window (that is why it was not translated), what it acknowledges cannot.
+const SEQ_NEAR: u32 = 1 << 26;
+/// The same for what it acknowledges.
+const ACK_NEAR: u32 = 1 << 22;
+
+/// What a stray packet shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A packet of this side came with an address that should have been translated.
+    Untranslated(Side),
+    /// A packet of the client was sent to a server that is not the connection's.
+    Diverted,
+    /// A packet of the client came from another port of the same translator.
+    Renumbered,
+}
+
+/// `stray` is packets of `known` under another address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leak<'a> {
+pub struct Stray<'a> {
     /// The connection as it should be.
     pub known: &'a Flow,
-    /// The packets under the wrong address.
+    /// The packets under the other address.
     pub stray: &'a Flow,
     /// The RST they got.
     pub reset: &'a Reset,
-    /// The side of `known` whose address was not translated.
-    pub side: Side,
+    /// What it shows.
+    pub kind: Kind,
+    /// The address of the connection that was not used.
+    pub right: Peer,
+    /// The address that was used instead.
+    pub wrong: Peer,
 }
 
-/// The leaks among the flows of one capture.
-pub fn leaks(flows: &[Flow]) -> Vec<Leak<'_>> {
-    let strays = flows.iter().filter(|flow| flow.handshake == crate::facts::flow::Handshake::Absent);
-    let mut out = Vec::new();
-    for stray in strays.filter(|flow| !flow.resets.is_empty()) {
-        for known in flows {
-            if known.index == stray.index || known.first.number > stray.first.number {
-                continue;
-            }
-            out.extend(pair(known, stray));
-        }
+/// The strays among the flows of one capture that were answered with a RST.
+pub fn strays(flows: &[Flow]) -> Vec<Stray<'_>> {
+    let mut by_end: HashMap<Peer, Vec<&Flow>> = HashMap::new();
+    for flow in flows {
+        by_end.entry(flow.client).or_default().push(flow);
+        by_end.entry(flow.server).or_default().push(flow);
     }
-    out
+    let late = flows.iter().filter(|flow| flow.handshake == Handshake::Absent && !flow.resets.is_empty());
+    late.filter_map(|stray| {
+        let beside = [stray.client, stray.server].into_iter().filter_map(|end| by_end.get(&end)).flatten();
+        let known = beside.filter(|known| known.index != stray.index && known.first.number < stray.first.number);
+        // The nearest numbers win; where a capture shows the connection twice, before and after translation, the later one.
+        let found = known.copied().filter_map(|known| pair(known, stray));
+        let best = found.min_by_key(|(apart, found)| {
+            (*apart, found.known.interface != stray.interface, std::cmp::Reverse(found.known.index))
+        });
+        best.map(|(_, found)| found)
+    })
+    .collect()
 }
 
-fn pair<'a>(known: &'a Flow, stray: &'a Flow) -> Option<Leak<'a>> {
+/// The connection `stray` belongs to, if it is `known`, and how far the numbers lie apart.
+fn pair<'a>(known: &'a Flow, stray: &'a Flow) -> Option<(u64, Stray<'a>)> {
+    let reset = stray.resets.first()?;
     // Without a handshake the sides of the stray are a guess, so both ways are tried.
-    let ways = [(stray.client, stray.server, false), (stray.server, stray.client, true)];
-    for (client, server, swapped) in ways {
-        let (side, continues) = if client == known.client && server != known.server && server.port == known.server.port
-        {
-            let stray_side = if swapped { &stray.client_state } else { &stray.server_state };
-            (Side::Server, near(known.server_state.seq_end, stray_side.seq_end))
-        } else if server == known.server && client != known.client && client.port == known.client.port {
-            let stray_side = if swapped { &stray.server_state } else { &stray.client_state };
-            (Side::Client, near(known.client_state.seq_end, stray_side.seq_end))
+    let ways = [
+        (stray.client, stray.server, &stray.client_state, &stray.server_state),
+        (stray.server, stray.client, &stray.server_state, &stray.client_state),
+    ];
+    ways.into_iter().find_map(|(client, server, client_state, server_state)| {
+        let by_server = || apart(&known.server_state, &known.client_state, server_state);
+        let by_client = || apart(&known.client_state, &known.server_state, client_state);
+        let (distance, kind) = if client == known.client && server != known.server && server.port == known.server.port {
+            match by_server() {
+                Some(distance) => (distance, Kind::Untranslated(Side::Server)),
+                None => (by_client()?, Kind::Diverted),
+            }
+        } else if server == known.server && client != known.client {
+            let same_host = client.address == known.client.address;
+            (by_client()?, if same_host { Kind::Renumbered } else { Kind::Untranslated(Side::Client) })
         } else {
-            continue;
+            return None;
         };
-        if continues && let Some(reset) = stray.resets.first() {
-            return Some(Leak { known, stray, reset, side });
-        }
-    }
-    None
+        let (right, wrong) = match kind {
+            Kind::Untranslated(Side::Client) | Kind::Renumbered => (known.client, client),
+            Kind::Untranslated(Side::Server) | Kind::Diverted => (known.server, server),
+        };
+        Some((distance, Stray { known, stray, reset, kind, right, wrong }))
+    })
 }
 
-fn near(known: Option<u32>, stray: Option<u32>) -> bool {
-    match (known, stray) {
-        (Some(known), Some(stray)) => stray.wrapping_sub(known).wrapping_add(WINDOW) <= 2 * WINDOW,
-        _ => false,
-    }
+/// How far the numbers of `stray` lie from those of a side of a connection, where they can be of it.
+fn apart(side: &SideState, other: &SideState, stray: &SideState) -> Option<u64> {
+    let seq = distance(side.seq_end?, stray.seq_end?);
+    let ack = distance(other.seq_end?, stray.ack_last?);
+    (seq <= SEQ_NEAR && ack <= ACK_NEAR).then_some(u64::from(seq) + u64::from(ack))
+}
+
+fn distance(a: u32, b: u32) -> u32 {
+    a.wrapping_sub(b).min(b.wrapping_sub(a))
 }

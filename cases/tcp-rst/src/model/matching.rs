@@ -5,16 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::facts::flow::{Flow, Reset};
-
-/// A connection seen at two points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Matched<'a> {
-    /// In the first capture.
-    pub here: &'a Flow,
-    /// In the second.
-    pub there: &'a Flow,
-}
+use crate::facts::flow::{Flow, Reset, Side};
 
 /// What the second capture says of a RST of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +20,43 @@ pub enum There {
     Ended,
 }
 
-/// The connections that are in both captures, by their initial sequence numbers.
-pub fn matched<'a>(here: &'a [Flow], there: &'a [Flow]) -> Vec<Matched<'a>> {
-    let key = |flow: &Flow| Some((flow.client_state.isn?, flow.server_state.isn?));
-    let mut known: HashMap<(u32, u32), Option<&Flow>> = HashMap::new();
-    for flow in there {
-        if let Some(key) = key(flow) {
-            // Two with the same numbers tell nothing.
-            known.entry(key).and_modify(|slot| *slot = None).or_insert(Some(flow));
+/// The connections of one capture by their initial sequence numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(HashMap<(u32, u32), Option<usize>>);
+
+impl Numbers {
+    /// Of these flows.
+    pub fn of(flows: &[Flow]) -> Self {
+        let mut known: HashMap<(u32, u32), Option<usize>> = HashMap::new();
+        for (index, flow) in flows.iter().enumerate() {
+            if let Some(key) = key(flow) {
+                // Two with the same numbers tell nothing.
+                known.entry(key).and_modify(|slot| *slot = None).or_insert(Some(index));
+            }
         }
+        Self(known)
     }
-    let find =
-        |flow: &'a Flow| Some(Matched { here: flow, there: key(flow).and_then(|key| known.get(&key).copied())?? });
-    here.iter().filter_map(find).collect()
+
+    /// Index of the connection that has the numbers of `flow`.
+    pub fn find(&self, flow: &Flow) -> Option<usize> {
+        self.0.get(&key(flow)?).copied().flatten()
+    }
+}
+
+fn key(flow: &Flow) -> Option<(u32, u32)> {
+    Some((flow.client_state.isn?, flow.server_state.isn?))
+}
+
+/// True when the packets of `side` have passed fewer routers at `there` than at `here`.
+pub fn nearer(here: &Flow, there: &Flow, side: Side) -> bool {
+    let ttl = |flow: &Flow| {
+        let state = match side {
+            Side::Client => &flow.client_state,
+            Side::Server => &flow.server_state,
+        };
+        state.ttl_handshake.or(state.ttl_range.map(|(_, high)| high))
+    };
+    matches!((ttl(here), ttl(there)), (Some(here), Some(there)) if there > here)
 }
 
 /// What `there`, the same connection in another capture, says of `reset`. `last_ns` is when that capture ended, on the clock of
@@ -54,8 +69,8 @@ pub fn compare(reset: &Reset, there: &Flow, last_ns: Option<i64>) -> There {
         return There::Ended;
     }
     let sent = match reset.side.other() {
-        crate::facts::flow::Side::Client => &there.client_state,
-        crate::facts::flow::Side::Server => &there.server_state,
+        Side::Client => &there.client_state,
+        Side::Server => &there.server_state,
     };
     let reached = reset.trigger.is_some_and(|trigger| {
         let end = trigger.seq.wrapping_add(trigger.payload_bytes);

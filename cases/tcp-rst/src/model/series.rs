@@ -1,14 +1,16 @@
-//! Series of ends, from the flows of captures or from a log, grouped by who talks to whom.
+//! Series of ends, from the incidents of captures or from a log, grouped by who talks to whom.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::facts::flow::{Flow, Peer, Reset};
+use crate::facts::captures::CaptureFacts;
+use crate::facts::flow::{Flow, Handshake, Peer, Reset};
 use crate::model::form::{Answer, Form, form};
+use crate::model::incident::{Incident, Sighting, look};
 use crate::model::timer::{Death, Series};
 
 /// Ends of different connections nearer to each other than this, in microseconds, are one event.
-const TOGETHER_US: i64 = 1_000_000;
+const TOGETHER_US: i64 = 300_000;
 
 /// Whose connections a series is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,28 +21,35 @@ pub struct Pair {
     pub server: Peer,
 }
 
-/// The series of one pair, and which flows it is of.
+impl Pair {
+    /// The pair of a connection.
+    pub fn of(flow: &Flow) -> Self {
+        Self { client: flow.client.address, server: flow.server }
+    }
+}
+
+/// The series of one pair, and which incidents it is of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OfFlows {
+pub struct OfIncidents {
     /// The series.
     pub series: Series,
-    /// Indices, into the list given, of the flows that ended with a RST, in order of the end.
-    pub flows: Vec<usize>,
+    /// Where each end was seen, in order of the ends.
+    pub seen: Vec<Sighting>,
     /// Ends that came together with another one.
     pub together: usize,
 }
 
-/// The series of `flows`, by pair.
-pub fn of_flows(flows: &[Flow]) -> BTreeMap<Pair, OfFlows> {
-    let mut out: BTreeMap<Pair, OfFlows> = BTreeMap::new();
-    for (index, flow) in flows.iter().enumerate() {
-        let pair = Pair { client: flow.client.address, server: flow.server };
-        let slot = out.entry(pair).or_default();
-        let survived = flow.longest_survived_ns.map(|ns| ns / 1_000);
-        slot.series.longest_survived_us = slot.series.longest_survived_us.max(survived);
-        let Some(reset) = flow.resets.first() else { continue };
+/// The series of all incidents, by pair.
+pub fn of_incidents(captures: &[CaptureFacts], incidents: &[Incident]) -> BTreeMap<Pair, OfIncidents> {
+    let mut out: BTreeMap<Pair, OfIncidents> = BTreeMap::new();
+    for incident in incidents.iter().filter(|incident| !incident.follows && !incident.verdict.refused) {
+        let Some((capture, flow, reset)) = look(captures, incident.lead) else { continue };
         let Some(end) = end(reset) else { continue };
-        let began = flow.handshake != crate::facts::flow::Handshake::Absent;
+        let pair = Pair::of(flow);
+        let slot = out.entry(pair).or_default();
+        let survived = capture.survived.get(&pair).map(|ns| ns / 1_000);
+        slot.series.longest_survived_us = slot.series.longest_survived_us.max(survived);
+        let began = flow.handshake != Handshake::Absent;
         slot.series.deaths.push(Death {
             begin_us: flow.first.time_ns.filter(|_| began).map(|ns| ns / 1_000),
             last_us: end.last_ns.map(|ns| ns / 1_000),
@@ -48,13 +57,12 @@ pub fn of_flows(flows: &[Flow]) -> BTreeMap<Pair, OfFlows> {
             precision_us: 1,
             provoked: Some(end.provoked),
         });
-        slot.flows.push(index);
+        slot.seen.push(incident.lead);
     }
-    out.retain(|_, slot| !slot.flows.is_empty());
     for slot in out.values_mut() {
-        let mut order: Vec<usize> = (0..slot.flows.len()).collect();
+        let mut order: Vec<usize> = (0..slot.seen.len()).collect();
         order.sort_by_key(|at| slot.series.deaths[*at].end_us);
-        slot.flows = order.iter().map(|at| slot.flows[*at]).collect();
+        slot.seen = order.iter().map(|at| slot.seen[*at]).collect();
         slot.series.deaths = order.iter().map(|at| slot.series.deaths[*at]).collect();
         slot.together = merge(&mut slot.series);
     }
@@ -86,6 +94,6 @@ fn end(reset: &Reset) -> Option<End> {
 /// Leaves one of the ends that came together, the first, and says how many were left out.
 pub fn merge(series: &mut Series) -> usize {
     let before = series.deaths.len();
-    series.deaths.dedup_by(|next, kept| next.end_us - kept.end_us < TOGETHER_US.min(next.precision_us.max(50_000)));
+    series.deaths.dedup_by(|next, kept| next.end_us - kept.end_us < next.precision_us.max(TOGETHER_US));
     before - series.deaths.len()
 }

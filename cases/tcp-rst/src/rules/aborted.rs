@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A RST was sent by the socket of the end it carries: the program ended the connection, or somebody ended it for it.
@@ -25,7 +25,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         let speaker = peer(group.speaker());
         let title =
             format!("{speaker} reset the connection to {} itself: its program closed it hard", peer(group.receiver()));
-        let builder = group.finding(rule, title).because(
+        let builder = group.finding(rule, evidence, title).because(
             "A socket does so when its program closes it with SO_LINGER 0, closes it with data it has not read, or when it is \
              killed with `ss -K`. A proxy that ends the connection counts as the end.",
         );

@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A RST carries one end's address and was sent by something nearer: a router, a firewall, a balancer's own kernel.
@@ -24,12 +24,12 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Device, |group| {
         let title = format!(
-            "the RST to {} carries {} and was sent by a device {}",
+            "the RST to {} carries {} and was sent by a router, firewall or balancer {} of the capture",
             peer(group.receiver()),
             peer(group.speaker()),
             group.distance()
         );
-        group.finding(rule, title).fix(collect(
+        group.finding(rule, evidence, title).fix(collect(
             "ask that device, in this order: its rules, its entries, its counters",
             &[
                 "nft -a list ruleset | grep -n -e 'reject with tcp reset' -e 'ct state' -e dnat",

@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A RST that neither end's kernel makes: another kind of stack, an IP-ID copied from the packet it answers, a form that
@@ -27,7 +27,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             peer(group.receiver()),
             peer(group.speaker())
         );
-        let builder = group.finding(rule, title).because(format!("Left: {}.", group.left()));
+        let builder = group.finding(rule, evidence, title).because(format!("Left: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;
         }

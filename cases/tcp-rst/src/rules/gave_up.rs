@@ -3,10 +3,10 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::{peer, time_ns};
 use crate::facts::Facts;
 use crate::facts::flow::Side;
 use crate::model::emitter::{GaveUp, plural};
+use crate::model::words::{peer, time_ns};
 
 casebook_core::rule! {
     /// An end reset the connection because nobody answered it any more: its keepalive probes or its retransmissions went into
@@ -34,14 +34,15 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             Side::Server => group.flow.client_state.last_ns,
         };
         let since = group.reset.packet.time_ns.zip(heard).map(|(now, then)| now - then);
-        let builder = group.finding(rule, title);
+        let builder = group.finding(rule, evidence, title);
         let builder = match since {
             Some(ns) => builder.because(format!("The last packet of {silent} had come {} before.", time_ns(ns))),
             None => builder,
         };
         builder
-            .missing(
-                "A capture on the other side of the path: the first packet that is here and not there was dropped in between.",
+            .because(
+                "Whoever drops the packets is the culprit. A capture on the other side of each device tells: the first packet \
+                 that is here and not there was dropped in between.",
             )
             .fix(collect(
                 "see where the packets end: capture on both sides of each device",

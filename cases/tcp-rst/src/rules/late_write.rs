@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, findings};
-use super::words::{peer, time_ns};
 use crate::facts::Facts;
+use crate::model::words::{peer, time_ns};
 
 casebook_core::rule! {
     /// One end had closed the connection with FIN, the other one wrote afterwards, and the RST is the answer to that.
@@ -30,7 +30,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         let when = late.map_or_else(String::new, |ns| format!(" {} after the FIN", time_ns(ns)));
         let title = format!("{writer} wrote{when} on a connection {closer} had closed");
         let before = closed.zip(last_before(group.reset)).map(|(fin, last)| fin - last).filter(|ns| *ns >= 500_000_000);
-        let builder = group.finding(rule, title);
+        let builder = group.finding(rule, evidence, title);
         match before {
             Some(ns) => builder.because(format!(
                 "{closer} closed after {} of silence: an idle timer of {closer} of about that length.",

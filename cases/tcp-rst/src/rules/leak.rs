@@ -2,10 +2,13 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
-use super::words::{at, end, last_line, peer, reset_line};
+use super::places::line_place;
 use crate::facts::Facts;
 use crate::facts::flow::Side;
-use crate::model::leak::leaks;
+use crate::model::explain::{self, Explained};
+use crate::model::incident::look;
+use crate::model::leak::Kind;
+use crate::model::words::{at, end, last_line, peer, reset_line};
 
 casebook_core::rule! {
     /// A packet of a connection left the translator with an address it should have lost, and the one who got it reset it.
@@ -26,47 +29,76 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    for capture in &facts.captures {
-        for leak in leaks(&capture.flows) {
-            let (known, stray, reset) = (leak.known, leak.stray, leak.reset);
-            let right = peer(end(known, leak.side));
-            // The address that is not the connection's own, whichever side of the stray it was taken for.
-            let wrong =
-                [stray.client, stray.server].into_iter().find(|one| *one != known.client && *one != known.server);
-            let wrong = wrong.map_or_else(|| "another address".to_owned(), peer);
-            let other = peer(end(known, leak.side.other()));
-            let who = match leak.side {
-                Side::Server => "a packet of the server",
-                Side::Client => "a packet of the client",
-            };
-            let title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
-            let mut builder = FindingBuilder::new(
-                rule,
-                title,
-                Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset)),
-            );
-            if let Some(trigger) = reset.trigger {
-                let line = last_line(stray, reset.side.other(), &trigger);
-                builder = builder
-                    .place(Place::context(at(trigger.packet), "the packet that was not translated").shown_as(line));
-            }
-            let first = format!("{} > {} begins", peer(known.client), peer(known.server));
-            builder = builder
-                .place(Place::context(at(known.first), "the connection it belongs to").shown_as(first))
-                .because(format!(
-                    "Its sequence numbers continue those of the connection {} to {}: it is the same connection under another \
-                     address.",
-                    peer(known.client),
-                    peer(known.server)
-                ))
-                .because(
-                    "The translator had no entry for the packet: the entry had run out, or the packet was invalid to it \
-                     (outside the window, or with a bad checksum). NAT leaves such a packet alone.",
-                )
-                .key(&right)
-                .key(&wrong);
-            out.push(builder.build(evidence));
+    for incident in facts.incidents.iter().filter(|incident| incident.untranslated) {
+        let mut found = incident.sightings().filter_map(|at| {
+            let (capture, stray, reset) = look(&facts.captures, at)?;
+            let what = capture.strays.get(&stray.index)?;
+            let Kind::Untranslated(side) = what.kind else { return None };
+            Some((capture.flow(what.known)?, stray, reset, what, side))
+        });
+        let Some((known, stray, reset, what, side)) = found.next() else { continue };
+        let (right, wrong, other) = (peer(what.right), peer(what.wrong), peer(end(known, side.other())));
+        let who = match side {
+            Side::Server => "a packet of the server",
+            Side::Client => "a packet of the client",
+        };
+        let quiet = reset
+            .trigger
+            .and_then(|trigger| trigger.packet.time_ns)
+            .zip(known_last(known))
+            .map(|(now, then)| now - then);
+        let explained = quiet
+            .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
+            .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
+        let events = explain::by_events(facts, known, reset);
+        let causes: Vec<Explained> = events.into_iter().chain(explained).collect();
+        let mut title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
+        if let Some(one) = causes.last() {
+            title.push_str(&format!(": {}", one.phrase));
         }
+        let place = Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset));
+        let mut builder = FindingBuilder::new(rule, title, place);
+        if let Some(trigger) = reset.trigger {
+            let line = last_line(stray, reset.side.other(), &trigger);
+            let label = "the packet that was not translated";
+            builder = builder.place(Place::context(at(trigger.packet), label).shown_as(line));
+        }
+        let first = format!("{} > {} begins", peer(known.client), peer(known.server));
+        builder = builder
+            .place(Place::context(at(known.first), "the connection it belongs to").shown_as(first))
+            .because(format!(
+                "Its sequence numbers continue those of the connection {} to {}: it is the same connection under another \
+                 address.",
+                peer(known.client),
+                peer(known.server)
+            ))
+            .because(
+                "The translator had no entry for the packet: the entry had run out, or the packet was invalid to it \
+                 (outside the window, or with a bad checksum). NAT leaves such a packet alone.",
+            )
+            .key(&right)
+            .key(&wrong);
+        for one in causes {
+            for (span, label) in one.places {
+                builder = builder.place(Place { primary: false, ..line_place(evidence, span, label) });
+            }
+            builder = one.because.into_iter().fold(builder, FindingBuilder::because);
+        }
+        let later = incident.later.and_then(|at| look(&facts.captures, at));
+        if let Some((_, flow, reset)) = later {
+            let label = "how the other end learned of it";
+            builder = builder.place(Place::context(at(reset.packet), label).shown_as(reset_line(flow, reset)));
+        }
+        out.push(builder.build(evidence));
     }
     out
+}
+
+/// When the connection last had a packet that was not a RST and that the client acknowledged: what came before the stray.
+fn known_last(known: &crate::facts::flow::Flow) -> Option<i64> {
+    let sides = [&known.client_state, &known.server_state];
+    match known.resets.first() {
+        Some(reset) => reset.before_quiet_ns,
+        None => sides.into_iter().filter_map(|side| side.last_ns).max(),
+    }
 }

@@ -1,25 +1,27 @@
 //! The rules, one file each, in order of code.
 
 mod aborted;
-mod between;
+mod black_hole;
 mod device;
 mod forged;
 mod gave_up;
+mod idle_death;
 mod late_write;
 mod leak;
 mod no_socket;
+mod places;
 mod refused;
 mod resets;
 mod which_timer;
-mod words;
 
 use casebook_core::Rule;
 
 pub use aborted::RESET_BY_SOCKET;
-pub use between::RESET_BETWEEN_CAPTURES;
+pub use black_hole::NO_ANSWER;
 pub use device::RESET_BY_DEVICE;
 pub use forged::FORGED_RESET;
 pub use gave_up::GAVE_UP;
+pub use idle_death::IDLE_DEATH;
 pub use late_write::LATE_WRITE;
 pub use leak::UNTRANSLATED_LEAK;
 pub use no_socket::RESET_WITHOUT_SOCKET;
@@ -36,6 +38,7 @@ pub static RULES: &[&Rule] = &[
     &FORGED_RESET,
     &CONNECTION_REFUSED,
     &UNTRANSLATED_LEAK,
-    &RESET_BETWEEN_CAPTURES,
     &WHICH_TIMER,
+    &IDLE_DEATH,
+    &NO_ANSWER,
 ];

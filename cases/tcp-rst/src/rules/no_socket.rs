@@ -3,8 +3,9 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, collect, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::emitter::Emitter;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A RST carries the server's address and comes from as far away, and was made by a host that has no socket for the
@@ -25,12 +26,35 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::NoSocket, |group| {
-        let title = format!(
-            "the RST to {} carries {} and was sent by a host that has no socket for the connection",
-            peer(group.receiver()),
-            peer(group.speaker())
-        );
-        let builder = group.finding(rule, title).because(format!("Left: {}.", group.left()));
+        let (receiver, speaker) = (peer(group.receiver()), peer(group.speaker()));
+        let title = match group.incident.diverted.or(group.incident.renumbered) {
+            Some((right, wrong, _)) if group.incident.diverted.is_none() => format!(
+                "the RST to {receiver} was sent by {speaker}, which has no socket for {}: the connection is that of {}",
+                peer(wrong),
+                peer(right)
+            ),
+            Some((right, wrong, _)) if right == group.speaker() => format!(
+                "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection",
+                peer(wrong)
+            ),
+            Some((right, wrong, _)) => format!(
+                "the RST to {receiver} carries {speaker} and was sent by {}, a backend that never had the connection; {} has it",
+                peer(wrong),
+                peer(right)
+            ),
+            _ if group.verdict.left == [Emitter::LostSocket] => {
+                format!("the RST to {receiver} was sent by {speaker} itself, which no longer has the connection")
+            }
+            _ if group.verdict.left == [Emitter::OtherBackend] => {
+                format!(
+                    "the RST to {receiver} carries {speaker} and was sent by another host, which never had the connection"
+                )
+            }
+            _ => format!(
+                "the RST to {receiver} carries {speaker} and was sent by a host that has no socket for the connection"
+            ),
+        };
+        let builder = group.finding(rule, evidence, title).because(format!("Left: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;
         }

@@ -3,8 +3,8 @@
 use casebook_core::{EvidenceSet, Finding, Rule};
 
 use super::resets::{Cause, findings};
-use super::words::peer;
 use crate::facts::Facts;
+use crate::model::words::peer;
 
 casebook_core::rule! {
     /// A SYN was answered with a RST: nobody listens on the port, or a rule rejects it.
@@ -22,6 +22,6 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Refused, |group| {
         let title = format!("{} refused a connection of {}", peer(group.speaker()), peer(group.receiver()));
-        group.finding(rule, title)
+        group.finding(rule, evidence, title)
     })
 }

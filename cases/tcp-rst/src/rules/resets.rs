@@ -1,15 +1,21 @@
 //! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
 //! become one finding.
 
-use casebook_core::{EvidenceId, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Rule};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule};
 use serde_json::json;
 
-use super::words::{end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
+use super::places::line_place;
 use crate::facts::flow::{Flow, Peer, Reset, Side};
 use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
-use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, verdict};
+use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, word};
+use crate::model::explain::{self, Explained};
 use crate::model::form::Form;
+use crate::model::incident::{Incident, look};
+use crate::model::words::{at as at_packet, end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
+
+/// Other sightings of a RST that a finding shows.
+const SIGHTINGS: usize = 4;
 
 /// What a RST comes from, as far as the capture tells; each has its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,51 +64,50 @@ impl Cause {
 
 /// RSTs with one verdict on one server.
 pub struct Group<'a> {
-    /// The capture.
+    /// The facts.
+    pub facts: &'a Facts,
+    /// The first incident.
+    pub incident: &'a Incident,
+    /// The capture that leads.
     pub capture: &'a CaptureFacts,
-    /// The first one.
+    /// The connection there.
     pub flow: &'a Flow,
-    /// The first one.
+    /// The RST there.
     pub reset: &'a Reset,
-    /// Its verdict.
-    pub verdict: Verdict,
-    /// How many there are.
+    /// The verdict.
+    pub verdict: &'a Verdict,
+    /// How many incidents there are.
     pub count: usize,
     /// Shortest and longest silence before the packet that was answered.
     pub quiet_ns: Option<(i64, i64)>,
 }
 
-/// Verdicts that make RSTs one finding: the capture, the server, the side spoken for, how its TTL stands, who is left.
-type Key = (EvidenceId, Peer, bool, Option<Relation>, Vec<Emitter>);
+/// What makes RSTs one finding: the server, the side spoken for, how its TTL stands, who is left.
+type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
 
-/// The RSTs of all captures whose cause is `cause`, grouped.
+/// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
-    let mut groups: Vec<(Key, Group<'_>)> = Vec::new();
-    for capture in &facts.captures {
-        for flow in capture.flows.iter().filter(|flow| !flow.resets.is_empty()) {
-            // A second RST of a connection answers what was on its way; the first one is the news.
-            let Some(reset) = flow.resets.first() else { continue };
-            if capture.stray(flow) {
-                continue;
+    let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
+    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows) {
+        let Some((capture, flow, reset)) = look(&facts.captures, incident.lead) else { continue };
+        let verdict = &incident.verdict;
+        if Cause::of(verdict) != cause {
+            continue;
+        }
+        let key = (flow.server, reset.side, verdict.relation, verdict.left.as_slice());
+        let quiet = reset.quiet_ns;
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => {
+                group.count += 1;
+                group.quiet_ns = match (group.quiet_ns, quiet) {
+                    (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
+                    (range, ns) => range.or(ns.map(|ns| (ns, ns))),
+                };
             }
-            let verdict = verdict(flow, reset);
-            if Cause::of(&verdict) != cause {
-                continue;
-            }
-            let side = reset.side == Side::Server;
-            let key = (capture.evidence, flow.server, side, verdict.relation, verdict.left.clone());
-            let quiet = reset.quiet_ns;
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, group)) => {
-                    group.count += 1;
-                    group.quiet_ns = match (group.quiet_ns, quiet) {
-                        (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
-                        (range, ns) => range.or(ns.map(|ns| (ns, ns))),
-                    };
-                }
-                None => groups
-                    .push((key, Group { capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) })),
-            }
+            None => groups.push((
+                key,
+                Group { facts, incident, capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) },
+            )),
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
@@ -120,15 +125,42 @@ impl Group<'_> {
     }
 
     /// The finding, with everything the verdict rests on; the rule adds what is its own.
-    pub fn finding(&self, rule: &'static Rule, title: String) -> FindingBuilder {
+    pub fn finding(&self, rule: &'static Rule, evidence: &EvidenceSet, title: String) -> FindingBuilder {
+        let explained = self.explained();
+        // The configuration's timer says more than the log's line; the log is proof of it.
+        let title = match explained.last() {
+            Some(one) => format!("{title}: {}", one.phrase),
+            None => title,
+        };
         let mut builder = FindingBuilder::new(rule, title, reset_place(self.flow, self.reset, "the RST"))
             .key(peer(self.flow.server))
             .key(format!("{:?}", self.reset.side));
         if let Some(place) = trigger_place(self.flow, self.reset, "what it answers") {
             builder = builder.place(place);
         }
+        for at in self.incident.others.iter().take(SIGHTINGS) {
+            if let Some((_, flow, reset)) = look(&self.facts.captures, *at) {
+                let label = "the same RST, seen here";
+                builder =
+                    builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
+            }
+        }
+        if let Some((_, flow, reset)) = self.incident.later.and_then(|at| look(&self.facts.captures, at)) {
+            let label = "how the other end learned of it";
+            builder = builder.place(Place::context(at_packet(reset.packet), label).shown_as(reset_line(flow, reset)));
+        }
+        if let Some(there) = self.absent() {
+            builder = builder.place(there);
+        }
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
+        }
+        for explained in explained {
+            for (span, label) in &explained.places {
+                let place = line_place(evidence, *span, label.clone());
+                builder = builder.place(Place { primary: false, ..place });
+            }
+            builder = explained.because.into_iter().fold(builder, FindingBuilder::because);
         }
         for clue in &self.verdict.clues {
             builder = builder.because(match clue.unless {
@@ -138,10 +170,7 @@ impl Group<'_> {
         }
         if self.count > 1 {
             let others = self.count - 1;
-            builder = builder.because(format!(
-                "{others} more {} of this capture got the same verdict.",
-                plural(others as u64, "RST")
-            ));
+            builder = builder.because(format!("{others} more {} got the same verdict.", plural(others as u64, "RST")));
         }
         if let Some(segments) = self.capture.segments.get(&self.flow.index) {
             builder = builder.figure(sequence(self.flow, segments, self.reset.packet.number));
@@ -149,6 +178,39 @@ impl Group<'_> {
         builder
             .witness(self.witness(), reset_line(self.flow, self.reset))
             .replay(format!("casebook rst trace {} --flow {}", self.capture.path, self.flow.index))
+    }
+
+    /// Why it came: by the translator's log, and by a timer of the evidence that had run out.
+    fn explained(&self) -> Vec<Explained> {
+        // The connection as another capture has it can be the one the log names.
+        let flows = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
+        let events = flows.filter_map(|(_, flow, reset)| explain::by_events(self.facts, flow, reset)).next();
+        let speaker = self.reset.side.other();
+        let timer = self
+            .quiet_ns
+            .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
+            .or_else(|| explain::by_replay(self.facts, self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?))
+            .or_else(|| self.closed_by())
+            .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
+        events.into_iter().chain(timer).collect()
+    }
+
+    /// For a connection that was closed before: the timer that closed it.
+    fn closed_by(&self) -> Option<Explained> {
+        let fin = self.reset.sender.fin_ns?;
+        let before = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
+        let last = before.into_iter().flatten().filter(|ns| *ns <= fin).max()?;
+        // The timer runs out at the FIN, so the silence is asked about as a little longer.
+        let quiet = (fin - last).saturating_add((fin - last) / 50).saturating_add(50_000_000);
+        explain::by_timer(self.facts, self.flow, self.verdict, quiet, self.reset.side.other())
+    }
+
+    /// The end of the connection in a capture that lacks the RST.
+    fn absent(&self) -> Option<Place> {
+        let (capture, flow, _) = self.incident.absent?;
+        let there = self.facts.captures.get(capture)?.flows.get(flow)?;
+        let line = format!("{} > {}, last packet", peer(there.client), peer(there.server));
+        Some(Place::context(at_packet(there.last), "the connection ends here without the RST").shown_as(line))
     }
 
     /// How quiet the connection had been.
@@ -218,18 +280,6 @@ impl Group<'_> {
             Emitter::Nearer => format!("a device {}", self.distance()),
             Emitter::Injector => "something that watches and forges".to_owned(),
         }
-    }
-}
-
-/// Name of a candidate for machines.
-pub fn word(emitter: Emitter) -> &'static str {
-    match emitter {
-        Emitter::Socket => "socket",
-        Emitter::ClosedSocket => "closed-socket",
-        Emitter::LostSocket => "lost-socket",
-        Emitter::OtherBackend => "other-backend",
-        Emitter::Nearer => "nearer-device",
-        Emitter::Injector => "injector",
     }
 }
 

@@ -1,14 +1,17 @@
 //! RST110 which-timer
 
-use casebook_core::{EvidenceSet, Figure, Finding, FindingBuilder, Lane, Place, Rule, Timeline, Tone};
+use casebook_core::{At, EvidenceId, EvidenceSet, Figure, Finding, FindingBuilder, Lane, Place, Rule, Timeline, Tone};
 use serde_json::json;
 
-use super::words::{peer, reset_place};
 use crate::facts::Facts;
-use crate::facts::timer::Micros;
+use crate::facts::reconnects::{Event, Reconnects};
+use crate::facts::timer::{Limit, Micros};
 use crate::model::devices::within;
-use crate::model::series::of_flows;
-use crate::model::timer::{Class, Cycle, Fit, Hypothesis, Series, cycle, fit, seconds};
+use crate::model::incident::{Sighting, look};
+use crate::model::path::Kind;
+use crate::model::series::{merge, of_incidents};
+use crate::model::timer::{Class, Cycle, Death, Fit, Hypothesis, Series, cycle, fit, seconds};
+use crate::model::words::{peer, reset_place};
 
 casebook_core::rule! {
     /// Connections of one pair end again and again. Every class of timer is held against all ends: what fits is named with its
@@ -34,30 +37,66 @@ const DEVICES: usize = 6;
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    for capture in &facts.captures {
-        for (pair, of) in of_flows(&capture.flows) {
-            if of.series.deaths.len() < ENDS {
-                continue;
-            }
-            let place = |at: usize, label: &str| {
-                let flow = capture.flows.get(*of.flows.get(at)?)?;
-                Some(reset_place(flow, flow.resets.first()?, label))
-            };
-            let Some(first) = place(0, "the first end of the series") else { continue };
-            let last = place(of.flows.len() - 1, "the last one");
-            let who = format!("{} to {}", pair.client, peer(pair.server));
-            let mut builder = finding(rule, facts, &who, &of.series, first, last).key(&who);
-            if of.together > 0 {
-                builder = builder.because(format!(
+    for (pair, of) in of_incidents(&facts.captures, &facts.incidents) {
+        if of.series.deaths.len() < ENDS {
+            continue;
+        }
+        let place = |seen: Option<&Sighting>, label: &str| {
+            let (_, flow, reset) = look(&facts.captures, *seen?)?;
+            Some(reset_place(flow, reset, label))
+        };
+        let Some(first) = place(of.seen.first(), "the first end of the series") else { continue };
+        let last = place(of.seen.last(), "the last one");
+        let who = format!("{} to {}", pair.client, peer(pair.server));
+        let mut builder = finding(rule, facts, &who, &of.series, first, last).key(&who);
+        if of.together > 0 {
+            builder = builder.because(format!(
                     "{} more connections ended within a second of one of these: something ended several at once (a restart, a \
                      reload, a failover), or they were used at the same time.",
                     of.together
                 ));
-            }
-            out.push(builder.build(evidence));
         }
+        out.push(builder.build(evidence));
+    }
+    for (id, log) in &facts.reconnects {
+        out.extend(of_log(rule, facts, evidence, *id, log));
     }
     out
+}
+
+/// The finding on the times of a log.
+fn of_log(
+    rule: &'static Rule,
+    facts: &Facts,
+    evidence: &EvidenceSet,
+    id: EvidenceId,
+    log: &Reconnects,
+) -> Option<Finding> {
+    let death = |event: &Event| Death {
+        begin_us: None,
+        last_us: None,
+        end_us: event.time_us,
+        precision_us: i64::try_from(event.precision_us).unwrap_or(i64::MAX),
+        provoked: None,
+    };
+    let mut series = Series { deaths: log.events.iter().map(death).collect(), longest_survived_us: None };
+    series.deaths.sort_by_key(|death| death.end_us);
+    let together = merge(&mut series);
+    if series.deaths.len() < ENDS {
+        return None;
+    }
+    let (first, last) = (log.events.first()?, log.events.last()?);
+    let who = format!("the log {}", facts.path(id));
+    let place = |event: &Event, label: &str| Place::primary(At::Text(event.span), label);
+    let mut builder =
+        finding(rule, facts, &who, &series, place(first, "the first end"), Some(place(last, "the last one")))
+            .key("log");
+    builder = log.notes.iter().fold(builder, |builder, note| builder.because(*note));
+    if together > 0 {
+        builder =
+            builder.because(format!("{together} more lines have the time of another one and are counted with it."));
+    }
+    Some(builder.build(evidence))
 }
 
 /// The finding on one series.
@@ -129,13 +168,30 @@ fn line(hypothesis: &Hypothesis) -> String {
 
 /// Known timers in the range a class leaves, those of the evidence first.
 fn known(facts: &Facts, hypotheses: &[Hypothesis]) -> Option<String> {
-    let _ = facts;
     let idle = hypotheses.iter().find(|one| one.class == Class::IdleSilent)?;
     let Fit::Fits(explains) = &idle.fit else { return None };
     let micros = |us: i64| Micros(u64::try_from(us).unwrap_or(0));
     let names: Vec<String> = within(micros(explains.above_us), micros(explains.at_most_us))
         .map(|device| format!("{} ({})", device.name, seconds(device.after.0 as i64)))
         .collect();
+    let inside = |limit: Limit| match limit {
+        Limit::After(after) => after > micros(explains.above_us) && after <= micros(explains.at_most_us),
+        _ => false,
+    };
+    let own: Vec<String> = facts
+        .built
+        .iter()
+        .flat_map(|built| &built.path.hops)
+        .filter_map(|hop| match &hop.kind {
+            Kind::Tracker(tracker) if inside(tracker.established.value) => {
+                Some(format!("{} of {} ({})", tracker.timer, hop.name, limit(tracker.established.value)))
+            }
+            _ => None,
+        })
+        .collect();
+    if let Some(first) = own.first() {
+        return Some(format!("A timer of the evidence lies in the range of a silent one: {first}."));
+    }
     if names.is_empty() {
         return None;
     }
@@ -231,4 +287,12 @@ fn timeline(series: &Series) -> Figure {
             Lane { name: "silence".to_owned(), bars: bars.collect(), marks: ends },
         ],
     })
+}
+
+fn limit(limit: Limit) -> String {
+    match limit {
+        Limit::After(after) => crate::model::path::show(after),
+        Limit::Never => "never".to_owned(),
+        Limit::Unknown => "unknown".to_owned(),
+    }
 }

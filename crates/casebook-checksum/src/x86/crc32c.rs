@@ -2,6 +2,8 @@
 
 use crate::gf::{fold_constant, power};
 use core::arch::x86_64::*;
+use core::ops::RangeInclusive;
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 /// From how many bytes folding is faster than the `crc32` instruction alone.
 pub(crate) const FOLD_FROM_BYTES: usize = 256;
@@ -132,74 +134,116 @@ fn reduce(sum: __m512i) -> u32 {
     _mm_crc32_u64(first, _mm_extract_epi64::<1>(last) as u64) as u32
 }
 
-/// Words in each of the three chains beside one step of folding, which is what both take the same time for.
+/// Steps of a block: in each, four vectors are folded.
+const STEPS: usize = 2;
+
+/// Words in each of the three chains beside one step, which is what both take the same time for.
 const WORDS: usize = 5;
 
-/// Bytes a step of [`both`]: four vectors folded, and three chains.
-const STEP: usize = 256 + 3 * 8 * WORDS;
+/// Bytes of a block that are folded; the chains take the bytes behind them.
+const FOLDED: usize = 256 * STEPS;
 
-/// Takes blocks of N steps: the first 256 N bytes of a block are folded while three `crc32` chains, which need other parts of
-/// the processor, take the rest of it. Blocks do not wait for each other: each starts with zero, and what came before is
-/// moved over it. Gives what is left.
+/// Bytes of a block that one chain takes.
+const CHAIN: usize = 8 * WORDS * STEPS;
+
+/// Bytes of a block.
+const BLOCK: usize = FOLDED + 3 * CHAIN;
+
+/// How many bytes are taken in blocks. In shorter inputs the chains' results are waited for; longer ones come from memory, which
+/// is slower than either way and gives one stretch read in order fastest.
+const IN_BLOCKS_BYTES: RangeInclusive<usize> = 4096..=1 << 20;
+
+/// One block. The first bytes are folded into `sums`, whose vectors stand a block apart, while three `crc32` chains, which need
+/// other parts of the processor, take the bytes behind them. The register that the chains leave is added to the first four
+/// bytes of the next block, as any start value is.
+///
+/// The fences keep the compiler from putting all chains before all folding: the queue in front of the one unit that runs
+/// `crc32` is short, and when it is full nothing else enters either.
 #[inline]
 #[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512bw,avx512vl,avx512dq,vpclmulqdq")]
-fn both<const N: usize>(mut state: u32, mut bytes: &[u8]) -> (u32, &[u8]) {
-    let by_256 = constants(const { pair(2048) });
-    while bytes.len() >= N * STEP {
-        let (block, rest) = bytes.split_at(N * STEP);
-        let (folded, chained) = block.split_at(N * 256);
-        let quads = folded.as_chunks::<64>().0.as_chunks::<4>().0;
-        let groups = chained.as_chunks::<{ 8 * WORDS }>().0;
-        let (first, others) = groups.split_at(N);
-        let (second, third) = others.split_at(N);
-        let mut sums = [_mm512_setzero_si512(); 4];
-        let (mut a, mut b, mut c) = (0, 0, 0);
-        for (((quad, x), y), z) in quads.iter().zip(first).zip(second).zip(third) {
-            for (sum, vector) in sums.iter_mut().zip(quad) {
-                *sum = fold(*sum, by_256, load(vector));
+fn block(sums: &mut [__m512i; 4], start: __m512i, block: &[u8; BLOCK]) -> __m512i {
+    let quads = block.as_chunks::<64>().0.as_chunks::<4>().0;
+    let groups = block[FOLDED..].as_chunks::<{ 8 * WORDS }>().0;
+    let (mut a, mut b, mut c) = (0, 0, 0);
+    for step in 0..STEPS {
+        let quad = &quads[step];
+        let by = if step == 0 { over_block() } else { constants(const { pair(2048) }) };
+        let (x, y, z) = (&groups[step], &groups[STEPS + step], &groups[2 * STEPS + step]);
+        let (x, y, z) = (x.as_chunks::<8>().0, y.as_chunks::<8>().0, z.as_chunks::<8>().0);
+        for i in 0..WORDS {
+            a = _mm_crc32_u64(a, u64::from_le_bytes(x[i]));
+            b = _mm_crc32_u64(b, u64::from_le_bytes(y[i]));
+            c = _mm_crc32_u64(c, u64::from_le_bytes(z[i]));
+            compiler_fence(SeqCst);
+            // The first vector goes last: it waits for the block before.
+            if i < 3 {
+                sums[i + 1] = fold(sums[i + 1], by, load(&quad[i + 1]));
             }
-            let words = x.as_chunks::<8>().0.iter().zip(y.as_chunks::<8>().0).zip(z.as_chunks::<8>().0);
-            for ((x, y), z) in words {
-                a = _mm_crc32_u64(a, u64::from_le_bytes(*x));
-                b = _mm_crc32_u64(b, u64::from_le_bytes(*y));
-                c = _mm_crc32_u64(c, u64::from_le_bytes(*z));
+            if i == 3 {
+                let vector = load(&quad[0]);
+                sums[0] = fold(sums[0], by, if step == 0 { _mm512_xor_si512(vector, start) } else { vector });
             }
         }
-        let [over_block, over_three, over_two, over_one] = const {
-            let chain = (8 * WORDS * N) as u64;
-            [
-                shift_constant((N * STEP) as u64),
-                shift_constant(3 * chain),
-                shift_constant(2 * chain),
-                shift_constant(chain),
-            ]
-        };
-        state = shift(state, over_block)
-            ^ shift(reduce(join(sums)), over_three)
-            ^ shift(a as u32, over_two)
-            ^ shift(b as u32, over_one)
-            ^ c as u32;
-        bytes = rest;
     }
-    (state, bytes)
+    let state = shift(a as u32, const { shift_constant(2 * CHAIN as u64) })
+        ^ shift(b as u32, const { shift_constant(CHAIN as u64) })
+        ^ c as u32;
+    first_bytes(state)
 }
 
-/// Folding and chains together on what is long, folding on what is left, 256 bytes a step, then 64; then [`serial`].
+/// A vector that starts with the register, which is what adding a start value takes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn first_bytes(state: u32) -> __m512i {
+    _mm512_zextsi128_si512(_mm_cvtsi32_si128(state as i32))
+}
+
+/// From the last folded step of a block to the first of the next: one step and the chains' bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn over_block() -> __m512i {
+    constants(const { pair(2048 + 8 * 3 * CHAIN as u64) })
+}
+
+/// Four vectors into four sums.
+#[inline]
+#[target_feature(enable = "avx512f,vpclmulqdq")]
+fn fold_quad(sums: [__m512i; 4], constants: __m512i, quad: [__m512i; 4]) -> [__m512i; 4] {
+    [
+        fold(sums[0], constants, quad[0]),
+        fold(sums[1], constants, quad[1]),
+        fold(sums[2], constants, quad[2]),
+        fold(sums[3], constants, quad[3]),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_quad(quad: &[[u8; 64]; 4]) -> [__m512i; 4] {
+    [load(&quad[0]), load(&quad[1]), load(&quad[2]), load(&quad[3])]
+}
+
+/// Blocks of folding and chains together while they are followed by 256 bytes, folding of 256 bytes a step, then of 64; then
+/// [`serial`].
 #[target_feature(enable = "sse4.2,pclmulqdq,avx512f,avx512bw,avx512vl,avx512dq,vpclmulqdq")]
-pub(crate) fn avx512(state: u32, bytes: &[u8]) -> u32 {
-    let (state, bytes) = both::<32>(state, bytes);
-    let (state, bytes) = both::<8>(state, bytes);
+pub(crate) fn avx512(state: u32, mut bytes: &[u8]) -> u32 {
+    let mut start = first_bytes(state);
+    let mut sums = [_mm512_setzero_si512(); 4];
+    let blocks = IN_BLOCKS_BYTES.contains(&bytes.len());
+    let mut follows = false;
+    while let (Some((first, rest)), true) = (bytes.split_first_chunk::<BLOCK>(), blocks && bytes.len() >= BLOCK + 256) {
+        start = block(&mut sums, start, first);
+        follows = true;
+        bytes = rest;
+    }
     let (vectors, rest) = bytes.as_chunks::<64>();
     let (quads, singles) = vectors.as_chunks::<4>();
-    let start = _mm512_zextsi128_si512(_mm_cvtsi32_si128(state as i32));
     let (mut sum, singles) = if let Some((first, quads)) = quads.split_first() {
-        let by_256 = constants(const { pair(2048) });
-        let mut sums = [load(&first[0]), load(&first[1]), load(&first[2]), load(&first[3])];
-        sums[0] = _mm512_xor_si512(sums[0], start);
+        let mut first = load_quad(first);
+        first[0] = _mm512_xor_si512(first[0], start);
+        sums = if follows { fold_quad(sums, over_block(), first) } else { first };
         for quad in quads {
-            for (sum, vector) in sums.iter_mut().zip(quad) {
-                *sum = fold(*sum, by_256, load(vector));
-            }
+            sums = fold_quad(sums, constants(const { pair(2048) }), load_quad(quad));
         }
         (join(sums), singles)
     } else if let Some((first, singles)) = singles.split_first() {

@@ -7,19 +7,20 @@ const SEED: u64 = 0x5eed;
 const LENGTHS: usize = if cfg!(miri) { 150 } else { 320 };
 const ALIGNMENTS: usize = if cfg!(miri) { 3 } else { 64 };
 
-fn reference(algorithm: Algorithm, bytes: &[u8]) -> u64 {
-    Implementation { algorithm, path: Path::Reference }.run(bytes).unwrap()
+fn reference(algorithm: Algorithm, bytes: &[u8]) -> Option<u64> {
+    Implementation { algorithm, path: Path::Reference }.run(bytes)
 }
 
-/// Compares every version on `bytes` with `expected`, adds to the count, and gives the versions that differ.
-fn differing(algorithm: Algorithm, bytes: &[u8], expected: u64, compared: &mut usize) -> Vec<Path> {
+/// Compares every version on `bytes` with `expected`, adds to the count, and gives the versions that differ; the one a caller
+/// gets without naming it stands as the reference.
+fn differing(algorithm: Algorithm, bytes: &[u8], expected: Option<u64>, compared: &mut usize) -> Vec<Path> {
     let others = implementations().filter(|version| version.algorithm == algorithm && version.path != Path::Reference);
     let mut wrong: Vec<Path> = others
         .inspect(|_| *compared += 1)
-        .filter(|version| version.run(bytes) != Some(expected))
+        .filter(|version| version.run(bytes) != expected)
         .map(|version| version.path)
         .collect();
-    if algorithm.run(bytes) != expected {
+    if Some(algorithm.run(bytes)) != expected {
         wrong.push(Path::Reference);
     }
     wrong
@@ -55,16 +56,16 @@ fn every_short_length_at_every_alignment_is_the_reference() {
 #[test]
 #[cfg(not(miri))]
 fn long_inputs_of_all_ones_and_of_noise_are_the_reference() {
-    const LENGTHS: [usize; 7] =
-        [65_535, 65_537, 131_073, 262_145 + 62, (1 << 20) + 3, (4 << 20) + 129, (16 << 20) + 5];
+    const LENGTHS: [usize; 7] = [65_535, 65_537, 131_073, 262_145 + 62, (1 << 20) + 3, (4 << 20) + 129, (16 << 20) + 5];
     let (mut compared, mut disagreed) = (0, 0);
     for content in [vec![0xff; 17 << 20], noise(SEED, 17 << 20)] {
         for algorithm in Algorithm::ALL {
             for length in LENGTHS {
                 let bytes = &content[3..3 + length];
                 // The CRC's definition goes bit by bit; over a mebibyte the table stands in for it.
-                let plain = if algorithm == Algorithm::Crc32c && length > 1 << 21 { Path::Scalar } else { Path::Reference };
-                let expected = Implementation { algorithm, path: plain }.run(bytes).unwrap();
+                let plain =
+                    if algorithm == Algorithm::Crc32c && length > 1 << 21 { Path::Scalar } else { Path::Reference };
+                let expected = Implementation { algorithm, path: plain }.run(bytes);
                 let wrong = differing(algorithm, bytes, expected, &mut compared);
                 if !wrong.is_empty() {
                     disagreed += wrong.len();

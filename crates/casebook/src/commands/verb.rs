@@ -6,12 +6,15 @@ use std::time::Instant;
 
 use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
-use casebook_core::{ArgKind, Case, Coverage, Experiments, OutputFormat, Stopwatch, Verb, VerbError, VerbInput};
+use casebook_core::{
+    ArgKind, Case, Coverage, Dialer, Experiments, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
+};
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
 
 use crate::args::Limits;
 use crate::commands::check::reading;
+use crate::dial::{Peers, StateFile};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -56,7 +59,10 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let format = if json { OutputFormat::Json } else { OutputFormat::Text };
     let experiments = Some(&Machine as &dyn Experiments);
     let stopwatch = Some(&Clock as &dyn Stopwatch);
-    let input = VerbInput { evidence: &collected.evidence, files, values, format, experiments, stopwatch };
+    let dialer = Some(&Peers as &dyn Dialer);
+    let store = Some(&StateFile as &dyn Store);
+    let input =
+        VerbInput { evidence: &collected.evidence, files, values, format, experiments, stopwatch, dialer, store };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {
         Ok(code) => code,

@@ -9,6 +9,8 @@ mod checksum;
 mod cli;
 mod fixtures;
 mod generated;
+#[cfg(target_os = "linux")]
+mod probe;
 mod tool;
 mod verbs;
 
@@ -20,12 +22,14 @@ type Test = fn() -> Result<(), Failed>;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let groups: [(&str, &[(&str, Test)]); 6] = [
+    let groups: &[(&str, &[(&str, Test)])] = &[
         ("bad_input", bad_input::TESTS),
         ("bundles", bundles::TESTS),
         ("checksum", checksum::TESTS),
         ("cli", cli::TESTS),
         ("generated", generated::TESTS),
+        #[cfg(target_os = "linux")]
+        ("probe", probe::TESTS),
         ("verbs", verbs::TESTS),
     ];
     for (group, tests) in groups {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use casebook_core::{Action, Done, Experiments};
+use casebook_formats::nft::ir::Direction;
+use casebook_formats::nft::packet::{CtState, Device, Headers, Packet, Path, be16};
 use serde_json::Value;
 
 use super::Loaded;
-use crate::model::ir::Direction;
-use crate::model::packet::{CtState, Device, Headers, Packet, Path, be16};
 
 /// What the kernel did with a packet.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,10 @@
 use casebook_core::{Action, Bytes, Done, EvidenceSet};
+use casebook_formats::nft::packet_text::parse;
+use casebook_formats::nft::release::Host;
 
 use super::experiment::by_index;
 use super::*;
 use crate::facts;
-use crate::model::packet_text::parse;
-use crate::model::release::Host;
 
 /// A machine whose kernel gives packets this mark, or drops them, once a ruleset is there.
 struct Kernel(Option<u32>);

@@ -1,5 +1,8 @@
 //! One side of a filter: `10.0.0.0/8`, `any:5432`, `{10.0.0.1, 10.0.0.9}:80-90`, `[2001:db8::/32]:53`.
 
+use casebook_formats::nft::craft;
+use casebook_formats::nft::types::Type;
+
 use std::net::IpAddr;
 
 use super::family;
@@ -102,7 +105,7 @@ fn read_ports(text: &str) -> Result<String, Wrong> {
     let inside = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let list: Vec<&str> = inside.unwrap_or(text).split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
     for item in &list {
-        let number = |text: &str| match crate::model::craft::number(crate::model::types::Type::Service, text) {
+        let number = |text: &str| match craft::number(Type::Service, text) {
             Ok(port) => Ok(port),
             Err(fault) => Err((fault.message, fault.hint)),
         };

@@ -1,5 +1,12 @@
 //! Operations that change the packet, its connection or the world, over atoms. The mechanism is that of
-//! [`crate::model::effect`]; what follows the operation is at hand and is changed to see what it wrote.
+//! `casebook_formats::nft` (effect.rs); what follows the operation is at hand and is changed to see what it wrote.
+
+use casebook_formats::nft::ir::{
+    Base, CtKey, Data, Expr, Family, Field, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, SetId, Table,
+    Target,
+};
+use casebook_formats::nft::outcome::{Effect, End};
+use casebook_formats::nft::{fields, show};
 
 use super::compile::{Compiler, EXEMPT, Exits};
 use super::diagram::{Node, Source, Within};
@@ -7,12 +14,6 @@ use super::layout::{nat_fields, target_field};
 use super::leaf::Slice;
 use super::space::{Located, Needs, Piece, Run, Space};
 use super::value::{Read, fitted};
-use crate::model::fields;
-use crate::model::ir::{
-    Base, CtKey, Data, Expr, Field, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, RuleRef, SetId, Table, Target,
-};
-use crate::model::outcome::{Effect, End};
-use crate::model::show;
 
 /// What is done with what a map gives.
 type Then<'t, 'r, 's> = &'t mut dyn FnMut(&mut Compiler<'r, 's>, Option<&[u128]>) -> Within<Node>;
@@ -78,7 +79,7 @@ impl<'r, 's> Compiler<'r, 's> {
                 let label = self.label(at);
                 self.with(both, Effect::Limit(text.clone()), Some(label))
             }
-            OpKind::CtObject(text) => self.with(rest, Effect::Attach(text.clone()), None),
+            OpKind::CtObject(object) => self.with(rest, Effect::Attach(object.text.clone()), None),
             OpKind::Opaque(opaque) => {
                 let mut out = rest;
                 if opaque.may_end {
@@ -306,7 +307,7 @@ impl<'r, 's> Compiler<'r, 's> {
         next: Node,
         exits: Exits,
     ) -> Within<Node> {
-        let six = crate::model::ir::Family::Ip6;
+        let six = Family::Ip6;
         let other = nat.family.is_some_and(|family| (family == six) != self.class.ip6);
         let ranged = |low: &Option<Expr>, high: &Option<Expr>| high.is_some() && low != high;
         let own = matches!(nat.kind, NatKind::Masquerade | NatKind::Redirect);

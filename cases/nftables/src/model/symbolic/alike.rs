@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::model::ir::{Expr, OpKind, Rule, RuleRef, Ruleset, Set, SetId, Table, TableId, Test};
-use crate::model::show;
+use casebook_formats::nft::ir::{Data, Expr, Nat, OpKind, Rule, RuleRef, Ruleset, Set, SetId, Table, TableId, Test};
+use casebook_formats::nft::show;
 
 /// True when the two rules do the same. Named sets count as the same by name: [`changed_sets`] compares what they
 /// hold.
@@ -24,9 +24,7 @@ fn same_op(a: (&Table, &OpKind), b: (&Table, &OpKind)) -> bool {
         }
         (OpKind::Counter(x), OpKind::Counter(y)) => x == y,
         (OpKind::Nat(x), OpKind::Nat(y)) => {
-            let exprs = |nat: &'_ crate::model::ir::Nat| {
-                [&nat.addr, &nat.addr_max, &nat.port, &nat.port_max].map(Option::clone)
-            };
+            let exprs = |nat: &'_ Nat| [&nat.addr, &nat.addr_max, &nat.port, &nat.port_max].map(Option::clone);
             let same = |(x, y): (Option<Expr>, Option<Expr>)| match (x, y) {
                 (None, None) => true,
                 (Some(x), Some(y)) => same_expr((a.0, &x), (b.0, &y)),
@@ -87,8 +85,8 @@ fn same_set(a: (&Table, SetId), b: (&Table, SetId)) -> bool {
 /// element that fits is found.
 fn holds_same(a: (&Table, &Set), b: (&Table, &Set)) -> bool {
     let (x, y) = (a.1, b.1);
-    let data = |table: &Table, data: &Option<crate::model::ir::Data>| match data {
-        Some(crate::model::ir::Data::Verdict(given)) => show::verdict(table, *given),
+    let data = |table: &Table, data: &Option<Data>| match data {
+        Some(Data::Verdict(given)) => show::verdict(table, *given),
         other => format!("{other:?}"),
     };
     let elems = |table: &Table, set: &Set| {

@@ -1,12 +1,13 @@
 //! Chains: runs of rules that end every packet they ask for, compiled at once, and all other rules one by one.
 
+use casebook_formats::nft::ir::{
+    ChainId, Cmp, CtKey, Expr, Field, MetaKey, OpKind, Rule, RuleRef, Table, TableId, Target, Test, Value, Verdict,
+};
+use casebook_formats::nft::show;
+
 use super::compile::{Compiler, Exits};
 use super::diagram::{Node, OverBudget, Var, Within};
 use super::space::{Located, Piece};
-use crate::model::ir::{
-    ChainId, Cmp, Expr, Field, MetaKey, OpKind, Rule, RuleRef, Table, TableId, Target, Test, Value, Verdict,
-};
-use crate::model::show;
 
 /// Intervals a variable can lie in, disjoint and in order.
 pub(super) type Hull = Vec<(u128, u128)>;
@@ -159,7 +160,7 @@ impl<'r> Compiler<'r, '_> {
         let ends = matches!(last.kind, OpKind::Verdict(Verdict::Accept | Verdict::Drop) | OpKind::Reject(_));
         let plain = |op: &OpKind| match op {
             OpKind::Counter(_) | OpKind::Log { .. } => true,
-            OpKind::Assign(Target::Meta(MetaKey::Mark) | Target::Ct(crate::model::ir::CtKey::Mark), value) => {
+            OpKind::Assign(Target::Meta(MetaKey::Mark) | Target::Ct(CtKey::Mark), value) => {
                 matches!(value, Expr::Const(_))
             }
             _ => false,

@@ -8,20 +8,21 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use casebook_formats::nft::ir::{
+    ChainId, CtKey, Data, Expr, Family, Field, Hook, MetaKey, Policy, RuleRef, Ruleset, SetId, Table, TableId, Verdict,
+};
+use casebook_formats::nft::outcome::{Effect, End};
+use casebook_formats::nft::packet::Path;
+use casebook_formats::nft::plan::{Entry, HookPlan};
+use casebook_formats::nft::types::name_value;
+use casebook_formats::nft::{plan, show};
+
 use super::alike::marks;
 use super::block::Hull;
 use super::diagram::{Arena, Node, Source, Var, Within};
 use super::layout::{Layout, ones};
 use super::leaf::{Label, Leaves, Slice};
 use super::space::{At, Class, Run, Space};
-use crate::model::ir::{
-    ChainId, CtKey, Data, Expr, Family, Field, Hook, Policy, RuleRef, Ruleset, SetId, Table, TableId, Verdict,
-};
-use crate::model::outcome::{Effect, End};
-use crate::model::packet::Path;
-use crate::model::plan::{self, Entry, HookPlan};
-use crate::model::show;
-use crate::model::types::name_value;
 
 /// Chains that call each other, one in the next; nft refuses more.
 const MAX_DEPTH: usize = 64;
@@ -223,7 +224,7 @@ impl<'r> Compiler<'r, '_> {
 
     /// Only packets for this host's link address are forwarded, and a rule can have written whom one is for.
     fn forwarded(&mut self, after: Node) -> Within<Node> {
-        let key = crate::model::ir::MetaKey::Pkttype;
+        let key = MetaKey::Pkttype;
         let to_host = self.is(Run { space: Space::Meta(key), first: 0, count: 8 }, &[(0, 0)])?;
         let dropped = Node::leaf(self.shared.leaves.end(End::Drop, None));
         self.shared.arena.choose(to_host, after, dropped)

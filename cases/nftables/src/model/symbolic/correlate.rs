@@ -1,5 +1,10 @@
 //! Rules whose order counts: they ask for some packets in common, each for others too, and give them different ends.
 
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{OpKind, Rule, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet};
+use casebook_formats::nft::walk::Evaluator;
+
 use super::compile::{Compiler, Shared};
 use super::diagram::{Node, Within};
 use super::diff::classes;
@@ -7,10 +12,6 @@ use super::layout::{Layout, Uses};
 use super::packet::{packet, possible};
 use super::region::values;
 use super::space::Class;
-use crate::model::conntrack::is_active;
-use crate::model::ir::{OpKind, RuleRef, Ruleset, Verdict};
-use crate::model::packet::{ETH_IP, ETH_IP6, Packet};
-use crate::model::walk::Evaluator;
 
 /// Two rules of one chain, the earlier first, and a packet both ask for.
 #[derive(Debug)]
@@ -91,11 +92,7 @@ fn of_class(
 }
 
 /// Whether a rule accepts, and where its tests hold, when it is one of plain tests and a final verdict.
-fn ending<'r>(
-    compiler: &mut Compiler<'r, '_>,
-    at: RuleRef,
-    rule: &'r crate::model::ir::Rule,
-) -> Within<Option<(bool, Node)>> {
+fn ending<'r>(compiler: &mut Compiler<'r, '_>, at: RuleRef, rule: &'r Rule) -> Within<Option<(bool, Node)>> {
     let Some((last, before)) = rule.ops.split_last() else { return Ok(None) };
     let accepts = match &last.kind {
         OpKind::Verdict(Verdict::Accept) => true,

@@ -7,19 +7,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{
+    Base, ChainId, Data, Expr, Family, Field, Hook, Op, OpKind, PayloadField, RuleRef, Ruleset, TableId, Target,
+    Verdict,
+};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Path};
+use casebook_formats::nft::plan;
+use casebook_formats::nft::plan::Entry;
+
 use super::compile::{Compiler, Shared};
 use super::diagram::{Node, OverBudget, Var, Within};
 use super::diff::classes;
 use super::layout::{Layout, Uses, nat_fields, target_field};
 use super::packet::possible;
 use super::space::{At, Class, Located, Piece, Run, Space};
-use crate::model::conntrack::is_active;
-use crate::model::ir::{
-    Base, ChainId, Data, Expr, Family, Field, Hook, Op, OpKind, PayloadField, RuleRef, Ruleset, TableId, Target,
-    Verdict,
-};
-use crate::model::packet::{ETH_IP, ETH_IP6, Path};
-use crate::model::plan::{self, Entry};
 
 /// Why no packet reaches a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

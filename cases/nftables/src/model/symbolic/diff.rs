@@ -1,5 +1,10 @@
 //! What a change really does: the packets whose outcome differs between two rulesets.
 
+use casebook_formats::nft::conntrack::{DEFRAG, is_active};
+use casebook_formats::nft::ir::{BaseChain, Hook, RuleRef, Ruleset};
+use casebook_formats::nft::outcome::{Effect, End};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet, Path};
+
 use super::compile::{Care, Shared, compile_undecided};
 use super::count::Count;
 use super::diagram::{Node, OverBudget, Within};
@@ -12,10 +17,6 @@ use super::region::{Region, Regions, combinations};
 use super::space::{Class, Run, Space};
 use super::touched::Pair;
 use super::witness::witness;
-use crate::model::conntrack::{DEFRAG, is_active};
-use crate::model::ir::{BaseChain, Hook, RuleRef, Ruleset};
-use crate::model::outcome::{Effect, End};
-use crate::model::packet::{ETH_IP, ETH_IP6, Packet, Path};
 
 /// How an outcome changed; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,11 +1,12 @@
 //! Where two outcomes leave a packet the same although they write its marks differently.
 
+use casebook_formats::nft::outcome::End;
+
 use super::compile::Shared;
 use super::diagram::{Node, Within};
 use super::diff::same;
 use super::leaf::{Leaf, Slice};
 use super::space::{Run, Space};
-use crate::model::outcome::End;
 
 /// Where two outcomes that differ in marks alone leave the packet the same: it came with the value that one writes.
 pub(super) fn alike(shared: &mut Shared, a: u32, b: u32) -> Within<Option<Node>> {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use casebook_formats::nft::ir::{ChainId, Data, Expr, Op, OpKind, SetId, TableId, Target, Verdict};
+
 use super::cover::{Walk, order, writes, written};
 use super::diagram::{Node, Within};
-use crate::model::ir::{ChainId, Data, Expr, Op, OpKind, SetId, TableId, Target, Verdict};
 
 /// What one rule makes of the packets that come to it.
 #[derive(Clone, Copy, Debug)]

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use casebook_formats::nft::ir::{
+    Base, CtKey, Expr, Field, Hook, MetaKey, Nat, NatKind, OpKind, PayloadField, Ruleset, Target,
+};
+
 use super::diagram::Var;
 use super::space::{At, Class, HAS_LINK, Located, Piece, Run, Space, TRANSPORT_LEN};
-use crate::model::ir::{Base, Hook};
-use crate::model::ir::{CtKey, Expr, Field, MetaKey, Nat, NatKind, OpKind, PayloadField, Ruleset, Target};
 
 /// The variables of a class.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use casebook_formats::nft::outcome::{Effect, End};
+
 use super::diagram::{Source, Var};
-use crate::model::outcome::{Effect, End};
 
 /// A stretch of a value: bits of the packet as it came in, or a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

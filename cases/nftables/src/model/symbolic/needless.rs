@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use casebook_formats::nft::ir::{Hook, OpKind, Rule, RuleRef, Ruleset, Verdict};
+use casebook_formats::nft::outcome::Outcome;
+use casebook_formats::nft::packet::Packet;
+use casebook_formats::nft::walk::Evaluator;
+
 use super::cover::Cover;
 use super::diff::{Budget, Found, classes};
 use super::touched::Pair;
-use crate::model::ir::{Hook, OpKind, Rule, RuleRef, Ruleset, Verdict};
-use crate::model::packet::Packet;
-use crate::model::walk::Evaluator;
-use crate::model::witness::draft_for;
+use casebook_formats::nft::witness::draft_for;
 
 /// What was found among the rules that packets reach.
 #[derive(Debug, Default)]
@@ -45,9 +47,8 @@ pub fn needless(ruleset: &Ruleset, cover: &Cover) -> Needless {
         let mut rest = Evaluator::new(&without);
         let matters = samples.iter().any(|packet| {
             let (with, without) = (whole.run(packet), rest.run(packet));
-            let effects = |outcome: &crate::model::outcome::Outcome| {
-                outcome.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>()
-            };
+            let effects =
+                |outcome: &Outcome| outcome.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>();
             (with.end, with.mark, with.ct_mark) != (without.end, without.mark, without.ct_mark)
                 || effects(&with) != effects(&without)
         });
@@ -79,7 +80,7 @@ fn same(ruleset: &Ruleset, without: &Ruleset, at: RuleRef) -> Option<bool> {
 
 /// Packets the rule's own tests hold for.
 fn samples(ruleset: &Ruleset, at: RuleRef) -> Vec<Packet> {
-    use crate::model::ir::Family;
+    use casebook_formats::nft::ir::Family;
     let Some((draft, way)) = draft_for(ruleset, at) else { return Vec::new() };
     let hook: Option<Hook> = ruleset.chain(at.table, way.base).base.as_ref().map(|base| base.hook);
     let families: &[Family] = match ruleset.table(at.table).family {

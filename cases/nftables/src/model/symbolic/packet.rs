@@ -1,14 +1,15 @@
 //! Packets of a class: which values of the variables belong to one, and the packet they make.
 
+use casebook_formats::nft::craft::{internet_checksum, internet_sum};
+use casebook_formats::nft::ir::{CtKey, Direction, MetaKey};
+use casebook_formats::nft::packet::{CT_STATES, Connection, Device, ETH_IP, ETH_IP6, Packet, Path};
+use casebook_formats::nft::types::value_name;
+
 use super::compile::Shared;
 use super::diagram::{Node, Within};
 use super::layout::Layout;
 use super::space::Class;
 use super::space::{HAS_LINK, Run, Space, TRANSPORT_LEN, WHOLE};
-use crate::model::craft::{internet_checksum, internet_sum};
-use crate::model::ir::{CtKey, Direction, MetaKey};
-use crate::model::packet::{CT_STATES, Connection, Device, ETH_IP, ETH_IP6, Packet, Path};
-use crate::model::types::value_name;
 
 /// IPv6 next headers that are extensions: a class has none.
 const EXTENSIONS: [u128; 4] = [0, 43, 44, 60];

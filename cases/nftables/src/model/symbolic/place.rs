@@ -8,6 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{ChainId, Loc, Op, OpKind, Rule, RuleRef, Ruleset, TableId, Target, Verdict};
+use casebook_formats::nft::outcome::{Effect, End};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6};
+
 use super::compile::{Care, Shared, compile};
 use super::diagram::{Node, Within};
 use super::diff::{Budget, classes, effects, end};
@@ -17,10 +22,6 @@ use super::packet::possible;
 use super::region::Regions;
 use super::space::Class;
 use super::touched::{asks, written};
-use crate::model::conntrack::is_active;
-use crate::model::ir::{ChainId, Loc, Op, OpKind, Rule, RuleRef, Ruleset, TableId, Target, Verdict};
-use crate::model::outcome::{Effect, End};
-use crate::model::packet::{ETH_IP, ETH_IP6};
 
 /// A rule and the chain it is to stand in.
 #[derive(Debug)]

@@ -3,6 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::outcome::{Decider, End, Outcome};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Packet};
+use casebook_formats::nft::show;
+use casebook_formats::nft::walk::Evaluator;
+
 use super::compile::{Care, EXEMPT, Shared, compile};
 use super::diagram::{Node, Within};
 use super::diff::{Budget, classes, effects, end};
@@ -12,13 +19,7 @@ use super::packet::{packet, possible};
 use super::region::{Regions, values};
 use super::space::{Class, Run, Space};
 use super::touched::{asks, written};
-use crate::model::conntrack::is_active;
 use crate::model::filter::Filter;
-use crate::model::ir::Ruleset;
-use crate::model::outcome::{Decider, End, Outcome};
-use crate::model::packet::{ETH_IP, ETH_IP6, Packet};
-use crate::model::show;
-use crate::model::walk::Evaluator;
 
 /// Packets of one class that meet the filter and have one outcome.
 #[derive(Debug)]

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use casebook_formats::nft::ir::{Base, CtKey, Field, MetaKey, PayloadField};
+use casebook_formats::nft::packet::{CT_STATES, CtState};
+use casebook_formats::nft::types;
+use casebook_formats::nft::types::Type;
+use casebook_formats::nft::{fields, show};
+
 use super::compile::Shared;
 use super::count::{Count, count};
 use super::diagram::{Node, Var, Within};
 use super::packet::name_between;
 use super::space::{Class, Run, Space, WHOLE};
-use crate::model::fields;
-use crate::model::ir::{Base, CtKey, Field, MetaKey, PayloadField};
-use crate::model::packet::{CT_STATES, CtState};
-use crate::model::show;
-use crate::model::types::Type;
 
 /// Intervals of a variable, disjoint and in order.
 type Intervals = Vec<(u128, u128)>;
@@ -419,7 +420,7 @@ fn interval(low: u128, high: u128, ty: Type, run: Run) -> String {
             *left > 0 && high - low == ones && low & ones == 0
         });
         return match prefix {
-            Some(_) => format!("\"{}*\"", crate::model::types::value_name(low)),
+            Some(_) => format!("\"{}*\"", types::value_name(low)),
             None => format!("{}-{}", show::value(low, ty), show::value(high, ty)),
         };
     }
@@ -493,8 +494,8 @@ fn usual(run: Run, class: Class) -> u128 {
         Space::Network if run.first < 8 && !ip6 => (4, 4, 5),
         Space::Transport if run.end() <= 16 => (0, 16, 40000),
         Space::Transport if run.first >= 16 && run.end() <= 32 => (16, 16, 9),
-        Space::Iif => (0, 128, crate::model::types::name_value("eth0")),
-        Space::Oif => (0, 128, crate::model::types::name_value("eth1")),
+        Space::Iif => (0, 128, types::name_value("eth0")),
+        Space::Oif => (0, 128, types::name_value("eth1")),
         // A packet of no connection is the first of one, unless nobody looks.
         Space::CtState => (0, 32, if class.tracked { 8 } else { 1 }),
         _ => return 0,

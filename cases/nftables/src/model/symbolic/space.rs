@@ -3,10 +3,10 @@
 //! One class at a time: a path, IPv4 or IPv6, later fragments or all else. In a class every field either is absent or is
 //! a run of bits of one space with what it needs to be there, so that a field that is absent is known to be.
 
-use crate::model::fields;
-use crate::model::ir::{Base, CtKey, Direction, Field, Hook, MetaKey, PayloadField};
-use crate::model::load::is_fast;
-use crate::model::packet::{ETH_IP, ETH_IP6, Path};
+use casebook_formats::nft::fields;
+use casebook_formats::nft::ir::{Base, CtKey, Direction, Field, Hook, MetaKey, PayloadField};
+use casebook_formats::nft::load::is_fast;
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6, Path};
 
 /// A class of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,10 +1,10 @@
 //! Rules for tests, made the same every time.
 
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::ir::Ruleset;
+use casebook_formats::nft::release::Host;
 
 use crate::facts;
-use crate::model::ir::Ruleset;
-use crate::model::release::Host;
 
 /// A ruleset that loads.
 pub(super) fn ruleset(text: &str) -> Ruleset {

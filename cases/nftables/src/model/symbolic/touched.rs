@@ -6,16 +6,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use casebook_formats::nft::conntrack::is_active;
+use casebook_formats::nft::ir::{
+    Chain, ChainId, Expr, Family, Field, Hook, MetaKey, OpKind, Rule, RuleRef, Ruleset, SetId, Table, TableId, Test,
+};
+use casebook_formats::nft::packet::{ETH_IP, ETH_IP6};
+
 use super::alike::{changed_sets, marks, same_rule};
 use super::compile::{Care, Compiler, Shared};
 use super::diagram::{Node, Var, Within};
 use super::layout::Uses;
 use super::space::{At, Class, Located, Piece, Run, Space};
-use crate::model::conntrack::is_active;
-use crate::model::ir::{
-    Chain, ChainId, Expr, Family, Field, Hook, MetaKey, OpKind, Rule, RuleRef, Ruleset, Table, TableId, Test,
-};
-use crate::model::packet::{ETH_IP, ETH_IP6};
 
 /// A chain by names.
 type Name<'r> = (Family, &'r str, &'r str);
@@ -226,8 +227,8 @@ fn once_in_order(own: &[u64], other: &[u64]) -> Vec<(usize, usize)> {
 }
 
 fn uses(rule: &Rule, changed: &HashSet<&str>, table: &Table) -> bool {
-    let is = |id: &crate::model::ir::SetId| changed.contains(table.sets[id.0 as usize].name.as_str());
-    fn of(expr: &Expr, is: &dyn Fn(&crate::model::ir::SetId) -> bool) -> bool {
+    let is = |id: &SetId| changed.contains(table.sets[id.0 as usize].name.as_str());
+    fn of(expr: &Expr, is: &dyn Fn(&SetId) -> bool) -> bool {
         match expr {
             Expr::Map(key, set) => is(set) || of(key, is),
             Expr::Bits { base, .. } | Expr::Shift { base, .. } => of(base, is),

@@ -1,13 +1,13 @@
 //! Expressions and tests over atoms.
 
+use casebook_formats::nft::ir::{Cmp, CtKey, Expr, Field, MetaKey, Set, SetId, Table, Test, Value};
+use casebook_formats::nft::types::name_value;
+
 use super::compile::{Compiler, Shared};
 use super::diagram::{Node, Var, Within};
 use super::layout::ones;
 use super::leaf::Slice;
 use super::space::{HAS_LINK, Located, Needs, Piece, Run, Space, TRANSPORT_LEN, WHOLE};
-use crate::model::ir::{Cmp, CtKey, Expr, Field, MetaKey, Set, SetId, Table, Test, Value};
-use crate::model::sets::Index;
-use crate::model::types::name_value;
 
 /// One part of a key.
 #[derive(Clone, Debug)]
@@ -281,7 +281,7 @@ impl<'r> Compiler<'r, '_> {
 
     /// Where some element holds the key.
     fn any_of(&mut self, set: &Set, values: &[Part]) -> Within<Node> {
-        if let ([Part { slices, device: false }], Index::Intervals(list)) = (values, &set.index)
+        if let ([Part { slices, device: false }], Some(list)) = (values, set.intervals())
             && let [Slice::Atom(_, var)] = slices.as_slice()
         {
             let intervals: Vec<(u128, u128)> = list.iter().map(|(low, high, _)| (*low, *high)).collect();

@@ -1,17 +1,18 @@
 //! A packet that shows a change.
 
+use casebook_formats::nft::conntrack::first_packet;
+use casebook_formats::nft::ir::{RuleRef, Ruleset};
+use casebook_formats::nft::outcome::{Effect, End, Outcome};
+use casebook_formats::nft::packet::{CtState, Headers, Packet};
+use casebook_formats::nft::show;
+use casebook_formats::nft::walk::Evaluator;
+
 use super::compile::Shared;
 use super::diagram::{Node, Within};
 use super::diff::Kind;
 use super::packet::packet;
 use super::region::values;
 use super::space::{Run, Space};
-use crate::model::conntrack::first_packet;
-use crate::model::ir::{RuleRef, Ruleset};
-use crate::model::outcome::{Effect, End, Outcome};
-use crate::model::packet::{CtState, Headers, Packet};
-use crate::model::show;
-use crate::model::walk::Evaluator;
 
 /// A packet of these sets for which the evaluator says that it changes in this way. One whose connection is as the
 /// kernel itself would see it is taken before others.

@@ -271,7 +271,9 @@ impl Packed {
         if self.is(has::SEQ_END) {
             let again = after(seg.seq, self.seq_end) < 0;
             let control = seg.flags.0 & (Flags::SYN | Flags::FIN) != 0;
-            if again && seg.seq.wrapping_add(1) == self.seq_end && seg.payload_bytes <= 1 && !control {
+            // A byte that still waits for its acknowledgement is repeated, not a probe.
+            let waits = seg.payload_bytes == 1 && (self.is(has::PENDING) || self.retransmissions > 0);
+            if again && seg.seq.wrapping_add(1) == self.seq_end && seg.payload_bytes <= 1 && !control && !waits {
                 self.probes = self.probes.saturating_add(1);
                 return;
             }

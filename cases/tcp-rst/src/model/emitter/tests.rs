@@ -34,6 +34,7 @@ fn reset() -> Reset {
     };
     Reset {
         packet: packet(9, 7_000_130_000),
+        interface: 0,
         side: Side::Server,
         flags: Flags(Flags::RST),
         seq: 2,
@@ -85,7 +86,7 @@ fn flow(rtt_ns: Option<i64>) -> Flow {
 }
 
 fn left(reset: &Reset) -> Vec<Emitter> {
-    verdict(&flow(Some(200_000)), reset).left
+    judge(&flow(Some(200_000)), reset).left
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn a_server_that_closed_hard_made_it_with_its_socket() {
         timestamps: Some((5_900, 9_000)),
         ..reset()
     };
-    let verdict = verdict(&flow(None), &reset);
+    let verdict = judge(&flow(None), &reset);
     assert_eq!(verdict.left, [Emitter::Socket]);
     assert_eq!(verdict.gave_up, Some(GaveUp::Aborted));
 }
@@ -134,9 +135,9 @@ fn an_answer_faster_than_the_server_can_be_came_from_nearer() {
     let mut reset = reset();
     reset.sender.ttl_range = None;
     reset.sender.ttl_handshake = None;
-    assert_eq!(verdict(&flow(Some(40_000_000)), &reset).left, [Emitter::Nearer]);
+    assert_eq!(judge(&flow(Some(40_000_000)), &reset).left, [Emitter::Nearer]);
     // 130 µs against 200 µs proves nothing: below a millisecond the host's own scheduling is as large.
-    assert!(verdict(&flow(Some(200_000)), &reset).left.contains(&Emitter::OtherBackend));
+    assert!(judge(&flow(Some(200_000)), &reset).left.contains(&Emitter::OtherBackend));
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_refused_syn_is_no_mystery() {
     if let Some(trigger) = &mut reset.trigger {
         (trigger.flags, trigger.payload_bytes) = (Flags(Flags::SYN), 0);
     }
-    assert!(verdict(&flow(None), &reset).refused);
+    assert!(judge(&flow(None), &reset).refused);
 }
 
 #[test]
@@ -156,5 +157,5 @@ fn probes_without_an_answer_say_why_a_socket_gave_up() {
     let mut reset = Reset { flags: Flags(Flags::RST | Flags::ACK), ack: 2, window: 64, ..reset() };
     reset.timestamps = Some((5_900, 9_000));
     reset.sender.probes_unanswered = 3;
-    assert_eq!(verdict(&flow(None), &reset).gave_up, Some(GaveUp::Keepalive { probes: 3 }));
+    assert_eq!(judge(&flow(None), &reset).gave_up, Some(GaveUp::Keepalive { probes: 3 }));
 }

@@ -92,7 +92,7 @@ fn translated(
         (Translation::None | Translation::Ipvs { .. }, _) => vec![survives(1.0, because)],
         (Translation::Server { choice, .. }, Side::Client) if loose => chosen(choice, because),
         (Translation::Server { own_address, .. }, Side::Client) => match own_address {
-            Some(true) => {
+            Some(true) | None => {
                 because.push("It keeps the address of the hop itself, whose kernel has no socket for it.".to_owned());
                 vec![reset(1.0, Who::Hop(index), Who::Client, true, because)]
             }
@@ -100,7 +100,6 @@ fn translated(
                 because.push("It goes on to the address as written, where no host is known to be.".to_owned());
                 vec![Fate { chance: Some(1.0), outcome: Outcome::BlackHole { by: Who::Hop(index) }, because }]
             }
-            None => vec![unknown(because, "Whether the address is the hop's own is not in the evidence.")],
         },
         (Translation::Server { .. }, Side::Server) => {
             because.push(
@@ -136,15 +135,15 @@ fn chosen(choice: Choice, mut because: Vec<String>) -> Vec<Fate> {
             because.push("The new entry is translated to the same backend.".to_owned());
             vec![survives(1.0, because)]
         }
-        Choice::Anew(backends) if backends > 1 => {
+        Choice::Anew { backends, same_ppm } if backends > 1 => {
             because.push(format!("The new entry gets a backend chosen anew among {backends}."));
-            let other = f64::from(backends - 1) / f64::from(backends);
+            let other = 1.0 - f64::from(same_ppm) / 1e6;
             let mut same = because.clone();
             same.push("It happens to be the same one.".to_owned());
             because.push("It is another one, which has no socket for the connection.".to_owned());
             vec![reset(other, Who::OtherBackend, Who::Client, true, because), survives(1.0 - other, same)]
         }
-        Choice::Anew(_) => vec![survives(1.0, because)],
+        Choice::Anew { .. } => vec![survives(1.0, because)],
         Choice::Unknown => vec![unknown(because, "How the backend is chosen is not modelled.")],
     }
 }

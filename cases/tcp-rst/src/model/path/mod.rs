@@ -15,7 +15,7 @@ pub use predict::{Death, Ends, Moment, Prediction, Traffic, predict, show};
 use casebook_core::Span;
 
 use crate::facts::flow::Side;
-use crate::facts::timer::{Limit, Micros, Proxy};
+use crate::facts::timer::{Limit, Micros, Proxy, Timer};
 use crate::model::devices::Device;
 
 /// A value of a configuration and the places that set it.
@@ -86,10 +86,22 @@ pub enum Treatment {
 pub enum Choice {
     /// There is one, or it is always the same one for a client (a hash of its address).
     Same,
-    /// Any of so many, with equal chance or in turn.
-    Anew(u32),
+    /// One of several, at random or in turn.
+    Anew {
+        /// How many there are.
+        backends: u32,
+        /// Chance, in millionths, that it is the one the connection had: the sum of the squares of their shares.
+        same_ppm: u32,
+    },
     /// The model cannot tell.
     Unknown,
+}
+
+impl Choice {
+    /// Any of so many, with equal chance.
+    pub fn among(backends: u32) -> Self {
+        Self::Anew { backends, same_ppm: 1_000_000 / backends.max(1) }
+    }
 }
 
 /// What a hop rewrites.
@@ -101,7 +113,8 @@ pub enum Translation {
     Server {
         /// How the backend is chosen.
         choice: Choice,
-        /// True when the address clients connect to is the hop's own.
+        /// Whether the address clients connect to is the hop's own; `None` when the evidence does not say, and it is taken to be,
+        /// because packets for it arrive there.
         own_address: Option<bool>,
     },
     /// The client's address (SNAT, masquerade).
@@ -146,6 +159,8 @@ pub enum Kind {
     Tracker(Tracker),
     /// A proxy, which ends the connection and begins another.
     Proxy(Proxy, Option<Keepalive>),
+    /// A device of which only a timer is declared.
+    Timer(Timer),
     /// A device known by its manual; its timer can be set to another value.
     Device(&'static Device, Set<Limit>),
 }

@@ -124,6 +124,13 @@ pub fn predict(path: &Path, traffic: Traffic) -> Prediction {
                 };
                 found.extend(by_timer(path, index, hop, &timer, after, traffic, &mut prediction));
             }
+            Kind::Timer(timer) => match timer.limit {
+                Limit::After(after) => {
+                    found.extend(by_timer(path, index, hop, timer, after, traffic, &mut prediction));
+                }
+                Limit::Never => {}
+                Limit::Unknown => prediction.undecided = true,
+            },
             Kind::Proxy(proxy, _) => {
                 for timer in &proxy.timers {
                     if !matches!(timer.measures, Measures::Idle | Measures::Lifetime) {

@@ -37,7 +37,8 @@ fn reset(by: Who, to: Who) -> Option<Outcome> {
 }
 
 const DNAT: Translation = Translation::Server { choice: Choice::Same, own_address: Some(true) };
-const DNAT_2: Translation = Translation::Server { choice: Choice::Anew(2), own_address: Some(true) };
+const DNAT_2: Translation =
+    Translation::Server { choice: Choice::Anew { backends: 2, same_ppm: 500_000 }, own_address: Some(true) };
 const KEPT: Translation = Translation::Client { new_port: false };
 const RANDOM: Translation = Translation::Client { new_port: true };
 
@@ -72,7 +73,7 @@ fn masquerade_hides_an_expiry_from_the_client_alone() {
 
 #[test]
 fn the_chance_of_another_backend_is_all_but_one() {
-    let four = Translation::Server { choice: Choice::Anew(4), own_address: Some(true) };
+    let four = Translation::Server { choice: Choice::among(4), own_address: Some(true) };
     let fates = forgotten(&tracker(four, true), 0, Side::Client);
     assert_eq!(fates.iter().map(|fate| fate.chance).collect::<Vec<_>>(), [Some(0.75), Some(0.25)]);
 }

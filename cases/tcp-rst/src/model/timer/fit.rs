@@ -39,20 +39,29 @@ fn range(values: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
     })
 }
 
-fn ages(series: &Series) -> Option<(i64, i64)> {
-    range(series.deaths.iter().filter_map(|death| Some(death.end_us - death.begin_us?)))
-}
-
 fn quiet(death: &Death) -> Option<i64> {
     Some(death.end_us - death.last_us?)
 }
 
+/// When an end can have happened: at its time, or, when a packet provoked it, at any time since the packet before.
+fn when(death: &Death) -> (i64, i64) {
+    let from = match (death.provoked, death.last_us) {
+        (Some(false), _) | (_, None) => death.end_us,
+        (_, Some(last)) => last,
+    };
+    (from, death.end_us + death.precision_us)
+}
+
 fn lifetime(series: &Series, cycle: Option<&Cycle>) -> Fit {
     let precision = precision(series);
-    if let Some((low, high)) = ages(series) {
-        if high - low > slack(high, precision) {
+    let ages = || series.deaths.iter().filter_map(|death| Some((when(death), death.begin_us?)));
+    let low = ages().map(|((from, _), begin)| from - begin).max();
+    let high = ages().map(|((_, to), begin)| to - begin).min();
+    if let (Some(low), Some(high)) = (low, high) {
+        let apart = low - high;
+        if apart > slack(high, precision) {
             return Fit::Refuted(format!(
-                "the connections were {} to {} old when they ended; a lifetime ends them at one age",
+                "one connection lived to the age of {}, another had ended at {}; a lifetime ends them at one age",
                 seconds(low),
                 seconds(high)
             ));
@@ -64,34 +73,52 @@ fn lifetime(series: &Series, cycle: Option<&Cycle>) -> Fit {
             ));
         }
         return Fit::Fits(Explains {
-            above_us: low - slack(low, precision),
+            above_us: low.min(high) - slack(low, precision),
             at_most_us: high,
-            residual_us: high - low,
-            says: format!("every connection ended at the age of {} (within {})", seconds(high), seconds(high - low)),
+            residual_us: apart.max(0),
+            says: if apart >= 0 {
+                format!("every connection ended at the age of {} (within {})", seconds(high), seconds(apart))
+            } else {
+                format!("an age between {} and {} ends every connection", seconds(low), seconds(high))
+            },
         });
     }
     let Some(cycle) = cycle else {
         return Fit::Undecided("one end without its begin says nothing of a lifetime; log the connects too".to_owned());
     };
-    let (low, high) = (cycle.mean_us as i64 - cycle.spread_us, cycle.mean_us as i64 + cycle.spread_us);
-    if cycle.spread_us > slack(high, precision) {
+    let mean = cycle.mean_us as i64;
+    if cycle.spread_us > slack(mean, precision) {
         return Fit::Refuted(format!(
             "the cycles differ by {}; a lifetime and an immediate reconnect repeat",
             seconds(cycle.spread_us)
         ));
     }
-    let drift = cycle.drift_us / 1e6;
     Fit::Fits(Explains {
-        above_us: low - slack(low, precision),
-        at_most_us: low + cycle.spread_us + 2 * precision,
+        above_us: mean - cycle.spread_us - slack(mean, precision),
+        at_most_us: mean + cycle.spread_us + 2 * precision,
         residual_us: cycle.spread_us,
         says: format!(
-            "cycles of {} (spread {}): a lifetime plus the reconnect, which adds up: {drift:+.3} s each cycle against {} s",
-            seconds(cycle.mean_us as i64),
+            "cycles of {} (spread {}): a lifetime plus the reconnect, which adds up: {:+.3} s each cycle against {} s",
+            seconds(mean),
             seconds(cycle.spread_us),
+            cycle.drift_us / 1e6,
             cycle.round_s
         ),
     })
+}
+
+/// Ends that a clock of `period_us` explains: how far they are, at least, from one phase. Each end is an interval; the distance is
+/// from the latest begin to the earliest end of them, modulo the period.
+fn off_phase(series: &Series, period_us: i64) -> Option<i64> {
+    let (anchor, _) = when(series.deaths.first()?);
+    let bounds = series.deaths.iter().map(|death| {
+        let (from, to) = when(death);
+        let phase = (to - anchor).rem_euclid(period_us);
+        let phase = if phase > period_us / 2 { phase - period_us } else { phase };
+        (phase - (to - from), phase)
+    });
+    let (latest, earliest) = bounds.fold((i64::MIN, i64::MAX), |(low, high), (from, to)| (low.max(from), high.min(to)));
+    Some((latest - earliest).max(0))
 }
 
 fn wall_clock(series: &Series, cycle: Option<&Cycle>) -> Fit {
@@ -99,41 +126,45 @@ fn wall_clock(series: &Series, cycle: Option<&Cycle>) -> Fit {
         return Fit::Undecided("one end fits any clock; a second and a third decide".to_owned());
     };
     let precision = precision(series);
-    let period_us = cycle.round_s * 1_000_000;
-    let first = series.deaths.first().map_or(0, |death| death.end_us);
-    // Distance of each end from a multiple of the period after the first one.
-    let phases = || {
-        series.deaths.iter().map(|death| {
-            let phase = (death.end_us - first).rem_euclid(period_us);
-            if phase > period_us / 2 { phase - period_us } else { phase }
-        })
-    };
-    let Some((low, high)) = range(phases()) else {
+    let widest = series.deaths.iter().map(|death| when(death).1 - when(death).0).max().unwrap_or(0);
+    // The nearest round period, or the nearest whole second: a job every four seconds is a clock as well.
+    let whole = (cycle.mean_us / 1e6).round().max(1.0) as i64;
+    let best = [cycle.round_s, whole, whole + 1]
+        .into_iter()
+        .filter_map(|round| Some((off_phase(series, round * 1_000_000)?, round)))
+        .min_by_key(|(off, round)| (*off, (*round - whole).abs()));
+    let Some((off, round_s)) = best else {
         return Fit::Undecided("there is no end in the series".to_owned());
     };
-    let spread = high - low;
-    let allowed = 2 * precision + JITTER_US.min(period_us / 20);
-    if spread > allowed {
+    let period_us = round_s * 1_000_000;
+    let allowed = 2 * precision + JITTER_US.min(period_us / 40);
+    if off > allowed {
         return Fit::Refuted(format!(
             "against a period of {} s the ends move by {} over {} cycles; a clock keeps its time of day",
             cycle.round_s,
-            seconds(spread),
+            seconds(off),
             cycle.gaps_us.len()
+        ));
+    }
+    if widest * 4 > period_us {
+        return Fit::Undecided(format!(
+            "between the last packet that passed and the end lie up to {}; ends known that coarsely fit many clocks",
+            seconds(widest)
         ));
     }
     if series.deaths.len() < 4 {
         return Fit::Undecided(format!(
             "{} ends lie within {} of a period of {} s, which so few ends do by chance and a slow drift does too; two more decide",
             series.deaths.len(),
-            seconds(spread.max(precision)),
-            cycle.round_s
+            seconds(off.max(precision)),
+            round_s
         ));
     }
     Fit::Fits(Explains {
         above_us: period_us - 1,
         at_most_us: period_us,
-        residual_us: spread,
-        says: format!("all ends lie within {} of one phase of {} s, without drift", seconds(spread), cycle.round_s),
+        residual_us: off,
+        says: format!("all ends lie within {} of one phase of {round_s} s, without drift", seconds(off.max(widest))),
     })
 }
 
@@ -156,11 +187,11 @@ fn idle_at_once(series: &Series) -> Fit {
             seconds(high)
         ));
     }
-    if let Some(survived) = series.longest_survived_us.filter(|survived| *survived > high + slack(high, precision)) {
+    if let Some(survived) = series.longest_survived_us.filter(|survived| *survived >= low) {
         return Fit::Refuted(format!(
-            "a connection came through {} of silence, longer than the {} after which others ended",
+            "a connection came through {} of silence, and others ended after {}",
             seconds(survived),
-            seconds(high)
+            seconds(low)
         ));
     }
     if high < JITTER_US {

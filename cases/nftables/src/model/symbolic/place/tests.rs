@@ -1,9 +1,9 @@
 use casebook_core::{Bytes, EvidenceSet};
+use casebook_formats::nft::ir::Family;
+use casebook_formats::nft::release::Host;
 
 use super::*;
 use crate::facts;
-use crate::model::ir::Family;
-use crate::model::release::Host;
 use crate::model::symbolic::testing::Numbers;
 
 /// The rule, to stand in chain `c` of these rules; `more` are other chains.

@@ -1,6 +1,7 @@
+use casebook_formats::nft::release::Host;
+
 use super::*;
 use crate::model::filter;
-use crate::model::release::Host;
 use crate::model::symbolic::testing::ruleset;
 
 fn chain(rules: &str) -> Ruleset {

@@ -1,0 +1,77 @@
+//! Configuration to paths: what a machine's ruleset and kernel settings, a proxy's configuration or a declared `path.toml` say
+//! of a connection.
+//!
+//! A ruleset is asked, not read: a SYN shows which connections it lets through and how it translates them, then a packet of such
+//! a connection is sent through it as one that no entry knows, from each side.
+
+mod ask;
+mod candidates;
+mod declared;
+mod rejects;
+mod tracker;
+
+pub use rejects::rejects;
+
+use casebook_core::EvidenceId;
+
+use crate::facts::Facts;
+use crate::facts::timer::Micros;
+use crate::model::path::{Hop, Keepalive, Kind, Path, Probing, Set};
+
+/// A path and what it was built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The path.
+    pub path: Path,
+    /// The evidence it begins in.
+    pub evidence: EvidenceId,
+    /// Where its first line is.
+    pub span: casebook_core::Span,
+    /// What was taken for granted, full sentences.
+    pub premises: Vec<String>,
+    /// The silence that was declared, if one was.
+    pub quiet: Option<Micros>,
+    /// Who speaks first after it, if that was declared.
+    pub speaks_first: Option<crate::facts::flow::Side>,
+    /// True for a path that was declared, false for one that was found.
+    pub declared: bool,
+}
+
+/// Every path the evidence shows: declared ones first, then those of rulesets, then those of proxies.
+pub fn paths(facts: &Facts) -> Vec<Built> {
+    let found: Vec<Built> = facts.hosts.iter().flat_map(|host| tracker::of_host(facts, host)).collect();
+    let proxies: Vec<Built> = facts.proxies.iter().flat_map(|(id, of)| of_proxies(*id, of)).collect();
+    let mut out: Vec<Built> =
+        facts.paths.iter().map(|(id, file)| declared::build(facts, *id, file, &found, &proxies)).collect();
+    out.extend(found);
+    out.extend(proxies);
+    out
+}
+
+fn of_proxies(evidence: EvidenceId, of: &crate::facts::timer::ProxyFacts) -> Vec<Built> {
+    let built = |proxy: &crate::facts::timer::Proxy| {
+        let listens: Vec<String> = proxy.listens.iter().map(shown).collect();
+        let name = if listens.is_empty() { proxy.name.clone() } else { listens.join(", ") };
+        let hop = Hop { name: format!("{} {}", proxy.product, proxy.name), kind: Kind::Proxy(proxy.clone(), None) };
+        Built {
+            path: Path { name, hops: vec![hop], client: unknown(), server: unknown() },
+            evidence,
+            span: proxy.span,
+            premises: Vec::new(),
+            quiet: None,
+            speaks_first: None,
+            declared: false,
+        }
+    };
+    of.proxies.iter().map(built).collect()
+}
+
+fn shown(endpoint: &crate::facts::timer::Endpoint) -> String {
+    let host = if endpoint.host.is_empty() { "*" } else { &endpoint.host };
+    endpoint.port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Nobody said whether an end probes.
+fn unknown() -> Probing {
+    Probing::Unknown(Set::default_of(Keepalive::LINUX))
+}

@@ -1,0 +1,279 @@
+//! Why a RST came: a path of the evidence on which a timer had run out, and a log of the translator that shows it.
+//!
+//! A verdict says who sent a RST. The configuration says what a packet meets after a silence. Where both name the same sender
+//! and the silence was long enough, the timer is the cause; where a conntrack log shows the entry's end or another backend, that
+//! is no inference any more.
+
+use casebook_core::Span;
+
+use super::build::Built;
+use super::conntrack::{Behaviour, Host as Tracking, Release};
+use super::emitter::{Emitter, Verdict};
+use super::events::Cause;
+use super::foretell::{fate, who};
+use super::path::{Death, Ends, Fate, Kind, Outcome, Traffic, Who, predict, show};
+use super::replay::{Replay, Start, replay};
+use super::words::{peer, time_ns};
+use crate::facts::conntrack::Tuple;
+use crate::facts::flow::{Flow, Peer, Reset, Segment, Side};
+use crate::facts::timer::Micros;
+use crate::facts::{Facts, Host};
+
+/// A cause, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// Full sentences.
+    pub because: Vec<String>,
+    /// Places with what is said of them.
+    pub places: Vec<(Span, String)>,
+    /// The cause in a phrase that can end a title.
+    pub phrase: String,
+}
+
+/// The rule of a machine on the path that answers with a RST, for a RST that came from a device.
+pub fn by_rule(facts: &Facts, flow: &Flow, verdict: &Verdict, speaker: Side) -> Option<Explained> {
+    if !verdict.left.contains(&Emitter::Nearer) {
+        return None;
+    }
+    let span = facts.hosts.iter().find_map(|host| super::build::rejects(host, flow, speaker))?;
+    Some(Explained {
+        because: vec![format!(
+            "The cause: a rule of the router rejects packets of the {} with a RST, also those of connections it knows.",
+            super::foretell::side(speaker)
+        )],
+        places: vec![(span, "this rule sends it".to_owned())],
+        phrase: "a rule rejects it".to_owned(),
+    })
+}
+
+/// The path and the timer that explain `reset` of `flow`, which came after `quiet_ns` of silence that `speaker` ended.
+pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, speaker: Side) -> Option<Explained> {
+    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+    facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let one = death.fates.iter().find(|one| names(built, one, &death, verdict))?;
+        Some(explained(built, &death, one, quiet_ns, speaker))
+    })
+}
+
+/// The path and the timer that explain packets without an answer.
+pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
+    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+    facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let one = death.fates.iter().find(|one| matches!(one.outcome, Outcome::BlackHole { .. }))?;
+        Some(explained(built, &death, one, quiet_ns, speaker))
+    })
+}
+
+/// The same for a packet that was not translated, which the client reset.
+pub fn leak_by_timer(facts: &Facts, known: &Flow, quiet_ns: i64, side: Side) -> Option<Explained> {
+    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+    facts.built.iter().filter(|built| fits(built, known)).find_map(|built| {
+        let death = predict(&built.path, Traffic { quiet, speaks_first: side }).death?;
+        let one = death
+            .fates
+            .iter()
+            .find(|one| matches!(one.outcome, Outcome::Reset { by, .. } if by == Who::end(side.other())))?;
+        Some(explained(built, &death, one, quiet_ns, side))
+    })
+}
+
+fn explained(built: &Built, death: &Death, one: &Fate, quiet_ns: i64, speaker: Side) -> Explained {
+    let hop = who(&built.path, Who::Hop(death.hop));
+    let mut because = vec![format!(
+        "The cause: {} of {hop} is {}, and the connection had been quiet for {}. {}",
+        death.timer,
+        show(death.after),
+        time_ns(quiet_ns),
+        one.because.join(" ")
+    )];
+    let chance = one.chance.filter(|chance| *chance < 1.0);
+    if chance.is_some() {
+        because.push(format!(
+            "By the configuration, after such a silence: with the first packet of the {}, {}.",
+            super::foretell::side(speaker),
+            fate(&built.path, one)
+        ));
+    }
+    let labels = std::iter::once(format!("{}: {}", death.timer, show(death.after)))
+        .chain(std::iter::repeat("what the packet met then".to_owned()));
+    Explained {
+        because,
+        places: death.places.iter().copied().zip(labels).collect(),
+        phrase: format!("{} ({}) had run out", death.timer, show(death.after)),
+    }
+}
+
+/// True when the path can be the connection's: it is named for its server, or stands for any server.
+fn fits(built: &Built, flow: &Flow) -> bool {
+    let server = peer(flow.server);
+    match built.path.hops.first().map(|hop| &hop.kind) {
+        Some(Kind::Proxy(proxy, _)) => proxy.listens.iter().any(|listen| {
+            let any = listen.host.is_empty() || listen.host == "*" || listen.host == "0.0.0.0" || listen.host == "::";
+            listen.port == Some(flow.server.port) && (any || listen.host == flow.server.address.to_string())
+        }),
+        _ if built.path.name.chars().any(|c| c.is_ascii_digit()) => {
+            built.path.name.split(", ").any(|name| name == server)
+        }
+        _ => true,
+    }
+}
+
+/// True when the sender a fate names is one the verdict leaves.
+fn names(built: &Built, one: &Fate, death: &Death, verdict: &Verdict) -> bool {
+    let Outcome::Reset { by, .. } = one.outcome else { return false };
+    let left = |emitter| verdict.left.contains(&emitter);
+    match by {
+        Who::OtherBackend => left(Emitter::OtherBackend),
+        Who::Server | Who::Client => left(Emitter::LostSocket) || left(Emitter::Socket),
+        Who::Hop(index) => match built.path.hops.get(index).map(|hop| &hop.kind) {
+            Some(Kind::Proxy(..)) if death.ends == Ends::Fin => left(Emitter::ClosedSocket),
+            Some(Kind::Proxy(..)) => left(Emitter::Socket) || left(Emitter::ClosedSocket),
+            _ => left(Emitter::Nearer),
+        },
+    }
+}
+
+/// What connection tracking made of the packet a RST answers, by its rules and the settings of the evidence: replayed over the
+/// connection's packets, in whichever capture holds them. `numbers` are that packet's sequence and acknowledgement number.
+pub fn by_replay(facts: &Facts, numbers: (u32, u32)) -> Option<Explained> {
+    let hosts: Vec<(&Host, Tracking)> = facts.hosts.iter().filter_map(|host| Some((host, tracking(host)?))).collect();
+    if hosts.is_empty() {
+        return None;
+    }
+    let lists =
+        facts.captures.iter().flat_map(|capture| capture.segments.values()).filter(|list| list.len() <= REPLAYED);
+    let holding = lists.filter_map(|list| {
+        let at = list.iter().rposition(|segment| (segment.seq, segment.ack) == numbers && segment.payload_bytes > 0)?;
+        Some((list, at))
+    });
+    for (list, at) in holding.take(LISTS) {
+        for (host, tracking) in &hosts {
+            let replay = replay(tracking, Start::of(list), list);
+            if let Some(one) = gone(host, list, at, &replay).or_else(|| invalid(list, at, &replay)) {
+                return Some(one);
+            }
+        }
+    }
+    None
+}
+
+/// Packets of a connection that is replayed for an explanation.
+const REPLAYED: usize = 5_000;
+/// Captures of one connection that are tried.
+const LISTS: usize = 4;
+
+fn tracking(host: &Host) -> Option<Tracking> {
+    let set = host.conntrack.as_ref()?;
+    let release = host.release.unwrap_or(Release(6, 18, 0));
+    Some(Tracking { settings: set.settings, ..Tracking::new(Behaviour::of(release)) })
+}
+
+fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Explained> {
+    let expiry = replay.expiries.iter().find(|expiry| expiry.at == at)?;
+    let refreshed = list.get(expiry.refreshed_at)?.packet.number;
+    let key = expiry.reason.key(expiry.state);
+    let line = host.conntrack.as_ref().and_then(|set| set.line(key.as_deref()?));
+    let state = expiry.state.name();
+    Some(Explained {
+        because: vec![format!(
+            "The cause, {}: replayed by the kernel's rules with the router's settings, the entry was in {state} with {} from packet \
+             {refreshed} on, and had been gone for {:.3} s when packet {} came.",
+            expiry.reason.text(),
+            show(expiry.timeout),
+            expiry.gone_for.as_seconds(),
+            list.get(at)?.packet.number
+        )],
+        places: line
+            .map(|line| (line, format!("the timer of {state}: {}", show(expiry.timeout))))
+            .into_iter()
+            .collect(),
+        phrase: format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+    })
+}
+
+fn invalid(list: &[Segment], at: usize, replay: &Replay) -> Option<Explained> {
+    if !replay.invalid.contains(&at) {
+        return None;
+    }
+    let (_, answer) = replay.packets.get(at)?;
+    let steps: Vec<String> = answer.known()?.steps.iter().map(|step| step.text()).collect();
+    Some(Explained {
+        because: vec![format!(
+            "The cause: packet {} is invalid to connection tracking, though its entry was there. {}.",
+            list.get(at)?.packet.number,
+            steps.join("; ")
+        )],
+        places: Vec::new(),
+        phrase: "connection tracking called it invalid".to_owned(),
+    })
+}
+
+/// What a log of conntrack events shows of a connection: the end of its entry, a pickup in the middle, another backend.
+pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained> {
+    let wanted = [(flow.client, flow.server), (flow.server, flow.client)];
+    let ours = |tuple: &Tuple| wanted.iter().any(|ends| matches(tuple, *ends));
+    for (_, study) in &facts.events {
+        let switched = study.switches.items.iter().find(|one| one.midstream && ours(&one.original));
+        if let Some(switch) = switched {
+            return Some(Explained {
+                because: vec![format!(
+                    "The translator's log shows it: a packet in the middle of the connection began a new entry, and the other end \
+                     became {} instead of {}.",
+                    tuple_end(&switch.reply),
+                    tuple_end(&switch.before.reply),
+                )],
+                places: vec![
+                    (switch.line, "the entry was made anew here, with another reply address".to_owned()),
+                    (switch.before.line, "the entry before".to_owned()),
+                ],
+                phrase: "the translator began a new entry in the middle of the connection".to_owned(),
+            });
+        }
+        let picked = study.pickups.items.iter().find(|one| ours(&one.original));
+        if let Some(pickup) = picked {
+            let mut places = vec![(pickup.line, "[NEW] in ESTABLISHED: the entry was gone".to_owned())];
+            places.extend(pickup.before.as_ref().map(|before| (before.line, "its last event".to_owned())));
+            return Some(Explained {
+                because: vec![
+                    "The translator's log shows that its entry was gone: a packet in the middle of the connection began a new one."
+                        .to_owned(),
+                ],
+                places,
+                phrase: "the translator's entry was gone".to_owned(),
+            });
+        }
+        let before_reset = |time_us: Option<u64>| match (time_us, reset.packet.time_ns) {
+            (Some(ended), Some(reset)) => i64::try_from(ended).is_ok_and(|ended| ended <= reset / 1_000),
+            _ => true,
+        };
+        let ended = study.endings.items.iter().rev().find(|one| ours(&one.original) && before_reset(one.time_us));
+        if let Some(ending) = ended {
+            let since = ending
+                .since_last_us
+                .map_or_else(String::new, |us| format!(", {} after its last event", super::timer::seconds(us as i64)));
+            let how = match ending.cause {
+                Cause::Command => "a program deleted the connection's entry (conntrack -D or -F)",
+                Cause::Expired => "the connection's entry had run out",
+                Cause::Early(_) => "the connection's entry ended before its time",
+                Cause::Unknown => "the connection's entry ended",
+            };
+            return Some(Explained {
+                because: vec![format!("The translator's log shows that {how}{since}: what came afterwards met none.")],
+                places: vec![(ending.line, "the entry ends".to_owned())],
+                phrase: how.replace("the connection's entry", "its conntrack entry"),
+            });
+        }
+    }
+    None
+}
+
+fn matches(tuple: &Tuple, (from, to): (Peer, Peer)) -> bool {
+    (tuple.src, tuple.sport, tuple.dst, tuple.dport) == (from.address, from.port, to.address, to.port)
+}
+
+/// Who answers in a reply direction.
+fn tuple_end(tuple: &Tuple) -> String {
+    peer(Peer { address: tuple.src, port: tuple.sport })
+}

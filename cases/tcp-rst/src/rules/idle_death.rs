@@ -1,0 +1,161 @@
+//! RST111 idle-death
+
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Severity, Span};
+use serde_json::json;
+
+use super::places::{line_place, text_place};
+use crate::facts::Facts;
+use crate::facts::timer::Micros;
+use crate::model::build::Built;
+use crate::model::emitter::plural;
+use crate::model::foretell::{Foretold, cures, fate, foretell, sentence, side, who};
+use crate::model::path::{Ends, Outcome, Who, show};
+
+casebook_core::rule! {
+    /// A connection that falls silent dies by configuration: a timer on its path is shorter than the silence, and what the next
+    /// packet meets kills it.
+    ///
+    /// The ruleset, the kernel's settings and the proxies' timers say when, by whom and to whom. A timer that runs out unseen is
+    /// harmless where the next packet begins the same entry again, and fatal where it gets another backend, another port, an
+    /// untranslated address or a rule that rejects it. Who speaks first decides.
+    ///
+    /// Mechanism: `tcp_new` and `tcp_timeouts` (net/netfilter/nf_conntrack_proto_tcp.c), `nf_nat_inet_fn`
+    /// (net/netfilter/nf_nat_core.c), the manuals of the proxies.
+    ///
+    /// Fix: a keepalive shorter than the timer, on the same leg; or a longer timer.
+    pub IDLE_DEATH = "RST111" "idle-death" of "tcp-rst", Warning, since "0.1.0",
+    "a silent connection dies by configuration: when, by whom, to whom",
+    check(Facts)
+}
+
+/// A timer at or above this is longer than the keepalive every system has by default, if a program asks for it.
+const DEFAULT_KEEPALIVE: Micros = Micros::seconds(7_200);
+
+fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
+    let mut out: Vec<Finding> = Vec::new();
+    let mut alike: Vec<(Vec<String>, usize)> = Vec::new();
+    for built in &facts.built {
+        let told = foretell(built, None, None);
+        let Some(builder) = finding(rule, evidence, built, &told) else { continue };
+        // Twenty ports with one fate are one finding.
+        let same: Vec<String> = told
+            .iter()
+            .filter_map(|one| {
+                Some(format!("{}{:?}", sentence(&built.path, one, one.prediction.death.as_ref()?), built.evidence))
+            })
+            .collect();
+        match alike.iter_mut().find(|(known, _)| *known == same && !same.is_empty() && !built.declared) {
+            Some((_, count)) => *count += 1,
+            None => {
+                alike.push((same, 0));
+                out.push(builder.build(evidence));
+            }
+        }
+    }
+    for (finding, (_, more)) in out.iter_mut().zip(&alike).filter(|(_, (_, more))| *more > 0) {
+        finding
+            .because
+            .push(format!("{more} more {} of this evidence have the same fate.", plural(*more as u64, "path")));
+    }
+    out
+}
+
+fn finding(rule: &'static Rule, evidence: &EvidenceSet, built: &Built, told: &[Foretold]) -> Option<FindingBuilder> {
+    let path = &built.path;
+    let fatal: Vec<&Foretold> = told.iter().filter(|one| one.prediction.death.is_some()).collect();
+    let Some(first) = fatal.iter().min_by_key(|one| one.prediction.death.as_ref().map(|death| death.after)) else {
+        let undecided = told.iter().any(|one| one.prediction.undecided);
+        if undecided || told.iter().all(|one| one.prediction.notes.is_empty()) {
+            return None;
+        }
+        let title = format!("a connection to {} outlives every timer of this path", path.name);
+        let mut builder = FindingBuilder::new(rule, title, line_place(evidence, built.span, "the path")).exonerated();
+        for note in told.iter().flat_map(|one| &one.prediction.notes) {
+            builder = builder.because(note.clone());
+        }
+        return Some(builder.key(&path.name));
+    };
+    let death = first.prediction.death.as_ref()?;
+    let spans: Vec<Span> = death.places.clone();
+    let primary = spans.first().copied().unwrap_or(built.span);
+    let title = match built.quiet {
+        Some(quiet) => format!(
+            "a connection to {} that is silent for {} dies: {}",
+            path.name,
+            show(quiet),
+            sentence(path, first, death)
+        ),
+        None => format!("a silent connection to {} dies: {}", path.name, sentence(path, first, death)),
+    };
+    let label = format!("{}: {}", death.timer, show(death.after));
+    let mut builder = FindingBuilder::new(rule, title, text_place(evidence, primary, label)).key(&path.name);
+    for span in spans.iter().skip(1).chain([&built.span]).filter(|span| **span != primary).take(3) {
+        builder = builder.place(Place { primary: false, ..line_place(evidence, *span, "what the next packet meets") });
+    }
+    for one in told {
+        builder = match &one.prediction.death {
+            Some(death) => {
+                let mut line =
+                    format!("If the {} speaks first: {}.", side(one.speaks_first), sentence(path, one, death));
+                for fate in death.fates.iter().take(1) {
+                    line.push(' ');
+                    line.push_str(&fate.because.join(" "));
+                }
+                if let Some(other) = death.fates.get(1) {
+                    line.push_str(&format!(" Otherwise {}.", fate(path, other)));
+                }
+                builder.because(line)
+            }
+            None => {
+                let notes = one.prediction.notes.join(" ");
+                builder.because(format!("If the {} speaks first it lives. {notes}", side(one.speaks_first)))
+            }
+        };
+    }
+    for premise in &built.premises {
+        builder = builder.because(format!("Taken for granted: {premise}"));
+    }
+    let gentle = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.ends == Ends::Fin));
+    if (death.after >= DEFAULT_KEEPALIVE || gentle) && !built.declared {
+        builder = builder.severity(Severity::Note);
+    }
+    for cure in cures(built, told) {
+        builder = builder.fix(Fix {
+            title: cure.title,
+            class: FixClass::Display,
+            edits: Vec::new(),
+            commands: cure.commands,
+        });
+    }
+    let chance = death.fates.first().and_then(|fate| fate.chance);
+    let summary = format!(
+        "{} of {}; then {}",
+        show(death.after),
+        who(path, Who::Hop(death.hop)),
+        death.fates.first().map_or_else(String::new, |one| fate(path, one))
+    );
+    Some(builder.witness(
+        json!({
+            "path": path.name,
+            "timer": death.timer,
+            "after_us": death.after.0,
+            "hop": who(path, Who::Hop(death.hop)),
+            "chance": chance,
+            "outcomes": fatal.iter().filter_map(|one| Some(outcome(path, one))).collect::<Vec<_>>(),
+        }),
+        summary,
+    ))
+}
+
+fn outcome(path: &crate::model::path::Path, told: &Foretold) -> serde_json::Value {
+    let fates = told.prediction.death.iter().flat_map(|death| &death.fates).map(|fate| {
+        let (what, by, to) = match fate.outcome {
+            Outcome::Survives => ("survives", None, None),
+            Outcome::Reset { by, to, .. } => ("reset", Some(who(path, by)), Some(who(path, to))),
+            Outcome::BlackHole { by } => ("black-hole", Some(who(path, by)), None),
+            Outcome::Unknown => ("unknown", None, None),
+        };
+        json!({ "what": what, "by": by, "to": to, "chance": fate.chance })
+    });
+    json!({ "speaks_first": side(told.speaks_first), "fates": fates.collect::<Vec<_>>() })
+}

@@ -1,0 +1,14 @@
+//! Envoy: any bytes give timers with places inside.
+#![no_main]
+
+use case_tcp_rst::facts::envoy;
+use casebook_core::Sniff;
+use casebook_fuzz::{evidence, proxies};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let (set, root) = evidence(envoy::ENVOY.name, data);
+    let Some(item) = set.get(root) else { return };
+    (envoy::ENVOY.sniff)(&Sniff { path: "x", head: data, whole: true });
+    proxies(&set, &envoy::parse(item));
+});
