@@ -248,13 +248,83 @@ complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
 complete -c casebook -n "__fish_casebook_using_subcommand nft; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -s h -l help -d 'Print help'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from devices help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -l all -d 'List connections without a RST too'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l flow -d 'Number of the connection, from 0 [default: the first with a RST]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l sysctl -d 'Settings of the router (sysctl -a) [default: those of the kernel]' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l kernel -d 'Release of the router\'s kernel, as 6.1 [default: kernel.osrelease of the settings, else 6.18]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -l why -d 'Print the kernel\'s steps for each packet'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l quiet -d 'The longest silence, as \'12 h\'' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l speaks-first -d 'Who ends the silence: client or server [default: both are answered]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l first -d 'who speaks after the wait: client, server, or client,server [default: what the far end can do]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l meanwhile -d 'what is tried: silence, keepalive, messages [default: all, the last two once a timer is found]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l send -d 'what a service is sent; \\r \\n \\t \\\\ \\xHH are understood [default: a HEAD request of HTTP/1.1]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l min-gap -d 'shortest wait, at which nothing should die [default: 1s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l max-gap -d 'longest wait [default: 2h]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l replicates -d 'connections for each wait of the ladder [default: 8]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l resolution -d 'how narrow the bracket is to be [default: 1 %, at least 250ms]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l answer-within -d 'an answer takes no longer [default: 3s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l max-connections -d 'connections open at the same time [default: 64]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l max-time -d 'stop after this long [default: three times --max-gap and 5min]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l state -d 'keep what is known in this file, after every connection' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l responder -d 'the far end is `casebook rst respond`'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l resume -d 'go on with what --state holds'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -l dry-run -d 'show the plan and connect to nothing'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l listen -d 'where to listen' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l max-connections -d 'connections at the same time; more are refused [default: 1024]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l max-gap -d 'probes that ask for a longer gap are refused [default: 24h]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l max-time -d 'stop after this long' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from respond" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
@@ -263,6 +333,11 @@ always\t''
 never\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from devices" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -l most -d 'Bad packets that are printed of each flow [default: 8]' -r
@@ -311,5 +386,10 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "test" -d 'prove a file of expectations, or show the packets that break them'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "insert" -d 'say where in a chain a new rule belongs, and what it costs at every other place'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "optimize-check" -d 'prove that a rewritten ruleset (`nft -o`) does the same, or show packets for which it does not'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from checksum" -f -a "bench" -d 'Measure every version of the checksums on this machine'

@@ -404,7 +404,7 @@ def verdict(program, folder, truth):
     if "payload_byte" in truth.get("flipped", {}) and folder.endswith("bit-flip"):
         named.append("byte %d of the payload" % truth["flipped"]["payload_byte"])
     if "packet_byte" in truth.get("flipped", {}):
-        named.append("byte %d of the SCTP packet" % truth["flipped"]["packet_byte"])
+        named.append("byte %d of the packet" % truth["flipped"]["packet_byte"])
     unnamed = [word for word in named if word not in words]
     return "not named: %s in: %s" % (unnamed, words) if unnamed else None
 

@@ -8,19 +8,11 @@ pub mod specimen;
 #[cfg(test)]
 mod tests;
 
-use casebook_core::{Coverage, Evidence, Input, Kind, Read, Span, Unmodelled};
+use casebook_core::{Coverage, Evidence, Input, Read, Span, Unmodelled};
 
 pub use capture::{Capture, KIND, Limits};
-
-/// `sysctl` settings: whether conntrack verifies checksums. They are recognised by the case they are evidence of; here they go
-/// with captures.
-pub static SYSCTL: Kind = Kind {
-    name: "sysctl",
-    what: "output of `sysctl -a`, or of `sysctl KEY…`",
-    sniff: |_| false,
-    refers: None,
-    comment: None,
-};
+/// `sysctl` settings, which go with captures: whether conntrack verifies checksums.
+pub use casebook_formats::sysctl::KIND as SYSCTL;
 
 /// The key that decides whether conntrack verifies checksums
 /// (`net/netfilter/nf_conntrack_standalone.c`, `nf_conntrack_checksum`).

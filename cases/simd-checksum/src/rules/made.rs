@@ -1,5 +1,7 @@
 //! What the two rules share about sums that were made in another way than the protocol wants.
 
+use std::collections::BTreeMap;
+
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 use serde_json::json;
 
@@ -12,11 +14,21 @@ use crate::model::mistake::{Mistake, TRIED};
 /// Findings about sums of a wrong length, or about others.
 pub fn findings(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet, length: bool) -> Vec<Finding> {
     let judged = judge(facts, evidence);
-    let found = judged.iter().filter_map(|one| match one.packets[0].cause {
-        Cause::Made(mistake) if mistake.is_length() == length => Some((one, mistake)),
-        _ => None,
-    });
+    let found = judged
+        .iter()
+        .filter_map(|one| usual(one).filter(|mistake| mistake.is_length() == length).map(|how| (one, how)));
     found.map(|(one, mistake)| finding(rule, one, mistake, evidence)).collect()
+}
+
+/// What most packets agree on; of trailers the longest.
+fn usual(judged: &Judged<'_>) -> Option<Mistake> {
+    let mut seen: BTreeMap<&'static str, (usize, Mistake)> = BTreeMap::new();
+    for one in &judged.packets {
+        let Cause::Made(mistake) = one.cause else { continue };
+        let entry = seen.entry(witness::name(mistake)).or_insert((0, mistake));
+        *entry = (entry.0 + 1, entry.1.max(mistake));
+    }
+    seen.into_values().max().map(|(_, mistake)| mistake)
 }
 
 fn finding(rule: &'static Rule, judged: &Judged<'_>, mistake: Mistake, evidence: &EvidenceSet) -> Finding {
@@ -60,7 +72,7 @@ fn done(mistake: Mistake) -> String {
         Mistake::Empty => "sent without a checksum in its field".to_owned(),
         Mistake::NoPseudoHeader => "summed without the pseudo header".to_owned(),
         Mistake::Trailer { bytes } => {
-            format!("summed over {bytes} byte{} that stand behind the packet", plural(bytes as u64))
+            format!("summed over up to {bytes} byte{} that stand behind the packet", plural(bytes as u64))
         }
         Mistake::OddByteLow => "summed with the last, odd byte in the wrong half of its word".to_owned(),
         Mistake::OddByteMissing => "summed without the last, odd byte".to_owned(),

@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
 use serde_json::{Value, json};
 
-use super::words::{are, arrow, flow_line, plural};
+use super::words::{are, arrow, flow_line, plural, were};
 use crate::facts::direction::Direction;
 use crate::facts::{Capture, Facts};
 
@@ -44,10 +44,11 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
     let (flagged, zero): (u64, u64) =
         list.iter().fold((0, 0), |(flagged, zero), one| (flagged + one.counts.flagged, zero + one.counts.zero));
     let title = format!(
-        "{count} checksum{} in {} direction{} {} left to the network card and no corruption",
+        "{count} checksum{} in {} direction{} {} left to the network card and {} no corruption",
         plural(count),
         list.len(),
         plural(list.len() as u64),
+        were(count),
         are(count),
     );
     let line = format!("{}, sum left to the card", flow_line(&first.way));

@@ -111,7 +111,7 @@ pub fn byte(specimen: &Specimen<'_>, at: usize) -> String {
 fn header(protocol: Protocol) -> String {
     match protocol {
         Protocol::Ipv4 => "IPv4 header".to_owned(),
-        Protocol::Sctp => "SCTP packet".to_owned(),
+        Protocol::Sctp => "packet".to_owned(),
         _ => format!("{} header", protocol.name()),
     }
 }
