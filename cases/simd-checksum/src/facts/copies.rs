@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use casebook_core::{EvidenceId, EvidenceSet};
 use casebook_formats::capture::{Frame, frames};
 use casebook_formats::packet::checksum::{self, Verdict};
-use casebook_formats::packet::{Packet, Protocol};
+use casebook_formats::packet::{Packet, Protocol, Transport};
 
 use super::capture::{self, Capture};
 use super::specimen::{Site, Specimen};
@@ -68,12 +68,13 @@ fn look(
 ) {
     let mut packet = Packet::of(frame);
     for depth in 0..=4 {
-        let checks = checksum::verify(&packet, frame.flags);
-        if let Some(check) = &checks.transport
+        // Most packets have other ports: those are passed by before anything is summed.
+        if let Some(protocol) = carried(&packet)
+            && let Some(way) = capture::way(&packet, protocol)
+            && let Some(list) = wanted.get_mut(&(protocol, way.source_port, way.destination_port))
+            && let Some(check) = checksum::verify(&packet, frame.flags).transport
             && matches!(check.verdict, Verdict::Good | Verdict::Offloaded(_))
-            && let Some(way) = capture::way(&packet, check.protocol)
-            && let Some(list) = wanted.get_mut(&(way.protocol, way.source_port, way.destination_port))
-            && let Some(copy) = Specimen::of(frame, &packet, check.protocol)
+            && let Some(copy) = Specimen::of(frame, &packet, protocol)
         {
             list.retain(|one| {
                 let is = sums::repaired(&one.specimen, &copy).is_some();
@@ -87,5 +88,14 @@ fn look(
             Some(inner) => packet = inner,
             None => return,
         }
+    }
+}
+
+fn carried(packet: &Packet<'_>) -> Option<Protocol> {
+    match packet.transport {
+        Transport::Tcp(_) => Some(Protocol::Tcp),
+        Transport::Udp(_) => Some(Protocol::Udp),
+        Transport::Message { protocol, .. } => Some(protocol),
+        _ => None,
     }
 }

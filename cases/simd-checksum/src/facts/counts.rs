@@ -2,8 +2,9 @@
 
 use casebook_formats::packet::checksum::{Offload, Verdict, Why};
 
-/// Checksums by verdict.
+/// Checksums by verdict, the usual one first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Counts {
     /// They hold.
     pub good: u64,

@@ -1,7 +1,6 @@
 //! One direction of a flow, and the bounded table of them.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use casebook_core::{At, EvidenceId, Span};
@@ -100,17 +99,19 @@ impl PacketRef {
     }
 }
 
-/// One direction of a flow.
+/// One direction of a flow. What a sound packet touches is in its first 64 bytes, a cache line: most captures have more flows than
+/// a cache has room.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
 pub struct Direction {
     /// Who to whom.
     pub way: Way,
-    /// Verdicts of its packets.
-    pub counts: Counts,
-    /// Largest message in bytes, by its length field.
-    pub largest_bytes: u32,
     /// Lowest sequence number and one past the highest, of TCP.
     pub sequence: Option<(u32, u32)>,
+    /// Largest message in bytes, by its length field.
+    pub largest_bytes: u32,
+    /// Verdicts of its packets.
+    pub counts: Counts,
     /// The first packet.
     pub first: PacketRef,
     /// The first that was left to the network card.
@@ -125,7 +126,7 @@ pub struct Direction {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     list: Vec<Direction>,
-    index: HashMap<Way, u32, BuildHasherDefault<Mix>>,
+    slots: Slots,
     most: usize,
     /// Counts of directions that were folded away.
     pub folded: Counts,
@@ -144,9 +145,10 @@ impl Table {
     /// Counts a packet; its direction's number, if it has one.
     #[inline]
     pub fn count(&mut self, way: Way, verdict: &Verdict, packet: PacketRef, bytes: u32) -> Option<u32> {
-        let at = match self.index.get(&way) {
-            Some(at) => *at,
-            None => self.begin(way, packet, verdict)?,
+        let digest = way.digest();
+        let at = match self.slots.find(digest, |at| self.list[at as usize].way == way) {
+            Some(at) => at,
+            None => self.begin(way, digest, packet, verdict)?,
         };
         let direction = &mut self.list[at as usize];
         direction.counts.add(verdict);
@@ -165,7 +167,7 @@ impl Table {
     }
 
     #[cold]
-    fn begin(&mut self, way: Way, first: PacketRef, verdict: &Verdict) -> Option<u32> {
+    fn begin(&mut self, way: Way, digest: u64, first: PacketRef, verdict: &Verdict) -> Option<u32> {
         if self.list.len() >= self.most {
             self.fold();
         }
@@ -185,7 +187,7 @@ impl Table {
             first_without: None,
             first_short: None,
         });
-        self.index.insert(way, at);
+        self.slots.insert(digest, at);
         Some(at)
     }
 
@@ -202,7 +204,10 @@ impl Table {
             !plain
         });
         self.folded_directions += number;
-        self.index = self.list.iter().enumerate().map(|(at, direction)| (direction.way, at as u32)).collect();
+        self.slots = Slots::default();
+        for (at, direction) in self.list.iter().enumerate() {
+            self.slots.insert(direction.way.digest(), at as u32);
+        }
     }
 
     /// Widens the range of sequence numbers of a direction.
@@ -225,6 +230,58 @@ impl Table {
 
     /// The direction of this way.
     pub fn get(&self, way: &Way) -> Option<&Direction> {
-        self.list.get(*self.index.get(way)? as usize)
+        let at = self.slots.find(way.digest(), |at| self.list[at as usize].way == *way)?;
+        self.list.get(at as usize)
     }
+}
+
+/// Numbers of directions by the digest of their way: 32 bits of it and the number plus one in a word, at most half of the words
+/// in use.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    words: Vec<u64>,
+    used: usize,
+}
+
+impl Slots {
+    /// The number with this digest for which `is` holds.
+    #[inline]
+    fn find(&self, digest: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mask = self.words.len().checked_sub(1)?;
+        let hash = half(digest);
+        let mut at = hash as usize & mask;
+        loop {
+            let word = self.words[at];
+            if word == 0 {
+                return None;
+            }
+            if (word >> 32) as u32 == hash && is(word as u32 - 1) {
+                return Some(word as u32 - 1);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn insert(&mut self, digest: u64, number: u32) {
+        if self.used * 2 >= self.words.len() {
+            let new = vec![0; (self.words.len() * 2).max(1024)];
+            let old = std::mem::replace(&mut self.words, new);
+            old.into_iter().filter(|word| *word != 0).for_each(|word| self.place(word));
+        }
+        self.used += 1;
+        self.place(u64::from(half(digest)) << 32 | u64::from(number + 1));
+    }
+
+    fn place(&mut self, word: u64) {
+        let mask = self.words.len() - 1;
+        let mut at = (word >> 32) as usize & mask;
+        while self.words[at] != 0 {
+            at = (at + 1) & mask;
+        }
+        self.words[at] = word;
+    }
+}
+
+fn half(digest: u64) -> u32 {
+    (digest ^ digest >> 32) as u32
 }
