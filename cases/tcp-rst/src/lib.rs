@@ -15,7 +15,7 @@ pub mod model;
 pub mod page;
 pub mod rules;
 
-use casebook_core::{Kind, case};
+use casebook_core::{Kind, Want, WantSource, case};
 use casebook_formats::nft::kinds::{NFT_JSON, NFT_TEXT};
 use casebook_formats::{capture, sysctl};
 
@@ -55,13 +55,56 @@ static LAB: &[(&str, &str)] = &[
     ("README.md", include_str!("../lab/README.md")),
 ];
 
+/// What is read of a live machine.
+pub static WANTS: &[Want] = &[
+    Want {
+        name: "tcp-rst/sysctl.txt",
+        source: WantSource::Command(&["sysctl", "-e", "-a", "-r", KEYS]),
+        timeout_s: 10,
+        max_bytes: 4 << 20,
+        without: "the timers of connection tracking and keepalive stay unknown",
+    },
+    Want {
+        name: "tcp-rst/conntrack-list.txt",
+        source: WantSource::Command(&["conntrack", "-L", "-o", "extended,id"]),
+        timeout_s: 30,
+        max_bytes: 256 << 20,
+        without: "which connections the router knows, and for how long, stays unknown",
+    },
+    Want {
+        name: "tcp-rst/conntrack-stats.txt",
+        source: WantSource::Command(&["conntrack", "-S"]),
+        timeout_s: 10,
+        max_bytes: 1 << 20,
+        without: "how many packets were invalid, and how many entries were dropped early, stays unknown",
+    },
+    Want {
+        name: "tcp-rst/ss.txt",
+        source: WantSource::Command(&["ss", "-tinoe"]),
+        timeout_s: 30,
+        max_bytes: 256 << 20,
+        without: "which sockets probe, and how long each was idle, stays unknown",
+    },
+    Want {
+        name: "tcp-rst/haproxy.cfg",
+        source: WantSource::File("/etc/haproxy/haproxy.cfg"),
+        timeout_s: 5,
+        max_bytes: 16 << 20,
+        without: "the timers of haproxy stay unknown, if one runs here",
+    },
+];
+
+/// Kernel settings that rule connections.
+const KEYS: &str = "^(kernel\\.osrelease|net\\.ipv4\\.(tcp_keepalive_.*|tcp_retries.*|tcp_fin_timeout|ip_forward|\
+                    ip_default_ttl|vs\\..*)|net\\.netfilter\\.nf_conntrack_.*)$";
+
 case! {
     /// The case.
     pub CASE = "tcp-rst" ("RST", "rst"),
     "A TCP RST that took a week to track down",
     "who sent the RST, which timer let it happen, when the next connection dies",
     kinds: KINDS,
-    wants: &[],
+    wants: WANTS,
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,

@@ -15,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, Parser, Subcommand, 
     about = "Names the culprit behind backend failures that take a week to find",
     long_about = "Casebook reads the evidence a machine or a repository already holds, runs an exact model of the \
                   mechanism behind it, and reports what went wrong, where that stands in the evidence, why it \
-                  follows, a proof that can be replayed, and the fix.\n\nIt only reads, and opens no connection.",
+                  follows, a proof that can be replayed, and the fix.\n\nIt only reads. Nothing is connected to but the peer you name (`rst probe`, `rst respond`).",
     after_help = "Exit codes:\n  0  nothing at or above --fail-on\n  1  findings\n  2  wrong usage or configuration, or \
                   an internal error\n  3  no evidence recognised",
     after_long_help = "Examples:\n  casebook check /etc/nftables.conf\n  nft -j list ruleset | casebook check -\n  \

@@ -28,6 +28,8 @@ pub struct Explained {
     pub places: Vec<(Span, String)>,
     /// The cause in a phrase that can end a title.
     pub phrase: String,
+    /// The path whose timer it is, as an index into [`Facts::built`].
+    pub path: Option<usize>,
 }
 
 /// The rule of a machine on the path that answers with a RST, for a RST that came from a device.
@@ -43,43 +45,44 @@ pub fn by_rule(facts: &Facts, flow: &Flow, verdict: &Verdict, speaker: Side) -> 
         )],
         places: vec![(span, "this rule sends it".to_owned())],
         phrase: "a rule rejects it".to_owned(),
+        path: None,
     })
 }
 
 /// The path and the timer that explain `reset` of `flow`, which came after `quiet_ns` of silence that `speaker` ended.
 pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
-    facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
+    facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
         let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
         let one = death.fates.iter().find(|one| names(built, one, &death, verdict))?;
-        Some(explained(built, &death, one, quiet_ns, speaker))
+        Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
 }
 
 /// The path and the timer that explain packets without an answer.
 pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
-    facts.built.iter().filter(|built| fits(built, flow)).find_map(|built| {
+    facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
         let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
         let one = death.fates.iter().find(|one| matches!(one.outcome, Outcome::BlackHole { .. }))?;
-        Some(explained(built, &death, one, quiet_ns, speaker))
+        Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
 }
 
 /// The same for a packet that was not translated, which the client reset.
 pub fn leak_by_timer(facts: &Facts, known: &Flow, quiet_ns: i64, side: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
-    facts.built.iter().filter(|built| fits(built, known)).find_map(|built| {
+    facts.built.iter().enumerate().filter(|(_, built)| fits(built, known)).find_map(|(index, built)| {
         let death = predict(&built.path, Traffic { quiet, speaks_first: side }).death?;
         let one = death
             .fates
             .iter()
             .find(|one| matches!(one.outcome, Outcome::Reset { by, .. } if by == Who::end(side.other())))?;
-        Some(explained(built, &death, one, quiet_ns, side))
+        Some(explained((index, built), &death, one, quiet_ns, side))
     })
 }
 
-fn explained(built: &Built, death: &Death, one: &Fate, quiet_ns: i64, speaker: Side) -> Explained {
+fn explained((index, built): (usize, &Built), death: &Death, one: &Fate, quiet_ns: i64, speaker: Side) -> Explained {
     let hop = who(&built.path, Who::Hop(death.hop));
     let mut because = vec![format!(
         "The cause: {} of {hop} is {}, and the connection had been quiet for {}. {}",
@@ -102,6 +105,7 @@ fn explained(built: &Built, death: &Death, one: &Fate, quiet_ns: i64, speaker: S
         because,
         places: death.places.iter().copied().zip(labels).collect(),
         phrase: format!("{} ({}) had run out", death.timer, show(death.after)),
+        path: Some(index),
     }
 }
 
@@ -190,6 +194,7 @@ fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Exp
             .into_iter()
             .collect(),
         phrase: format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+        path: None,
     })
 }
 
@@ -207,6 +212,7 @@ fn invalid(list: &[Segment], at: usize, replay: &Replay) -> Option<Explained> {
         )],
         places: Vec::new(),
         phrase: "connection tracking called it invalid".to_owned(),
+        path: None,
     })
 }
 
@@ -229,6 +235,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                     (switch.before.line, "the entry before".to_owned()),
                 ],
                 phrase: "the translator began a new entry in the middle of the connection".to_owned(),
+                path: None,
             });
         }
         let picked = study.pickups.items.iter().find(|one| ours(&one.original));
@@ -242,6 +249,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                 ],
                 places,
                 phrase: "the translator's entry was gone".to_owned(),
+                path: None,
             });
         }
         let before_reset = |time_us: Option<u64>| match (time_us, reset.packet.time_ns) {
@@ -263,6 +271,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                 because: vec![format!("The translator's log shows that {how}{since}: what came afterwards met none.")],
                 places: vec![(ending.line, "the entry ends".to_owned())],
                 phrase: how.replace("the connection's entry", "its conntrack entry"),
+                path: None,
             });
         }
     }
@@ -276,4 +285,17 @@ fn matches(tuple: &Tuple, (from, to): (Peer, Peer)) -> bool {
 /// Who answers in a reply direction.
 fn tuple_end(tuple: &Tuple) -> String {
     peer(Peer { address: tuple.src, port: tuple.sport })
+}
+
+/// The longest time without a packet that connections of this path came through in the captures, and whether all of them
+/// ended without a RST; `None` when no capture holds one.
+pub fn observed(facts: &Facts, built: &Built) -> Option<(i64, bool)> {
+    let flows = facts.captures.iter().flat_map(|capture| &capture.flows).filter(|flow| fits(built, flow));
+    flows.fold(None, |seen, flow| {
+        let (quiet, healthy) = seen.unwrap_or((0, true));
+        let sides = [&flow.client_state, &flow.server_state];
+        let answered = sides.iter().all(|side| side.retransmissions_unanswered < crate::facts::captures::UNANSWERED);
+        let own = flow.longest_survived_ns.unwrap_or(0);
+        Some((quiet.max(own), healthy && flow.reset_count == 0 && answered))
+    })
 }

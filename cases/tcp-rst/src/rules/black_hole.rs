@@ -1,15 +1,17 @@
 //! RST112 no-answer
 
+use std::collections::HashSet;
+
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 use serde_json::json;
 
-use super::places::line_place;
+use super::places;
 use super::resets::collect;
 use crate::facts::Facts;
 use crate::facts::captures::{CaptureFacts, UNANSWERED};
 use crate::facts::flow::{Flow, Segment, Side, SideState};
 use crate::model::emitter::plural;
-use crate::model::explain;
+use crate::model::explain::{self, Explained};
 use crate::model::matching::{Numbers, nearer};
 use crate::model::words::{at, end, peer, sequence, time_ns};
 
@@ -29,21 +31,42 @@ casebook_core::rule! {
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    let mut told: Vec<(u32, u32)> = Vec::new();
+    silences(facts).into_iter().map(|(capture, of)| finding(rule, facts, evidence, capture, of)).collect()
+}
+
+/// A connection that ends so, the side that repeats, and how often.
+type Silence<'a> = (&'a Flow, Side, u32);
+
+/// The connections that end so, each once: one that is in several captures where it tells most. One that a RST ended elsewhere
+/// is no such connection.
+fn silences(facts: &Facts) -> Vec<(&CaptureFacts, Silence<'_>)> {
+    let name = |flow: &Flow| Some((flow.client_state.isn?, flow.server_state.isn?));
+    let all = || facts.captures.iter().flat_map(|capture| capture.flows.iter().map(move |flow| (capture, flow)));
+    let reset: HashSet<(u32, u32)> =
+        all().filter(|(_, flow)| flow.reset_count > 0).filter_map(|(_, flow)| name(flow)).collect();
+    let mut told: HashSet<(u32, u32)> = HashSet::new();
     let mut out = Vec::new();
-    for capture in &facts.captures {
-        for flow in &capture.flows {
-            let Some((side, count)) = unanswered(flow) else { continue };
-            let name = (flow.client_state.isn.unwrap_or(0), flow.server_state.isn.unwrap_or(0));
-            // The same connection in another capture is the same silence.
-            if name != (0, 0) && told.contains(&name) {
-                continue;
-            }
-            told.push(name);
-            out.push(finding(rule, facts, evidence, capture, (flow, side, count)));
+    for (capture, flow) in all() {
+        let Some((side, count)) = unanswered(flow) else { continue };
+        // Without a beginning it is a part of a connection that another capture shows better.
+        let Some(name) = name(flow) else { continue };
+        if !reset.contains(&name) && told.insert(name) {
+            out.push((capture, (flow, side, count)));
         }
     }
     out
+}
+
+/// What explains the silences.
+pub(super) fn explained(facts: &Facts) -> Vec<Explained> {
+    let cause = |(capture, (flow, side, _)): (&CaptureFacts, Silence<'_>)| cause(facts, capture, flow, side);
+    silences(facts).into_iter().filter_map(cause).collect()
+}
+
+/// The timer that explains one.
+fn cause(facts: &Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<Explained> {
+    let segments = capture.segments.get(&flow.index)?;
+    explain::hole_by_timer(facts, flow, quiet_before(segments, side)?, side)
 }
 
 /// The side that repeats, when the connection ends so, and how often.
@@ -59,7 +82,8 @@ fn unanswered(flow: &Flow) -> Option<(Side, u32)> {
 /// How quiet the connection was before the packet that was repeated was first sent.
 fn quiet_before(segments: &[Segment], side: Side) -> Option<i64> {
     let last = segments.iter().rev().find(|segment| segment.side == side && segment.payload_bytes > 0)?;
-    let first = segments.iter().position(|segment| segment.side == side && segment.seq == last.seq)?;
+    let same = |segment: &Segment| segment.side == side && segment.seq == last.seq && segment.payload_bytes > 0;
+    let first = segments.iter().position(same)?;
     let before = segments.get(first.checked_sub(1)?)?;
     Some(segments.get(first)?.packet.time_ns? - before.packet.time_ns?)
 }
@@ -69,12 +93,12 @@ fn finding(
     facts: &Facts,
     evidence: &EvidenceSet,
     capture: &CaptureFacts,
-    (flow, side, count): (&Flow, Side, u32),
+    (flow, side, count): Silence<'_>,
 ) -> Finding {
     let (speaker, silent) = (peer(end(flow, side)), peer(end(flow, side.other())));
     let segments = capture.segments.get(&flow.index).map_or(&[][..], Vec::as_slice);
     let quiet = quiet_before(segments, side);
-    let cause = quiet.and_then(|quiet| explain::hole_by_timer(facts, flow, quiet, side));
+    let cause = cause(facts, capture, flow, side);
     let mut title = format!("{speaker} repeated a packet {count} times and {silent} never answered");
     if let Some(cause) = &cause {
         title.push_str(&format!(": {}", cause.phrase));
@@ -93,12 +117,7 @@ fn finding(
         ));
     }
     let explained = cause.is_some();
-    if let Some(cause) = cause {
-        for (span, label) in cause.places {
-            builder = builder.place(Place { primary: false, ..line_place(evidence, span, label) });
-        }
-        builder = cause.because.into_iter().fold(builder, FindingBuilder::because);
-    }
+    builder = places::explain(facts, evidence, builder, cause.into_iter().collect());
     let far = beyond(facts, capture, flow, side);
     if let Some((path, reached)) = far {
         builder = builder.because(match reached {

@@ -1,15 +1,19 @@
 //! RST111 idle-death
 
-use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Severity, Span};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, Severity, Span};
 use serde_json::json;
 
-use super::places::{line_place, text_place};
+use super::places::{cure, line_place, text_place};
+use super::resets::{CAUSES, groups};
 use crate::facts::Facts;
 use crate::facts::timer::Micros;
 use crate::model::build::Built;
 use crate::model::emitter::plural;
+use crate::model::explain;
 use crate::model::foretell::{Foretold, cures, fate, foretell, sentence, side, who};
 use crate::model::path::{Ends, Outcome, Who, show};
+use crate::model::words::time_ns;
+use std::collections::BTreeSet;
 
 casebook_core::rule! {
     /// A connection that falls silent dies by configuration: a timer on its path is shorter than the silence, and what the next
@@ -34,9 +38,14 @@ const DEFAULT_KEEPALIVE: Micros = Micros::seconds(7_200);
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::new();
     let mut alike: Vec<(Vec<String>, usize)> = Vec::new();
-    for built in &facts.built {
+    let explained = explained(facts);
+    for (index, built) in facts.built.iter().enumerate() {
+        // A finding about a RST has named this timer already.
+        if explained.contains(&index) {
+            continue;
+        }
         let told = foretell(built, None, None);
-        let Some(builder) = finding(rule, evidence, built, &told) else { continue };
+        let Some(builder) = finding(rule, facts, evidence, built, &told) else { continue };
         // Twenty ports with one fate are one finding.
         let same: Vec<String> = told
             .iter()
@@ -60,7 +69,20 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
     out
 }
 
-fn finding(rule: &'static Rule, evidence: &EvidenceSet, built: &Built, told: &[Foretold]) -> Option<FindingBuilder> {
+/// Paths whose timer explains a RST or a silence that was captured.
+fn explained(facts: &Facts) -> BTreeSet<usize> {
+    let resets = CAUSES.into_iter().flat_map(|cause| groups(facts, cause)).flat_map(|group| group.explained());
+    let others = super::leak::explained(facts).into_iter().chain(super::black_hole::explained(facts));
+    resets.chain(others).filter_map(|one| one.path).collect()
+}
+
+fn finding(
+    rule: &'static Rule,
+    facts: &Facts,
+    evidence: &EvidenceSet,
+    built: &Built,
+    told: &[Foretold],
+) -> Option<FindingBuilder> {
     let path = &built.path;
     let fatal: Vec<&Foretold> = told.iter().filter(|one| one.prediction.death.is_some()).collect();
     let Some(first) = fatal.iter().min_by_key(|one| one.prediction.death.as_ref().map(|death| death.after)) else {
@@ -76,6 +98,18 @@ fn finding(rule: &'static Rule, evidence: &EvidenceSet, built: &Built, told: &[F
         return Some(builder.key(&path.name));
     };
     let death = first.prediction.death.as_ref()?;
+    if let Some((quiet_ns, true)) = explain::observed(facts, built).filter(|_| built.quiet.is_none())
+        && quiet_ns / 1_000 < i64::try_from(death.after.0).unwrap_or(i64::MAX)
+    {
+        let title = format!("connections to {} never fall silent for {}", path.name, show(death.after));
+        let place = text_place(evidence, death.places.first().copied().unwrap_or(built.span), death.timer.clone());
+        let builder = FindingBuilder::new(rule, title, place).exonerated().because(format!(
+            "The longest silence of the captures is {}; {} starts anew with every packet.",
+            time_ns(quiet_ns),
+            death.timer
+        ));
+        return Some(builder.key(&path.name));
+    }
     let spans: Vec<Span> = death.places.clone();
     let primary = spans.first().copied().unwrap_or(built.span);
     let title = match built.quiet {
@@ -119,14 +153,7 @@ fn finding(rule: &'static Rule, evidence: &EvidenceSet, built: &Built, told: &[F
     if (death.after >= DEFAULT_KEEPALIVE || gentle) && !built.declared {
         builder = builder.severity(Severity::Note);
     }
-    for cure in cures(built, told) {
-        builder = builder.fix(Fix {
-            title: cure.title,
-            class: FixClass::Display,
-            edits: Vec::new(),
-            commands: cure.commands,
-        });
-    }
+    builder = cures(built, told).into_iter().fold(builder, cure);
     let chance = death.fates.first().and_then(|fate| fate.chance);
     let summary = format!(
         "{} of {}; then {}",

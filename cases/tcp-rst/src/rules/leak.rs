@@ -2,11 +2,12 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
-use super::places::line_place;
+use super::places;
 use crate::facts::Facts;
-use crate::facts::flow::Side;
+use crate::facts::captures::StrayFacts;
+use crate::facts::flow::{Flow, Reset, Side};
 use crate::model::explain::{self, Explained};
-use crate::model::incident::look;
+use crate::model::incident::{Incident, look};
 use crate::model::leak::Kind;
 use crate::model::words::{at, end, last_line, peer, reset_line};
 
@@ -30,28 +31,13 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for incident in facts.incidents.iter().filter(|incident| incident.untranslated) {
-        let mut found = incident.sightings().filter_map(|at| {
-            let (capture, stray, reset) = look(&facts.captures, at)?;
-            let what = capture.strays.get(&stray.index)?;
-            let Kind::Untranslated(side) = what.kind else { return None };
-            Some((capture.flow(what.known)?, stray, reset, what, side))
-        });
-        let Some((known, stray, reset, what, side)) = found.next() else { continue };
+        let Some(Leaked { known, stray, reset, what, side }) = leaked(facts, incident) else { continue };
         let (right, wrong, other) = (peer(what.right), peer(what.wrong), peer(end(known, side.other())));
         let who = match side {
             Side::Server => "a packet of the server",
             Side::Client => "a packet of the client",
         };
-        let quiet = reset
-            .trigger
-            .and_then(|trigger| trigger.packet.time_ns)
-            .zip(known_last(known))
-            .map(|(now, then)| now - then);
-        let explained = quiet
-            .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
-            .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
-        let events = explain::by_events(facts, known, reset);
-        let causes: Vec<Explained> = events.into_iter().chain(explained).collect();
+        let causes = causes(facts, incident);
         let mut title = format!("{who} reached {other} as {wrong} instead of {right}, untranslated, and was reset");
         if let Some(one) = causes.last() {
             title.push_str(&format!(": {}", one.phrase));
@@ -78,12 +64,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             )
             .key(&right)
             .key(&wrong);
-        for one in causes {
-            for (span, label) in one.places {
-                builder = builder.place(Place { primary: false, ..line_place(evidence, span, label) });
-            }
-            builder = one.because.into_iter().fold(builder, FindingBuilder::because);
-        }
+        builder = places::explain(facts, evidence, builder, causes);
         let later = incident.later.and_then(|at| look(&facts.captures, at));
         if let Some((_, flow, reset)) = later {
             let label = "how the other end learned of it";
@@ -95,10 +76,45 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
 }
 
 /// When the connection last had a packet that was not a RST and that the client acknowledged: what came before the stray.
-fn known_last(known: &crate::facts::flow::Flow) -> Option<i64> {
+fn known_last(known: &Flow) -> Option<i64> {
     let sides = [&known.client_state, &known.server_state];
     match known.resets.first() {
         Some(reset) => reset.before_quiet_ns,
         None => sides.into_iter().filter_map(|side| side.last_ns).max(),
     }
+}
+
+/// A packet that was not translated, as one capture shows it.
+struct Leaked<'a> {
+    known: &'a Flow,
+    stray: &'a Flow,
+    reset: &'a Reset,
+    what: &'a StrayFacts,
+    side: Side,
+}
+
+fn leaked<'a>(facts: &'a Facts, incident: &Incident) -> Option<Leaked<'a>> {
+    incident.sightings().find_map(|at| {
+        let (capture, stray, reset) = look(&facts.captures, at)?;
+        let what = capture.strays.get(&stray.index)?;
+        let Kind::Untranslated(side) = what.kind else { return None };
+        Some(Leaked { known: capture.flow(what.known)?, stray, reset, what, side })
+    })
+}
+
+/// Why the packet was not translated: the translator's log, then the timer or what connection tracking made of it.
+fn causes(facts: &Facts, incident: &Incident) -> Vec<Explained> {
+    let Some(Leaked { known, reset, side, .. }) = leaked(facts, incident) else { return Vec::new() };
+    let sent = reset.trigger.and_then(|trigger| trigger.packet.time_ns);
+    let quiet = sent.zip(known_last(known)).map(|(now, then)| now - then);
+    let explained = quiet
+        .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
+        .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
+    explain::by_events(facts, known, reset).into_iter().chain(explained).collect()
+}
+
+/// What explains the leaks.
+pub(super) fn explained(facts: &Facts) -> Vec<Explained> {
+    let leaks = facts.incidents.iter().filter(|incident| incident.untranslated);
+    leaks.flat_map(|incident| causes(facts, incident)).collect()
 }

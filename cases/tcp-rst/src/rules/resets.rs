@@ -4,7 +4,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule};
 use serde_json::json;
 
-use super::places::line_place;
+use super::places;
 use crate::facts::flow::{Flow, Peer, Reset, Side};
 use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
@@ -35,6 +35,10 @@ pub enum Cause {
     /// The connection never came to be.
     Refused,
 }
+
+/// All causes.
+pub const CAUSES: [Cause; 7] =
+    [Cause::NoSocket, Cause::Device, Cause::Aborted, Cause::GaveUp, Cause::LateWrite, Cause::Forged, Cause::Refused];
 
 impl Cause {
     /// The cause a verdict leaves.
@@ -155,13 +159,7 @@ impl Group<'_> {
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
         }
-        for explained in explained {
-            for (span, label) in &explained.places {
-                let place = line_place(evidence, *span, label.clone());
-                builder = builder.place(Place { primary: false, ..place });
-            }
-            builder = explained.because.into_iter().fold(builder, FindingBuilder::because);
-        }
+        builder = places::explain(self.facts, evidence, builder, explained);
         for clue in &self.verdict.clues {
             builder = builder.because(match clue.unless {
                 Some(unless) => format!("{} (Unless {unless}.)", clue.says),
@@ -181,7 +179,7 @@ impl Group<'_> {
     }
 
     /// Why it came: by the translator's log, and by a timer of the evidence that had run out.
-    fn explained(&self) -> Vec<Explained> {
+    pub fn explained(&self) -> Vec<Explained> {
         // The connection as another capture has it can be the one the log names.
         let flows = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
         let events = flows.filter_map(|(_, flow, reset)| explain::by_events(self.facts, flow, reset)).next();

@@ -7,6 +7,7 @@ use crate::facts::Facts;
 use crate::facts::reconnects::{Event, Reconnects};
 use crate::facts::timer::{Limit, Micros};
 use crate::model::devices::within;
+use crate::model::foretell::foretell;
 use crate::model::incident::{Sighting, look};
 use crate::model::path::Kind;
 use crate::model::series::{merge, of_incidents};
@@ -135,6 +136,15 @@ fn finding(
     if let Some(names) = known(facts, &hypotheses) {
         builder = builder.because(names);
     }
+    for built in facts.built.iter().filter(|built| built.declared) {
+        for told in foretell(built, None, None).iter().take(1) {
+            builder = told
+                .prediction
+                .notes
+                .iter()
+                .fold(builder, |builder, note| builder.because(format!("By the declared path: {note}")));
+        }
+    }
     builder = builder.witness(witness(series, &hypotheses, cycle.as_ref()), summary(series));
     builder = builder.figure(timeline(series));
     let single = open.len() == 1 && fits.len() == 1;
@@ -171,9 +181,10 @@ fn known(facts: &Facts, hypotheses: &[Hypothesis]) -> Option<String> {
     let idle = hypotheses.iter().find(|one| one.class == Class::IdleSilent)?;
     let Fit::Fits(explains) = &idle.fit else { return None };
     let micros = |us: i64| Micros(u64::try_from(us).unwrap_or(0));
-    let names: Vec<String> = within(micros(explains.above_us), micros(explains.at_most_us))
-        .map(|device| format!("{} ({})", device.name, seconds(device.after.0 as i64)))
-        .collect();
+    let mut devices: Vec<_> = within(micros(explains.above_us), micros(explains.at_most_us)).collect();
+    devices.sort_by_key(|device| device.after);
+    let names: Vec<String> =
+        devices.iter().map(|device| format!("{} ({})", device.name, seconds(device.after.0 as i64))).collect();
     let inside = |limit: Limit| match limit {
         Limit::After(after) => after > micros(explains.above_us) && after <= micros(explains.at_most_us),
         _ => false,

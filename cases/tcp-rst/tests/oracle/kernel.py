@@ -9,7 +9,7 @@ Reads frames on stdin and answers on stdout, both with a length in front (u32, l
 
 A record: u16 length of the packet, the packet (IPv4), 12 bytes of the tuple it belongs to (source and destination
 address, ports), u32 timeout in seconds to give the entry before (0: leave it), u32 microseconds to sleep before all.
-A result: f64 before and f64 after the packet, seconds (monotonic), u8 class, u8 found, 12 bytes of the original tuple,
+A result: f64 before and f64 after all of it, seconds (monotonic), u8 class, u8 found, 12 bytes of the original tuple,
 u32 timeout, u32 status, u8 state, u8 and u8 flags, u8 and u8 window scales of both directions.
 
 A packet written to the TUN device `in0` is forwarded to `out0` before write(2) returns. The forward hook writes the class
@@ -188,13 +188,13 @@ class Kernel:
     def packet(self, raw, key, timeout, sleep_us):
         if sleep_us:
             time.sleep(sleep_us / 1e6)
+        before = time.monotonic()
         if timeout:
             self.table.set_timeout(key, timeout)
-        before = time.monotonic()
         os.write(self.enter, raw)
-        after = time.monotonic()
         number = self.drain()
         entry = self.table.get(key)
+        after = time.monotonic()
         if entry is None:
             return struct.pack("<ddBB27x", before, after, number, 0)
         original, left, status, state, flags, scales = entry

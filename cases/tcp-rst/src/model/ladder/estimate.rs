@@ -15,6 +15,9 @@ pub const ODDS: f64 = 1000.0;
 /// Deaths nobody had provoked that make a timer's time visible by themselves.
 pub const ENOUGH_EAGER: u32 = 3;
 
+/// A busy machine starts to count this much later than the timer it watches.
+const LATE_NS: u64 = 25_000_000;
+
 /// What an outcome says of the connection; `None` when it says nothing.
 pub fn died(end: &End) -> Option<bool> {
     match end {
@@ -182,7 +185,7 @@ pub fn estimate<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Estimate {
             let beyond = points.iter().filter(|point| point.1 > below).count() as u32;
             found = Found::Bracket {
                 lower_ns: below,
-                upper_ns: seen.last_ns + slack / 2,
+                upper_ns: seen.last_ns + LATE_NS,
                 below: Share { died: 0, of: survived },
                 beyond: Share { died: deaths as u32, of: beyond },
             };

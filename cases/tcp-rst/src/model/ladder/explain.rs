@@ -280,7 +280,7 @@ fn refresh(state: &State, first: First, silence: &Estimate, out: &mut Vec<String
         )),
         (None, None) => {
             let group = Group { kind: Kind::Keepalive, first };
-            if state.options.kinds.contains(&Kind::Keepalive) && plan::variant_gaps(state, group).is_none() {
+            if state.options.kinds.contains(&Kind::Keepalive) && plan::variant_gaps(state, group, silence).is_none() {
                 out.push(format!(
                     "{who} first: keepalive was not tried: the kernel's shortest interval is 1 s, and the timer has to \
                      be known well and to be longer than that by a half."

@@ -56,11 +56,13 @@ pub fn next(state: &mut State, elapsed_ns: u64) -> Plan {
     }
     let mut wants = Vec::new();
     let groups = state.groups();
-    for group in &groups {
-        let estimate = state.estimate(*group);
-        match group.kind {
-            Kind::Silence => silence(state, *group, &estimate, &mut wants, &mut plan.cancel),
-            Kind::Keepalive | Kind::Messages => variant(state, *group, &estimate, &mut wants),
+    for first in state.options.firsts.clone() {
+        let known = state.estimate(Group { kind: Kind::Silence, first });
+        for group in groups.iter().filter(|group| group.first == first) {
+            match group.kind {
+                Kind::Silence => silence(state, *group, &known, &mut wants, &mut plan.cancel),
+                Kind::Keepalive | Kind::Messages => variant(state, *group, &known, &mut wants),
+            }
         }
     }
     state.open.retain(|trial| !plan.cancel.contains(&trial.id));
@@ -206,13 +208,13 @@ fn exhausted(state: &State, group: Group) -> bool {
 }
 
 /// Keepalive probes or messages instead of silence, at a gap that silence does not survive.
-fn variant(state: &State, group: Group, estimate: &Estimate, wants: &mut Vec<Want>) {
-    let Some((meanwhile, below_ns, beyond_ns)) = variant_gaps(state, group) else { return };
+fn variant(state: &State, group: Group, silence: &Estimate, wants: &mut Vec<Want>) {
+    let Some((meanwhile, below_ns, beyond_ns)) = variant_gaps(state, group, silence) else { return };
     if gives_up(state, group) {
         return;
     }
-    let silence = state.estimate(Group { kind: Kind::Silence, first: group.first });
-    let each = replicates(&silence).max(5);
+    let estimate = &state.estimate(group);
+    let each = replicates(silence).max(5);
     let open = || state.open.iter().filter(|trial| Group::of(trial) == group).map(|trial| trial.gap_ns);
     let counted = state.of_group(group).filter(|outcome| died(&outcome.end).is_some());
     let mut gaps: Vec<u64> = counted.map(|outcome| outcome.trial.gap_ns).collect();
@@ -234,8 +236,7 @@ fn variant(state: &State, group: Group, estimate: &Estimate, wants: &mut Vec<Wan
 
 /// How a variant is tried: what happens meanwhile, a wait that silence survives, and one that it does not. `None` while no
 /// timer is known well enough, or when it is too short for the kernel's keepalive, which counts whole seconds.
-pub fn variant_gaps(state: &State, group: Group) -> Option<(Meanwhile, u64, u64)> {
-    let silence = state.estimate(Group { kind: Kind::Silence, first: group.first });
+pub fn variant_gaps(state: &State, group: Group, silence: &Estimate) -> Option<(Meanwhile, u64, u64)> {
     let (lower_ns, upper_ns) = silence.bracket()?;
     let resolution_ns = state.options.resolution_at(upper_ns);
     let narrowed = upper_ns - lower_ns <= resolution_ns.saturating_mul(2).max(upper_ns / 8);

@@ -211,15 +211,16 @@ fn probes_and_messages_tell_what_refreshes_the_timer() {
 #[test]
 fn losses_everywhere_are_no_timer() {
     let mut brackets = 0;
-    for seed in 1..=40 {
+    for seed in 1..=15 {
         let mut random = Random(seed);
         let mut state = State::new(options(SECOND_NS, 600 * SECOND_NS));
         state.options.firsts = vec![First::Client];
+        state.options.kinds = vec![Kind::Silence];
         run(&mut state, &Path { loss: 0.1, ..Path::silent(u64::MAX, 0.0) }, &mut random, usize::MAX);
         brackets += usize::from(state.estimate(silence(First::Client)).bracket().is_some());
     }
-    println!("40 probes of a path that loses a tenth: {brackets} named a timer");
-    assert!(brackets <= 1);
+    println!("15 probes of a path that loses a tenth: {brackets} named a timer");
+    assert_eq!(brackets, 0);
 }
 
 #[test]
@@ -247,9 +248,10 @@ fn eager_ends_need_no_rounds() {
 #[test]
 fn an_interrupted_probe_goes_on_with_its_plan() {
     let mut interruptions = 0;
-    for stop in [1, 17, 60, 100, 140, 180] {
+    for stop in [1, 40, 90] {
         let mut random = Random(13);
         let mut state = State::new(options(SECOND_NS, 60 * SECOND_NS));
+        state.options.firsts = vec![First::Client];
         run(&mut state, &Path::silent(5 * SECOND_NS, 0.5), &mut random, stop);
         let bytes = file::write(&state);
         let mut again = file::read(&bytes).unwrap();
@@ -263,7 +265,7 @@ fn an_interrupted_probe_goes_on_with_its_plan() {
         assert!(lower_ns < 5 * SECOND_NS && upper_ns >= 5 * SECOND_NS, "{lower_ns} {upper_ns}");
         interruptions += 1;
     }
-    assert_eq!(interruptions, 6);
+    assert_eq!(interruptions, 3);
 }
 
 #[test]

@@ -129,16 +129,17 @@ fn wall_clock(series: &Series, cycle: Option<&Cycle>) -> Fit {
     let widest = series.deaths.iter().map(|death| when(death).1 - when(death).0).max().unwrap_or(0);
     // The nearest round period, or the nearest whole second: a job every four seconds is a clock as well.
     let whole = (cycle.mean_us / 1e6).round().max(1.0) as i64;
-    let best = [cycle.round_s, whole, whole + 1]
-        .into_iter()
-        .filter_map(|round| Some((off_phase(series, round * 1_000_000)?, round)))
-        .min_by_key(|(off, round)| (*off, (*round - whole).abs()));
-    let Some((off, round_s)) = best else {
+    let allowed = |round_s: i64| 2 * precision + JITTER_US.min(round_s * 1_000_000 / 40);
+    let tried = [cycle.round_s, whole, whole + 1];
+    let tried = tried.into_iter().filter_map(|round| Some((off_phase(series, round * 1_000_000)?, round)));
+    let tried: Vec<(i64, i64)> = tried.collect();
+    // The roundest that holds; where none does, the nearest.
+    let best = tried.iter().find(|(off, round)| *off <= allowed(*round)).or(tried.iter().min());
+    let Some((off, round_s)) = best.copied() else {
         return Fit::Undecided("there is no end in the series".to_owned());
     };
     let period_us = round_s * 1_000_000;
-    let allowed = 2 * precision + JITTER_US.min(period_us / 40);
-    if off > allowed {
+    if off > allowed(round_s) {
         return Fit::Refuted(format!(
             "against a period of {} s the ends move by {} over {} cycles; a clock keeps its time of day",
             cycle.round_s,
