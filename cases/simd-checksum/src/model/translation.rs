@@ -4,7 +4,7 @@
 //! the update that was left out). So the difference is constant, and it names the old words once another flow of the evidence
 //! has them: one that shares an end with the direction and whose other end differs by just that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
@@ -13,6 +13,7 @@ use casebook_core::EvidenceId;
 use casebook_formats::packet::Protocol;
 
 use crate::facts::Capture;
+use crate::facts::capture::Order;
 use crate::facts::direction::{Mix, PacketRef, Way};
 
 /// Flows that share an end are tried up to this many.
@@ -46,7 +47,6 @@ pub struct Translation {
 #[derive(Debug, Default)]
 pub struct Ends<'a> {
     by_end: HashMap<u64, Vec<Seen<'a>>, BuildHasherDefault<Mix>>,
-    of: Vec<&'a Capture>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,18 +70,22 @@ fn keys(way: &Way) -> [u64; 2] {
 }
 
 impl<'a> Ends<'a> {
-    /// Sorts the flows of the captures. Header checksums of IPv4 have no ports, so any flow shows their addresses.
+    /// Sorts the flows that share an end with a direction that has bad packets; others show nothing. Header checksums of IPv4 have
+    /// no ports, so any flow shows their addresses.
     pub fn of(captures: &'a [Capture]) -> Self {
-        let mut ends = Ends { of: captures.iter().collect(), ..Ends::default() };
+        let bad = captures.iter().flat_map(|capture| capture.differences.keys());
+        let wanted: HashSet<u64> = bad.flat_map(|Order(_, way)| keys(way)).collect();
+        let mut ends = Ends::default();
         for capture in captures {
             for direction in capture.directions.list() {
                 let way = direction.way;
                 let bare = Way { protocol: Protocol::Ipv4, source_port: 0, destination_port: 0, ..way };
-                let ways = if way.protocol == Protocol::Ipv4 { vec![way] } else { vec![way, bare] };
-                for way in ways {
+                let ways = [way, bare];
+                for way in &ways[..if way == bare { 1 } else { 2 }] {
+                    let way = *way;
                     for (way, backwards) in [(way, false), (way.back(), true)] {
                         let seen = Seen { way, backwards, capture, first: direction.first };
-                        for key in keys(&way) {
+                        for key in keys(&way).into_iter().filter(|key| wanted.contains(key)) {
                             let list = ends.by_end.entry(key).or_default();
                             let known = list.iter().rev().take(8).any(|other| other.way == seen.way);
                             if list.len() < MOST_TRIED && !known {
@@ -117,11 +121,6 @@ impl<'a> Ends<'a> {
             backwards: seen.backwards,
             tried,
         })
-    }
-
-    /// The captures.
-    pub fn captures(&self) -> &[&'a Capture] {
-        &self.of
     }
 }
 
