@@ -22,6 +22,9 @@ _casebook() {
             casebook,check)
                 cmd="casebook__subcmd__check"
                 ;;
+            casebook,checksum)
+                cmd="casebook__subcmd__checksum"
+                ;;
             casebook,collect)
                 cmd="casebook__subcmd__collect"
                 ;;
@@ -55,14 +58,26 @@ _casebook() {
             casebook,rules)
                 cmd="casebook__subcmd__rules"
                 ;;
-            casebook,sum)
-                cmd="casebook__subcmd__sum"
+            casebook__subcmd__checksum,bench)
+                cmd="casebook__subcmd__checksum__subcmd__bench"
+                ;;
+            casebook__subcmd__checksum,help)
+                cmd="casebook__subcmd__checksum__subcmd__help"
+                ;;
+            casebook__subcmd__checksum__subcmd__help,bench)
+                cmd="casebook__subcmd__checksum__subcmd__help__subcmd__bench"
+                ;;
+            casebook__subcmd__checksum__subcmd__help,help)
+                cmd="casebook__subcmd__checksum__subcmd__help__subcmd__help"
                 ;;
             casebook__subcmd__help,cases)
                 cmd="casebook__subcmd__help__subcmd__cases"
                 ;;
             casebook__subcmd__help,check)
                 cmd="casebook__subcmd__help__subcmd__check"
+                ;;
+            casebook__subcmd__help,checksum)
+                cmd="casebook__subcmd__help__subcmd__checksum"
                 ;;
             casebook__subcmd__help,collect)
                 cmd="casebook__subcmd__help__subcmd__collect"
@@ -97,8 +112,8 @@ _casebook() {
             casebook__subcmd__help,rules)
                 cmd="casebook__subcmd__help__subcmd__rules"
                 ;;
-            casebook__subcmd__help,sum)
-                cmd="casebook__subcmd__help__subcmd__sum"
+            casebook__subcmd__help__subcmd__checksum,bench)
+                cmd="casebook__subcmd__help__subcmd__checksum__subcmd__bench"
                 ;;
             casebook__subcmd__help__subcmd__nft,check)
                 cmd="casebook__subcmd__help__subcmd__nft__subcmd__check"
@@ -144,9 +159,6 @@ _casebook() {
                 ;;
             casebook__subcmd__help__subcmd__rst,trace)
                 cmd="casebook__subcmd__help__subcmd__rst__subcmd__trace"
-                ;;
-            casebook__subcmd__help__subcmd__sum,show)
-                cmd="casebook__subcmd__help__subcmd__sum__subcmd__show"
                 ;;
             casebook__subcmd__nft,check)
                 cmd="casebook__subcmd__nft__subcmd__check"
@@ -250,18 +262,6 @@ _casebook() {
             casebook__subcmd__rst__subcmd__help,trace)
                 cmd="casebook__subcmd__rst__subcmd__help__subcmd__trace"
                 ;;
-            casebook__subcmd__sum,help)
-                cmd="casebook__subcmd__sum__subcmd__help"
-                ;;
-            casebook__subcmd__sum,show)
-                cmd="casebook__subcmd__sum__subcmd__show"
-                ;;
-            casebook__subcmd__sum__subcmd__help,help)
-                cmd="casebook__subcmd__sum__subcmd__help__subcmd__help"
-                ;;
-            casebook__subcmd__sum__subcmd__help,show)
-                cmd="casebook__subcmd__sum__subcmd__help__subcmd__show"
-                ;;
             *)
                 ;;
         esac
@@ -269,7 +269,7 @@ _casebook() {
 
     case "${cmd}" in
         casebook)
-            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft rst sum help"
+            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft rst checksum help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -426,6 +426,120 @@ _casebook() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        casebook__subcmd__checksum)
+            opts="-f -v -h --most --format --max-evidence-bytes --color --verbose --help bench help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --most)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__bench)
+            opts="-f -v -h --rounds --big --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --big)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help)
+            opts="bench help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__checksum__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         casebook__subcmd__collect)
             opts="-o -v -h --output --case --redact --list --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -511,7 +625,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__help)
-            opts="check cases explain replay collect lab rules config completions man nft rst sum help"
+            opts="check cases explain replay collect lab rules config completions man nft rst checksum help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -541,6 +655,34 @@ _casebook() {
         casebook__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__checksum)
+            opts="bench"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__checksum__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -905,34 +1047,6 @@ _casebook() {
         casebook__subcmd__help__subcmd__rules)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__help__subcmd__sum)
-            opts="show"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__help__subcmd__sum__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1976,96 +2090,6 @@ _casebook() {
                     ;;
                 -f)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__sum)
-            opts="-v -h --color --verbose --help show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__sum__subcmd__help)
-            opts="show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__sum__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__sum__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        casebook__subcmd__sum__subcmd__show)
-            opts="-f -v -h --format --max-evidence-bytes --color --verbose --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                -f)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --max-evidence-bytes)
-                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

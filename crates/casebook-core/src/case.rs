@@ -175,6 +175,17 @@ pub struct Case {
 }
 
 impl Case {
+    /// The verb that runs where none is named: the one that has the name of the command.
+    pub fn default_verb(&self) -> Option<&'static Verb> {
+        self.verbs.iter().find(|verb| verb.name == self.command)
+    }
+
+    /// The verbs that are named on the command line.
+    pub fn named_verbs(&self) -> impl Iterator<Item = &'static Verb> + use<> {
+        let command = self.command;
+        self.verbs.iter().filter(move |verb| verb.name != command)
+    }
+
     /// The rule with this code or name.
     pub fn rule(&self, code_or_name: &str) -> Option<&'static Rule> {
         self.rules.iter().copied().find(|rule| rule.code == code_or_name || rule.name == code_or_name)

@@ -27,4 +27,4 @@ pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status
 pub use lines::{LineColumn, LineIndex};
 pub use place::{At, Place};
 pub use report::{Report, Summary, Suppression};
-pub use verb::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};
+pub use verb::{Arg, ArgKind, OutputFormat, Stopwatch, Verb, VerbError, VerbInput};

@@ -49,6 +49,12 @@ pub enum OutputFormat {
     Json,
 }
 
+/// Takes the time of some work, for a verb that measures: nothing but the binary reads the clock.
+pub trait Stopwatch {
+    /// Runs the work once; how long that took, in nanoseconds.
+    fn time(&self, work: &mut dyn FnMut()) -> u64;
+}
+
 /// What a verb gets.
 pub struct VerbInput<'a> {
     /// Evidence named by its arguments, and what that refers to.
@@ -61,6 +67,8 @@ pub struct VerbInput<'a> {
     pub format: OutputFormat,
     /// Runs experiments on this machine, for a verb that was asked to; `None` where there is no machine.
     pub experiments: Option<&'a dyn Experiments>,
+    /// Takes the time of work; `None` where there is no clock.
+    pub stopwatch: Option<&'a dyn Stopwatch>,
     /// Opens connections to a peer the user named; `None` where there is no machine.
     pub dialer: Option<&'a dyn Dialer>,
     /// Keeps state between runs; `None` where there is no machine.
@@ -123,7 +131,7 @@ impl From<std::io::Error> for VerbError {
 
 /// One verb of a case.
 pub struct Verb {
-    /// `trace`.
+    /// `trace`. A verb that has the name of its case's command is run where no verb is named: `casebook checksum FILE`.
     pub name: &'static str,
     /// One line.
     pub about: &'static str,

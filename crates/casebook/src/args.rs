@@ -258,13 +258,20 @@ pub(crate) fn command() -> clap::Command {
 fn case_command(case: &'static Case) -> clap::Command {
     let command = clap::Command::new(case.command)
         .about(format!("Tools of the case {}: {}", case.name, case.summary))
-        .subcommand_required(true)
         .arg_required_else_help(true);
-    case.verbs.iter().fold(command, |command, verb| command.subcommand(verb_command(verb)))
+    // A verb of the command's own name is what the command does without one; its required arguments are those of that only.
+    let command = match case.default_verb() {
+        Some(verb) => verb_arguments(command, verb).args_conflicts_with_subcommands(true).subcommand_negates_reqs(true),
+        None => command.subcommand_required(true),
+    };
+    case.named_verbs().fold(command, |command, verb| command.subcommand(verb_command(verb)))
 }
 
 fn verb_command(verb: &'static Verb) -> clap::Command {
-    let mut command = clap::Command::new(verb.name).about(verb.about);
+    verb_arguments(clap::Command::new(verb.name), verb)
+}
+
+fn verb_arguments(mut command: clap::Command, verb: &'static Verb) -> clap::Command {
     if !verb.long.trim().is_empty() {
         command = command.after_long_help(verb.long.trim());
     }
@@ -296,9 +303,10 @@ fn verb_command(verb: &'static Verb) -> clap::Command {
 /// The verb a subcommand stands for.
 pub(crate) fn verb<'m>(name: &str, matches: &'m ArgMatches) -> Option<(&'static Case, &'static Verb, &'m ArgMatches)> {
     let case = CASES.iter().copied().find(|case| case.command == name && !case.verbs.is_empty())?;
-    let (name, matches) = matches.subcommand()?;
-    let verb = case.verbs.iter().find(|verb| verb.name == name)?;
-    Some((case, verb, matches))
+    match matches.subcommand() {
+        Some((name, matches)) => Some((case, case.named_verbs().find(|verb| verb.name == name)?, matches)),
+        None => Some((case, case.default_verb()?, matches)),
+    }
 }
 
 /// The global arguments, wherever they were given.
@@ -318,6 +326,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_verb_of_the_commands_own_name_runs_where_none_is_named() {
+        let named = |line: &[&str]| {
+            let matches = command().try_get_matches_from(line).unwrap();
+            let (name, sub) = matches.subcommand().unwrap();
+            verb(name, sub).map(|(case, verb, _)| (case.name, verb.name))
+        };
+        assert_eq!(named(&["casebook", "checksum", "a.pcap"]), Some(("simd-checksum", "checksum")));
+        assert_eq!(named(&["casebook", "checksum", "bench"]), Some(("simd-checksum", "bench")));
+        assert_eq!(named(&["casebook", "nft", "show", "a.nft"]), Some(("nftables", "show")));
+        // Behind an argument of its own a word is no verb, and without either there is help.
+        assert_eq!(named(&["casebook", "checksum", "a.pcap", "bench"]), Some(("simd-checksum", "checksum")));
+        for line in [&["casebook", "checksum"], &["casebook", "nft"]] {
+            assert!(command().try_get_matches_from(line).is_err(), "{line:?}");
+        }
     }
 
     #[test]

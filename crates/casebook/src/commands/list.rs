@@ -33,7 +33,10 @@ pub(crate) fn cases(args: &List) -> Result<u8, Failure> {
                 writeln!(out, "  {:width$}  {}", kind.name, kind.what)?;
             }
             if !case.verbs.is_empty() {
-                let verbs: Vec<&str> = case.verbs.iter().map(|verb| verb.name).collect();
+                // What a command does without a verb is shown by what it takes.
+                let takes = case.default_verb().and_then(|verb| verb.args.iter().find(|arg| arg.required));
+                let named = case.named_verbs().map(|verb| verb.name);
+                let verbs: Vec<&str> = takes.map(|arg| arg.value_name).into_iter().chain(named).collect();
                 writeln!(out, "  casebook {} {}", case.command, verbs.join("|"))?;
             }
         }

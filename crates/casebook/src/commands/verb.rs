@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::time::Instant;
 
 use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
-use casebook_core::{ArgKind, Case, Coverage, Dialer, Experiments, OutputFormat, Store, Verb, VerbError, VerbInput};
+use casebook_core::{
+    ArgKind, Case, Coverage, Dialer, Experiments, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
+};
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
 
@@ -55,9 +58,11 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
         && matches.get_one::<String>("format").is_some_and(|format| format == "json");
     let format = if json { OutputFormat::Json } else { OutputFormat::Text };
     let experiments = Some(&Machine as &dyn Experiments);
+    let stopwatch = Some(&Clock as &dyn Stopwatch);
     let dialer = Some(&Peers as &dyn Dialer);
     let store = Some(&StateFile as &dyn Store);
-    let input = VerbInput { evidence: &collected.evidence, files, values, format, experiments, dialer, store };
+    let input =
+        VerbInput { evidence: &collected.evidence, files, values, format, experiments, stopwatch, dialer, store };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {
         Ok(code) => code,
@@ -69,6 +74,17 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     };
     out.flush()?;
     Ok(code)
+}
+
+/// The clock of this machine that only goes forward.
+struct Clock;
+
+impl Stopwatch for Clock {
+    fn time(&self, work: &mut dyn FnMut()) -> u64 {
+        let start = Instant::now();
+        work();
+        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }
 
 fn unreadable(coverage: &[Coverage], name: &str) -> Failure {

@@ -6,6 +6,7 @@
 mod bad_captures;
 mod bad_input;
 mod bundles;
+mod checksum;
 mod cli;
 mod fixtures;
 mod generated;
@@ -26,6 +27,7 @@ fn main() {
         ("bad_captures", bad_captures::TESTS),
         ("bad_input", bad_input::TESTS),
         ("bundles", bundles::TESTS),
+        ("checksum", checksum::TESTS),
         ("cli", cli::TESTS),
         ("generated", generated::TESTS),
         #[cfg(target_os = "linux")]
