@@ -129,6 +129,8 @@ pub struct Rule {
     pub since: &'static str,
     /// Its page, Markdown: the documentation comment of the rule.
     pub page: &'static str,
+    /// True when the facts hold something it looks at. Where they do not, it has checked nothing, and is not listed as silent.
+    pub applies: fn(&dyn Any) -> bool,
     /// Runs it over the case's facts.
     pub run: fn(&'static Rule, &dyn Any, &EvidenceSet) -> Vec<Finding>,
 }
@@ -213,13 +215,24 @@ impl Case {
 /// }
 /// ```
 ///
-/// `check` is `fn(&'static Rule, &NftFacts, &EvidenceSet) -> Vec<Finding>`.
+/// `check` is `fn(&'static Rule, &NftFacts, &EvidenceSet) -> Vec<Finding>`. `, when applies` behind it, a
+/// `fn(&NftFacts) -> bool`, says for which facts the rule has something to look at; without it, for all.
 #[macro_export]
 macro_rules! rule {
     (
         $(#[doc = $doc:expr])+
         pub $ident:ident = $code:literal $name:literal of $case:literal, $severity:ident, since $since:literal,
         $summary:literal, $check:ident($facts:ty)
+    ) => {
+        $crate::rule! {
+            $(#[doc = $doc])+
+            pub $ident = $code $name of $case, $severity, since $since, $summary, $check($facts), when (|_: &$facts| true)
+        }
+    };
+    (
+        $(#[doc = $doc:expr])+
+        pub $ident:ident = $code:literal $name:literal of $case:literal, $severity:ident, since $since:literal,
+        $summary:literal, $check:ident($facts:ty), when $applies:expr
     ) => {
         $(#[doc = $doc])+
         pub static $ident: $crate::Rule = $crate::Rule {
@@ -230,6 +243,7 @@ macro_rules! rule {
             severity: $crate::Severity::$severity,
             since: $since,
             page: concat!($($doc, "\n"),+),
+            applies: |facts| facts.downcast_ref::<$facts>().is_some_and($applies),
             run: |rule, facts, evidence| match facts.downcast_ref::<$facts>() {
                 Some(facts) => $check(rule, facts, evidence),
                 None => Vec::new(),

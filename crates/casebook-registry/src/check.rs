@@ -125,6 +125,7 @@ fn run(evidence: &EvidenceSet, options: &Options, settings: &Settings, parallel:
                 add_coverage(&mut checked.report.coverage, &read.coverage);
                 let blind = read.coverage.iter().all(|line| line.status == ReadStatus::Failed);
                 let selected = case.rules.iter().copied().filter(|rule| selected(rule, options));
+                let selected = selected.filter(|rule| (rule.applies)(&*read.facts));
                 jobs.extend(selected.map(|rule| Job { case, rule, facts: read, blind }));
             }
             Err(why) => {

@@ -67,6 +67,21 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// True when there are packets to look at.
+    pub fn has_captures(&self) -> bool {
+        !self.captures.is_empty()
+    }
+
+    /// True when there are packets, or times of ends.
+    pub fn has_series(&self) -> bool {
+        self.has_captures() || !self.reconnects.is_empty()
+    }
+
+    /// True when there is a path to predict.
+    pub fn has_paths(&self) -> bool {
+        !self.built.is_empty()
+    }
+
     /// The path of a piece of evidence.
     pub fn path(&self, evidence: EvidenceId) -> &str {
         self.names.get(evidence.0 as usize).map_or("", String::as_str)

@@ -17,7 +17,7 @@ casebook_core::rule! {
     /// Fix: read everything before closing; close without `SO_LINGER` 0.
     pub RESET_BY_SOCKET = "RST103" "reset-by-socket" of "tcp-rst", Error, since "0.1.0",
     "the end's own socket reset the connection: its program closed it hard",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

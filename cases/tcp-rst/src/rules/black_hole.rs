@@ -27,7 +27,7 @@ casebook_core::rule! {
     /// Fix: find the first packet that did not come through; keep the entry alive with a keepalive below its timer.
     pub NO_ANSWER = "RST112" "no-answer" of "tcp-rst", Warning, since "0.1.0",
     "an end repeats a packet and gets no answer, and no RST",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -18,7 +18,7 @@ casebook_core::rule! {
     /// Fix: look at that device: its ruleset, and what its connection tracking says of the packet.
     pub RESET_BY_DEVICE = "RST102" "reset-by-device" of "tcp-rst", Error, since "0.1.0",
     "a RST with one end's address was sent by a device nearer than that end",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

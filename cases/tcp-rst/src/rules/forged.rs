@@ -17,7 +17,7 @@ casebook_core::rule! {
     /// Fix: compare captures on both sides of each device on the path; ask who runs the filter.
     pub FORGED_RESET = "RST106" "forged-reset" of "tcp-rst", Error, since "0.1.0",
     "a RST was made by something that is neither end",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -17,7 +17,7 @@ casebook_core::rule! {
     /// Fix: find the first packet without an answer, and who was between.
     pub GAVE_UP = "RST104" "gave-up" of "tcp-rst", Error, since "0.1.0",
     "an end gave up after probes or retransmissions without an answer",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -11,7 +11,7 @@ use crate::model::build::Built;
 use crate::model::emitter::plural;
 use crate::model::explain;
 use crate::model::foretell::{Foretold, cures, fate, foretell, sentence, side, who};
-use crate::model::path::{Ends, Outcome, Who, show};
+use crate::model::path::{Death, Ends, Kind, Outcome, Who, show};
 use crate::model::words::time_ns;
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ casebook_core::rule! {
     /// Fix: a keepalive shorter than the timer, on the same leg; or a longer timer.
     pub IDLE_DEATH = "RST111" "idle-death" of "tcp-rst", Warning, since "0.1.0",
     "a silent connection dies by configuration: when, by whom, to whom",
-    check(Facts)
+    check(Facts), when Facts::has_paths
 }
 
 /// A timer at or above this is longer than the keepalive every system has by default, if a program asks for it.
@@ -110,6 +110,10 @@ fn finding(
         ));
         return Some(builder.key(&path.name));
     }
+    // Five days by default, and nobody set it: that is no news about a firewall.
+    if !built.declared && death.after >= DEFAULT_KEEPALIVE && !sets(built, death) {
+        return None;
+    }
     let spans: Vec<Span> = death.places.clone();
     let primary = spans.first().copied().unwrap_or(built.span);
     let title = match built.quiet {
@@ -172,6 +176,14 @@ fn finding(
         }),
         summary,
     ))
+}
+
+/// True when the evidence sets the timer a death is by.
+fn sets(built: &Built, death: &Death) -> bool {
+    match built.path.hops.get(death.hop).map(|hop| &hop.kind) {
+        Some(Kind::Tracker(tracker)) => !tracker.established.places.is_empty(),
+        _ => true,
+    }
 }
 
 fn outcome(path: &crate::model::path::Path, told: &Foretold) -> serde_json::Value {

@@ -18,7 +18,7 @@ casebook_core::rule! {
     /// Fix: the idle timeout of the end that keeps connections (the client's pool) below that of the end that closes them.
     pub LATE_WRITE = "RST105" "late-write" of "tcp-rst", Warning, since "0.1.0",
     "one end wrote on a connection the other one had closed",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -25,7 +25,7 @@ casebook_core::rule! {
     /// with a keepalive shorter than its timer.
     pub UNTRANSLATED_LEAK = "RST108" "untranslated-leak" of "tcp-rst", Error, since "0.1.0",
     "a packet passed the translator untranslated and was reset by the one who got it",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

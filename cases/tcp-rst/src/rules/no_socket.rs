@@ -21,7 +21,7 @@ casebook_core::rule! {
     /// entry's end and the new one.
     pub RESET_WITHOUT_SOCKET = "RST101" "reset-without-socket" of "tcp-rst", Error, since "0.1.0",
     "a RST with the server's address comes from a host that does not have the connection",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

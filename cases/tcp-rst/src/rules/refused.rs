@@ -16,7 +16,7 @@ casebook_core::rule! {
     /// Fix: none is needed where a client tries ports in turn; otherwise start the server, or look at its firewall.
     pub CONNECTION_REFUSED = "RST107" "connection-refused" of "tcp-rst", Note, since "0.1.0",
     "a connection was refused while it began",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

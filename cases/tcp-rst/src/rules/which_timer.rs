@@ -28,7 +28,7 @@ casebook_core::rule! {
     /// Fix: collect what splits the classes that are left; the finding names it.
     pub WHICH_TIMER = "RST110" "which-timer" of "tcp-rst", Warning, since "0.1.0",
     "a series of ends is held against every class of timer",
-    check(Facts)
+    check(Facts), when Facts::has_series
 }
 
 /// Ends needed before a series says anything.

@@ -52,6 +52,7 @@ macro_rules! rule {
             severity: Severity::$severity,
             since: "0.1.0",
             page: "What it does.\n\nWhy it is bad.\n",
+            applies: |_| true,
             run: |_, _, _| Vec::new(),
         };
     };
