@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn settings_are_told_from_other_keys_and_values() {
-        let is = |text: &str| (SYSCTL.sniff)(&Sniff { path: "x", head: text.as_bytes(), whole: true });
+        let is = |text: &str| (KIND.sniff)(&Sniff { path: "x", head: text.as_bytes(), whole: true });
         assert!(is("# c\n\n-net/ipv4/tcp_keepalive_time=600\nvm.swappiness = 1\n"));
         assert!(is("abi.vsyscall32 = 1\nsysctl: permission denied on key 'x'\n"
             .repeat(8)

@@ -108,8 +108,10 @@ fn run(evidence: &EvidenceSet, options: &Options, settings: &Settings, parallel:
     let mut checked = Checked::default();
     let none = BTreeMap::new();
 
+    // A case of which no rule is wanted is not read: some evidence is large.
+    let wanted = |case: &&'static Case| case.rules.is_empty() || case.rules.iter().any(|rule| selected(rule, options));
     let present: Vec<&'static Case> =
-        options.cases.iter().copied().filter(|case| !case.evidence(evidence).is_empty()).collect();
+        options.cases.iter().copied().filter(|case| !case.evidence(evidence).is_empty()).filter(wanted).collect();
     let read = |case: &&'static Case| {
         let input = Input { evidence, settings: settings.get(case.name).unwrap_or(&none) };
         tracing::debug!(case = case.name, "reading evidence");
@@ -170,7 +172,7 @@ fn run(evidence: &EvidenceSet, options: &Options, settings: &Settings, parallel:
             }
         }
     }
-    cover_the_rest(&mut checked.report, evidence);
+    cover_the_rest(&mut checked.report, evidence, &present);
     drop_deselected(&mut checked.report, options);
     order(&mut checked.report);
     checked.ran = jobs.iter().map(|job| job.rule).collect();
@@ -236,13 +238,16 @@ fn add_coverage(all: &mut Vec<Coverage>, more: &[Coverage]) {
 }
 
 /// Every piece of evidence has a line, also when its case gave none.
-fn cover_the_rest(report: &mut Report, evidence: &EvidenceSet) {
+fn cover_the_rest(report: &mut Report, evidence: &EvidenceSet, read: &[&'static Case]) {
     for item in evidence.iter() {
         if report.coverage.iter().any(|line| line.evidence == Some(item.id)) {
             continue;
         }
         let (status, note) = match item.kind {
-            Some(kind) => (ReadStatus::Failed, format!("no case gave an account of this {kind}")),
+            Some(kind) if read.iter().any(|case| case.reads(kind)) => {
+                (ReadStatus::Failed, format!("no case gave an account of this {kind}"))
+            }
+            Some(_) => (ReadStatus::Unrecognised, "no selected rule reads this".to_owned()),
             None => (ReadStatus::Unrecognised, "no case reads this".to_owned()),
         };
         let line = Coverage { status, note: Some(note), ..Coverage::read(item, Vec::new()) };

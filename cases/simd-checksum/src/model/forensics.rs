@@ -164,7 +164,7 @@ fn throughout(
             return None;
         }
         if differences.bad > 1
-            && let Some(translation) = ends.translation(way, differences.first)
+            && let Some(translation) = ends.translation(way, differences.first, differences.bad)
         {
             return Some(Cause::Translated(translation));
         }
@@ -178,7 +178,7 @@ fn throughout(
     if differences.same
         && offloaded == 0
         && !one_bit(differences.first)
-        && let Some(translation) = ends.translation(way, differences.first)
+        && let Some(translation) = ends.translation(way, differences.first, differences.bad)
     {
         return Some(Cause::Translated(translation));
     }
@@ -187,7 +187,7 @@ fn throughout(
     let partial = left(first);
     if kept.len() > 1
         && kept.iter().all(|(_, one)| one.as_ref().is_some_and(|one| ones::same(left(one), partial)))
-        && let Some(translation) = ends.translation(way, partial)
+        && let Some(translation) = ends.translation(way, partial, differences.bad)
     {
         return Some(Cause::TranslatedOffload(translation));
     }

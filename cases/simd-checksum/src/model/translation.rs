@@ -4,6 +4,7 @@
 //! the update that was left out). So the difference is constant, and it names the old words once another flow of the evidence
 //! has them: one that shares an end with the direction and whose other end differs by just that.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
@@ -18,6 +19,10 @@ use crate::facts::direction::{Mix, PacketRef, Way};
 
 /// Flows that share an end are tried up to this many.
 const MOST_TRIED: usize = 4096;
+/// Up to this many for a single packet: one difference of 16 bits fits one flow in 65 536 by chance.
+const MOST_FOR_ONE: usize = 256;
+/// Trials for all directions of a run; a capture in which everything is bad has nothing rewritten.
+const BUDGET: usize = 4_000_000;
 
 /// Which end was rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +52,8 @@ pub struct Translation {
 #[derive(Debug, Default)]
 pub struct Ends<'a> {
     by_end: HashMap<u64, Vec<Seen<'a>>, BuildHasherDefault<Mix>>,
+    /// Trials made so far.
+    made: Cell<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,12 +106,18 @@ impl<'a> Ends<'a> {
         ends
     }
 
-    /// The rewriting that leaves `difference` in the packets of `way`.
-    pub fn translation(&self, way: Way, difference: u16) -> Option<Translation> {
+    /// The rewriting that leaves `difference` in the `bad` packets of `way`.
+    pub fn translation(&self, way: Way, difference: u16, bad: u64) -> Option<Translation> {
         let mut tried = 0;
         let mut found = None;
+        let most = if bad > 1 { MOST_TRIED } else { MOST_FOR_ONE };
+        if self.made.get() >= BUDGET {
+            return None;
+        }
         for key in keys(&way) {
-            for seen in self.by_end.get(&key).map(Vec::as_slice).unwrap_or_default() {
+            let flows = self.by_end.get(&key).map(Vec::as_slice).unwrap_or_default();
+            self.made.set(self.made.get() + flows.len().min(most));
+            for seen in flows.iter().take(most) {
                 let Some((end, left)) = rewritten(&seen.way, &way) else { continue };
                 tried += 1;
                 let hit = ones::same(left, difference);

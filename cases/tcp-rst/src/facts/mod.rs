@@ -77,9 +77,9 @@ impl Facts {
         self.has_captures() || !self.reconnects.is_empty()
     }
 
-    /// True when there is a path to predict.
+    /// True when there is a path whose timers the evidence sets.
     pub fn has_paths(&self) -> bool {
-        !self.built.is_empty()
+        self.built.iter().any(Built::is_told)
     }
 
     /// The path of a piece of evidence.

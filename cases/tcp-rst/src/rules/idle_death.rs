@@ -11,7 +11,7 @@ use crate::model::build::Built;
 use crate::model::emitter::plural;
 use crate::model::explain;
 use crate::model::foretell::{Foretold, cures, fate, foretell, sentence, side, who};
-use crate::model::path::{Death, Ends, Kind, Outcome, Who, show};
+use crate::model::path::{Ends, Outcome, Who, show};
 use crate::model::words::time_ns;
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
     let explained = explained(facts);
     for (index, built) in facts.built.iter().enumerate() {
         // A finding about a RST has named this timer already.
-        if explained.contains(&index) {
+        if explained.contains(&index) || !built.is_told() {
             continue;
         }
         let told = foretell(built, None, None);
@@ -87,7 +87,8 @@ fn finding(
     let fatal: Vec<&Foretold> = told.iter().filter(|one| one.prediction.death.is_some()).collect();
     let Some(first) = fatal.iter().min_by_key(|one| one.prediction.death.as_ref().map(|death| death.after)) else {
         let undecided = told.iter().any(|one| one.prediction.undecided);
-        if undecided || told.iter().all(|one| one.prediction.notes.is_empty()) {
+        // That a path nobody asked about is sound is no news.
+        if undecided || !built.declared || told.iter().all(|one| one.prediction.notes.is_empty()) {
             return None;
         }
         let title = format!("a connection to {} outlives every timer of this path", path.name);
@@ -109,10 +110,6 @@ fn finding(
             death.timer
         ));
         return Some(builder.key(&path.name));
-    }
-    // Five days by default, and nobody set it: that is no news about a firewall.
-    if !built.declared && death.after >= DEFAULT_KEEPALIVE && !sets(built, death) {
-        return None;
     }
     let spans: Vec<Span> = death.places.clone();
     let primary = spans.first().copied().unwrap_or(built.span);
@@ -176,14 +173,6 @@ fn finding(
         }),
         summary,
     ))
-}
-
-/// True when the evidence sets the timer a death is by.
-fn sets(built: &Built, death: &Death) -> bool {
-    match built.path.hops.get(death.hop).map(|hop| &hop.kind) {
-        Some(Kind::Tracker(tracker)) => !tracker.established.places.is_empty(),
-        _ => true,
-    }
 }
 
 fn outcome(path: &crate::model::path::Path, told: &Foretold) -> serde_json::Value {

@@ -37,6 +37,18 @@ pub struct Built {
     pub declared: bool,
 }
 
+impl Built {
+    /// True when the evidence says something of its timers: it is declared, or a line sets one. The kernel's default of five days
+    /// is no news about a firewall.
+    pub fn is_told(&self) -> bool {
+        let told = |hop: &Hop| match &hop.kind {
+            Kind::Tracker(tracker) => !tracker.established.places.is_empty(),
+            Kind::Proxy(..) | Kind::Timer(_) | Kind::Device(..) => true,
+        };
+        self.declared || self.path.hops.iter().any(told)
+    }
+}
+
 /// Every path the evidence shows: declared ones first, then those of rulesets, then those of proxies.
 pub fn paths(facts: &Facts) -> Vec<Built> {
     let found: Vec<Built> = facts.hosts.iter().flat_map(|host| tracker::of_host(facts, host)).collect();
