@@ -11,7 +11,7 @@ use super::conntrack::{Behaviour, Host as Tracking, Release};
 use super::emitter::{Emitter, Verdict};
 use super::events::Cause;
 use super::foretell::{fate, who};
-use super::path::{Death, Ends, Fate, Kind, Outcome, Traffic, Who, predict, show};
+use super::path::{Death, Ends, Fate, Kind, Outcome, State, Traffic, Who, predict, show};
 use super::replay::{Replay, Start, replay};
 use super::words::{peer, time_ns};
 use crate::facts::conntrack::Tuple;
@@ -53,7 +53,7 @@ pub fn by_rule(facts: &Facts, flow: &Flow, verdict: &Verdict, speaker: Side) -> 
 pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
         let one = death.fates.iter().find(|one| names(built, one, &death, verdict))?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
@@ -63,8 +63,18 @@ pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, sp
 pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
         let one = death.fates.iter().find(|one| matches!(one.outcome, Outcome::BlackHole { .. }))?;
+        Some(explained((index, built), &death, one, quiet_ns, speaker))
+    })
+}
+
+/// The timer of a proxy that closed the connection with FIN after `quiet_ns`, where no RST followed.
+pub fn closed_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
+    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+    facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
+        let one = death.fates.first().filter(|_| death.ends == Ends::Fin)?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
 }
@@ -73,7 +83,7 @@ pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -
 pub fn leak_by_timer(facts: &Facts, known: &Flow, quiet_ns: i64, side: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, known)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: side }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: side, state: State::Established }).death?;
         let one = death
             .fates
             .iter()
@@ -170,6 +180,10 @@ const LISTS: usize = 4;
 
 fn tracking(host: &Host) -> Option<Tracking> {
     let set = host.conntrack.as_ref()?;
+    // A `ct timeout` object takes the place of the settings, and for whom it does is the ruleset's to say.
+    if host.ruleset.as_ref().is_some_and(|read| super::build::sets_timeouts(&read.ruleset)) {
+        return None;
+    }
     let release = host.release.unwrap_or(Release(6, 18, 0));
     Some(Tracking { settings: set.settings, ..Tracking::new(Behaviour::of(release)) })
 }
@@ -193,7 +207,10 @@ fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Exp
             .map(|line| (line, format!("the timer of {state}: {}", show(expiry.timeout))))
             .into_iter()
             .collect(),
-        phrase: format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+        phrase: match key {
+            Some(key) => format!("nf_conntrack_{key} ({}) had run out", show(expiry.timeout)),
+            None => format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+        },
         path: None,
     })
 }
@@ -223,6 +240,9 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
     for (_, study) in &facts.events {
         let switched = study.switches.items.iter().find(|one| one.midstream && ours(&one.original));
         if let Some(switch) = switched {
+            let deleted = study.endings.items.iter().find(|one| {
+                one.line == switch.before.line && one.cause == Cause::Command && ours(&one.original)
+            });
             return Some(Explained {
                 because: vec![format!(
                     "The translator's log shows it: a packet in the middle of the connection began a new entry, and the other end \
@@ -232,9 +252,15 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
                 )],
                 places: vec![
                     (switch.line, "the entry was made anew here, with another reply address".to_owned()),
-                    (switch.before.line, "the entry before".to_owned()),
+                    match deleted {
+                        Some(_) => (switch.before.line, "a program deleted the entry before".to_owned()),
+                        None => (switch.before.line, "the entry before".to_owned()),
+                    },
                 ],
-                phrase: "the translator began a new entry in the middle of the connection".to_owned(),
+                phrase: match deleted {
+                    Some(_) => "a program deleted its conntrack entry (conntrack -D or -F)".to_owned(),
+                    None => "the translator began a new entry in the middle of the connection".to_owned(),
+                },
                 path: None,
             });
         }

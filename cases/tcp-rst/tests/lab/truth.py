@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 
-import predictions
-import verdicts
+sys.dont_write_bytecode = True
+import predictions  # noqa: E402
+import verdicts  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB = os.path.join(HERE, "..", "..", "lab", "run.sh")

@@ -7,6 +7,7 @@ fn tracker(translation: Translation, loose: bool) -> Tracker {
     Tracker {
         established: Set::default_of(Limit::After(Micros::seconds(4))),
         timer: "nf_conntrack_tcp_timeout_established".to_owned(),
+        others: Vec::new(),
         loose: Set::default_of(loose),
         translation: Set::default_of(translation),
         client_invalid: Set::default_of(Treatment::Accept),
@@ -26,7 +27,7 @@ fn path(hops: Vec<Kind>) -> Path {
 }
 
 fn outcome(tracker: Tracker, speaks_first: Side) -> Option<Outcome> {
-    let traffic = Traffic { quiet: Micros::seconds(7), speaks_first };
+    let traffic = Traffic { quiet: Micros::seconds(7), speaks_first, state: State::Established };
     let death = predict(&path(vec![Kind::Tracker(tracker)]), traffic).death?;
     assert_eq!(death.moment, Moment::NextPacket { expires: Micros::seconds(4) });
     death.fates.first().map(|fate| fate.outcome)
@@ -48,7 +49,7 @@ fn forwarding_kills_only_by_its_rules() {
     assert_eq!(outcome(tracker(Translation::None, false), Side::Client), None);
     let mut dropping = tracker(Translation::None, false);
     dropping.client_invalid.value = Treatment::Drop;
-    assert_eq!(outcome(dropping, Side::Client), Some(Outcome::BlackHole { by: Who::Hop(0) }));
+    assert_eq!(outcome(dropping, Side::Client), Some(Outcome::BlackHole { by: Some(Who::Hop(0)) }));
     let mut rejecting = tracker(Translation::None, true);
     rejecting.client_new.value = Treatment::Reset;
     assert_eq!(outcome(rejecting, Side::Client), reset(Who::Hop(0), Who::Client));
@@ -81,7 +82,7 @@ fn the_chance_of_another_backend_is_all_but_one() {
 #[test]
 fn keepalive_on_the_leg_saves_and_on_the_other_leg_does_not() {
     let keepalive = Keepalive { time: Micros::seconds(2), interval: Micros::seconds(1), probes: 3 };
-    let traffic = Traffic { quiet: Micros::seconds(7), speaks_first: Side::Client };
+    let traffic = Traffic { quiet: Micros::seconds(7), speaks_first: Side::Client, state: State::Established };
     let mut one = path(vec![Kind::Tracker(tracker(DNAT_2, true))]);
     one.client = Probing::On(Set::default_of(keepalive));
     assert_eq!(predict(&one, traffic).death, None);
@@ -126,6 +127,6 @@ fn the_first_timer_to_act_ends_the_connection() {
         span: Span::new(casebook_core::EvidenceId(0), 0, 0),
     };
     let path = path(vec![Kind::Tracker(tracker(Translation::None, true)), Kind::Proxy(proxy, None)]);
-    let death = predict(&path, Traffic { quiet: Micros::seconds(60), speaks_first: Side::Client }).death.unwrap();
+    let death = predict(&path, Traffic { quiet: Micros::seconds(60), speaks_first: Side::Client, state: State::Established }).death.unwrap();
     assert_eq!((death.timer.as_str(), death.moment), ("timeout client", Moment::At(Micros::seconds(5))));
 }
