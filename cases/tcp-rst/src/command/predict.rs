@@ -11,7 +11,7 @@ use crate::facts::timer::{Limit, Micros};
 use crate::facts::{Facts, read, span_of_time};
 use crate::model::build::Built;
 use crate::model::foretell::{Foretold, fate, foretell_in, sentence, side, who};
-use crate::model::path::{Fate, Kind, Outcome, Path, STATES, State, Who, show};
+use crate::model::path::{Death, Fate, Kind, Outcome, Path, STATES, State, Who, show};
 
 /// The verb.
 pub const PREDICT: Verb = Verb {
@@ -128,7 +128,8 @@ fn print(built: &Built, told: &[Foretold], quiet: Option<Micros>, out: &mut dyn 
             writeln!(out, "    {note}")?;
         }
         for exception in &one.prediction.exceptions {
-            writeln!(out, "    except: {}: {}", fate(&built.path, exception), exception.because.join(" "))?;
+            let because = exception.fates.first().map_or_else(String::new, |fate| fate.because.join(" "));
+            writeln!(out, "    except: {}: {because}", sentence(&built.path, one, exception))?;
         }
     }
     for line in other_states(&built.path, told) {
@@ -142,25 +143,27 @@ fn print(built: &Built, told: &[Foretold], quiet: Option<Micros>, out: &mut dyn 
 
 fn path_json(built: &Built, told: &[Foretold]) -> Value {
     let answers = told.iter().map(|one| {
-        let fates = |all: &[Fate]| all.iter().map(|fate| fate_json(&built.path, fate)).collect::<Vec<_>>();
-        let death = one.prediction.death.as_ref().map(|death| {
-            json!({
-                "timer": death.timer,
-                "hop": who(&built.path, Who::Hop(death.hop)),
-                "after_us": death.after.0,
-                "fates": fates(&death.fates),
-            })
-        });
+        let death = one.prediction.death.as_ref().map(|death| death_json(&built.path, death));
+        let exceptions = one.prediction.exceptions.iter().map(|death| death_json(&built.path, death));
         json!({
             "speaks_first": side(one.speaks_first),
             "state": STATES.iter().find(|(state, _)| *state == one.state).map(|(_, name)| name),
             "dies": death,
-            "exceptions": fates(&one.prediction.exceptions),
+            "exceptions": exceptions.collect::<Vec<_>>(),
             "undecided": one.prediction.undecided,
             "notes": one.prediction.notes,
         })
     });
     json!({ "path": built.path.name, "premises": built.premises, "answers": answers.collect::<Vec<_>>() })
+}
+
+fn death_json(path: &Path, death: &Death) -> Value {
+    json!({
+        "timer": death.timer,
+        "hop": who(path, Who::Hop(death.hop)),
+        "after_us": death.after.0,
+        "fates": death.fates.iter().map(|fate| fate_json(path, fate)).collect::<Vec<_>>(),
+    })
 }
 
 fn fate_json(path: &Path, fate: &Fate) -> Value {

@@ -69,12 +69,24 @@ pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -
     })
 }
 
-/// The timer of a proxy that closed the connection with FIN after `quiet_ns`, where no RST followed.
-pub fn closed_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
-    let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
+/// The timer that closed the connection with FIN after `quiet_ns` of silence: the one a RST of `verdict` followed, or one that
+/// nothing followed.
+pub fn closed_by_timer(
+    facts: &Facts,
+    flow: &Flow,
+    verdict: Option<&Verdict>,
+    quiet_ns: i64,
+    speaker: Side,
+) -> Option<Explained> {
+    // The timer runs out at the FIN, so it is asked about a silence that is a little longer.
+    let asked_ns = quiet_ns.saturating_add(quiet_ns / 50).saturating_add(50_000_000);
+    let quiet = Micros(u64::try_from(asked_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
         let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
-        let one = death.fates.first().filter(|_| death.ends == Ends::Fin)?;
+        let one = death.fates.iter().find(|one| match verdict {
+            Some(verdict) => names(built, one, &death, verdict),
+            None => death.ends == Ends::Fin,
+        })?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
 }
@@ -204,7 +216,7 @@ fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Exp
             list.get(at)?.packet.number
         )],
         places: line
-            .map(|line| (line, format!("the timer of {state}: {}", show(expiry.timeout))))
+            .map(|line| (line, format!("{}: {}", expiry.reason.text(), show(expiry.timeout))))
             .into_iter()
             .collect(),
         phrase: match key {
@@ -245,10 +257,8 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
             });
             return Some(Explained {
                 because: vec![format!(
-                    "The translator's log shows it: a packet in the middle of the connection began a new entry, and the other end \
-                     became {} instead of {}.",
-                    tuple_end(&switch.reply),
-                    tuple_end(&switch.before.reply),
+                    "The translator's log shows it: a packet in the middle of the connection began a new entry, and {}.",
+                    became(&switch.before.reply, &switch.reply)
                 )],
                 places: vec![
                     (switch.line, "the entry was made anew here, with another reply address".to_owned()),
@@ -290,7 +300,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
             let how = match ending.cause {
                 Cause::Command => "a program deleted the connection's entry (conntrack -D or -F)",
                 Cause::Expired => "the connection's entry had run out",
-                Cause::Early(_) => "the connection's entry ended before its time",
+                Cause::Early(_) => "the connection's entry ended sooner than its last event had said",
                 Cause::Unknown => "the connection's entry ended",
             };
             return Some(Explained {
@@ -308,9 +318,15 @@ fn matches(tuple: &Tuple, (from, to): (Peer, Peer)) -> bool {
     (tuple.src, tuple.sport, tuple.dst, tuple.dport) == (from.address, from.port, to.address, to.port)
 }
 
-/// Who answers in a reply direction.
-fn tuple_end(tuple: &Tuple) -> String {
-    peer(Peer { address: tuple.src, port: tuple.sport })
+/// What is another one in a new reply direction: who answers, or the address the answer goes to.
+fn became(before: &Tuple, now: &Tuple) -> String {
+    let from = |tuple: &Tuple| peer(Peer { address: tuple.src, port: tuple.sport });
+    let to = |tuple: &Tuple| peer(Peer { address: tuple.dst, port: tuple.dport });
+    if from(before) == from(now) {
+        format!("the address behind the translator became {} instead of {}", to(now), to(before))
+    } else {
+        format!("the other end became {} instead of {}", from(now), from(before))
+    }
 }
 
 /// The longest time without a packet that connections of this path came through in the captures, and whether all of them

@@ -9,7 +9,7 @@ use super::places;
 use super::resets::collect;
 use crate::facts::Facts;
 use crate::facts::captures::{CaptureFacts, UNANSWERED};
-use crate::facts::flow::{Flow, Segment, Side, SideState, Sum};
+use crate::facts::flow::{Flow, Handshake, Peer, Segment, Side, SideState, Sum};
 use crate::model::emitter::plural;
 use crate::model::explain::{self, Explained};
 use crate::model::matching::{Numbers, nearer};
@@ -121,11 +121,19 @@ fn finding(
     }
     let explained = cause.is_some() || damage.is_some();
     builder = places::explain(facts, evidence, builder, cause.into_iter().collect());
-    let far = beyond(facts, capture, flow, side);
-    if let Some((path, reached)) = far {
-        builder = builder.because(match reached {
-            true => format!("In {path}, farther on, the repeated packets are there: they were dropped behind it."),
-            false => format!("In {path}, farther on, they are absent: they were dropped between the two points."),
+    // Packets with a wrong sum change no state, so that they are there does not show in it.
+    let far = if damage.is_some() { None } else { beyond(facts, capture, flow, side) };
+    if let Some((path, far)) = &far {
+        builder = builder.because(match far {
+            Far::There => format!("In {path}, farther on, the repeated packets are there: they were dropped behind it."),
+            Far::Absent => {
+                format!("In {path}, farther on, they are absent: they were dropped between the two points.")
+            }
+            Far::Untranslated(seen) => format!(
+                "In {path}, farther on, they are there as {}, which is not the connection's address at that point: they were \
+                 not translated, and whoever got them knows no such connection.",
+                peer(*seen)
+            ),
         });
     }
     if let Some(damage) = damage {
@@ -168,12 +176,39 @@ fn state(flow: &Flow, side: Side) -> &SideState {
     }
 }
 
+/// Whether the repeated packets came as far as a capture nearer to the silent side.
+enum Far {
+    There,
+    Absent,
+    /// They did, from this address, which the connection does not have there.
+    Untranslated(Peer),
+}
+
 /// A capture nearer to the silent side that holds the connection, and whether the repeated packets came so far.
-fn beyond<'a>(facts: &'a Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<(&'a str, bool)> {
+fn beyond<'a>(facts: &'a Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<(&'a str, Far)> {
     facts.captures.iter().filter(|other| other.evidence != capture.evidence).find_map(|other| {
         let there = other.flows.get(Numbers::of(&other.flows).find(flow)?)?;
-        let reached = || state(flow, side).seq_end == state(there, side).seq_end;
-        nearer(flow, there, side.other()).then(|| (other.path.as_str(), reached()))
+        if !nearer(flow, there, side.other()) {
+            return None;
+        }
+        let sent = state(flow, side).seq_end?;
+        let far = if state(there, side).seq_end == Some(sent) {
+            Far::There
+        } else {
+            untranslated(other, there, side, sent).map_or(Far::Absent, Far::Untranslated)
+        };
+        Some((other.path.as_str(), far))
+    })
+}
+
+/// The address the packets of `side` of `known` came from instead, by their sequence numbers.
+fn untranslated(capture: &CaptureFacts, known: &Flow, side: Side, sent: u32) -> Option<Peer> {
+    let late = |other: &&Flow| other.handshake == Handshake::Absent && other.first.number > known.first.number;
+    capture.flows.iter().filter(late).find_map(|other| {
+        // Without a handshake the sides of the other one are a guess.
+        let from = [Side::Client, Side::Server].into_iter().find(|from| state(other, *from).seq_end == Some(sent))?;
+        let beside = end(other, from.other()) == end(known, side.other()) || end(other, from) == end(known, side);
+        beside.then(|| end(other, from))
     })
 }
 

@@ -126,7 +126,12 @@ fn finding(
     };
     let label = format!("{}: {}", death.timer, show(death.after));
     let mut builder = FindingBuilder::new(rule, title, text_place(evidence, primary, label)).key(&path.name);
-    for span in spans.iter().skip(1).chain([&built.span]).filter(|span| **span != primary).take(3) {
+    let mut shown = vec![primary];
+    for span in spans.iter().skip(1).chain([&built.span]).take(3) {
+        if shown.contains(span) {
+            continue;
+        }
+        shown.push(*span);
         builder = builder.place(Place { primary: false, ..line_place(evidence, *span, "what the next packet meets") });
     }
     for one in told {
@@ -145,7 +150,9 @@ fn finding(
             }
             None => {
                 let notes = one.prediction.notes.join(" ");
-                builder.because(format!("If the {} speaks first it lives. {notes}", side(one.speaks_first)))
+                let except: String =
+                    one.prediction.exceptions.iter().map(|death| format!(" Except: {}.", sentence(path, one, death))).collect();
+                builder.because(format!("If the {} speaks first it lives. {notes}{except}", side(one.speaks_first)))
             }
         };
     }

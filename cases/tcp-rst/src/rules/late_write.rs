@@ -73,7 +73,7 @@ fn unheard(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Fi
         let (closer, writer) = (peer(flow.server), peer(flow.client));
         let mut title =
             format!("{writer} wrote {} after the FIN of {closer}, and no answer can come", time_ns(late_ns));
-        let cause = explain::closed_by_timer(facts, flow, quiet_ns.saturating_add(quiet_ns / 50), Side::Client);
+        let cause = explain::closed_by_timer(facts, flow, None, quiet_ns, Side::Client);
         if let Some(cause) = &cause {
             title.push_str(&format!(": {}", cause.phrase));
         }
@@ -143,9 +143,8 @@ fn used(facts: &Facts) -> Vec<(&CaptureFacts, Used<'_>)> {
 
 /// What explains them.
 pub(super) fn explained(facts: &Facts) -> Vec<Explained> {
-    let slack = |quiet_ns: i64| quiet_ns.saturating_add(quiet_ns / 50);
     let cause = |(_, of): (&CaptureFacts, Used<'_>)| {
-        explain::closed_by_timer(facts, of.flow, slack(of.quiet_ns), Side::Client)
+        explain::closed_by_timer(facts, of.flow, None, of.quiet_ns, Side::Client)
     };
     used(facts).into_iter().filter_map(cause).collect()
 }

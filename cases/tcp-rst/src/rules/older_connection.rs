@@ -27,9 +27,13 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::OlderConnection, |group| {
+        let speaker = peer(group.speaker());
+        let speaker = match group.sent_by().map(peer) {
+            Some(by) if by != speaker => format!("{by} ({speaker} behind the translator)"),
+            _ => speaker,
+        };
         let title = format!(
-            "a new connection of {} met an older one that {} still held on the same ports, and reset it",
-            peer(group.speaker()),
+            "a new connection of {speaker} met an older one that {} still held on the same ports, and reset it",
             peer(group.receiver())
         );
         group.finding(rule, evidence, title)

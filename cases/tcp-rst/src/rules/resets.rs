@@ -243,9 +243,7 @@ impl Group<'_> {
         let fin = self.reset.sender.fin_ns?;
         let before = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
         let last = before.into_iter().flatten().filter(|ns| *ns <= fin).max()?;
-        // The timer runs out at the FIN, so the silence is asked about as a little longer.
-        let quiet = (fin - last).saturating_add((fin - last) / 50).saturating_add(50_000_000);
-        explain::by_timer(self.facts, self.flow, self.verdict, quiet, self.reset.side.other())
+        explain::closed_by_timer(self.facts, self.flow, Some(self.verdict), fin - last, self.reset.side.other())
     }
 
     /// The end of the connection in a capture that lacks the RST.
@@ -313,10 +311,16 @@ impl Group<'_> {
     fn name(&self, emitter: Emitter) -> String {
         let speaker = peer(self.speaker());
         match emitter {
+            Emitter::LostSocket if self.incident.renumbered.is_some() => {
+                format!("the host of {speaker}, which has no socket for the new port")
+            }
             Emitter::Socket => format!("the socket of {speaker}"),
             Emitter::ClosedSocket => format!("the kernel of {speaker}, whose program had closed"),
             Emitter::LostSocket => {
-                format!("the host of {speaker}, which no longer has the connection (restarted, killed)")
+                format!(
+                    "the host of {speaker}, which has no socket for the packet (restarted, killed, or reached from another address \
+                     than before)"
+                )
             }
             Emitter::OtherBackend => {
                 format!("another host behind {speaker}, which never had it (a backend chosen anew)")

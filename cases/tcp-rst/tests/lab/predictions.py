@@ -80,14 +80,16 @@ def compare(one):
     if truth["cause"] == "expired-port-taken":
         # What another connection does meanwhile is in no file: it lives, except if, and that must be the one.
         rest = [e for path in answer["paths"] for a in path["answers"] for e in a["exceptions"]]
-        named = any(fits(fate, ("reset", "the server", "the client")) and "port" in fate["if"] for fate in rest)
-        return ([] if named and not deaths else ["the taken port is not named as the exception"]), said
+        named = [e for e in rest if all("port" in (fate["if"] or "") for fate in e["fates"])]
+        if deaths or not named:
+            return ["the taken port is not named as the exception"], said
+        return differences(truth, timer, happened, named, excepted=True), said
     if not deaths:
         return ["lives, and it died by %s" % timer["where"]], said
     return differences(truth, timer, happened, deaths), said
 
 
-def differences(truth, timer, happened, deaths):
+def differences(truth, timer, happened, deaths, excepted=False):
     out = []
     death = deaths[0]
     if len(deaths) > 1:
@@ -105,7 +107,7 @@ def differences(truth, timer, happened, deaths):
         out.append("RST by %r, it was the proxy" % fate["by"])
     if fate["if"] is not None:
         # Left open on a fact no file holds: then it must be the only way out beside the other one, both said.
-        if len(death["fates"]) != 2 or any(other["if"] is None for other in death["fates"]):
+        if not excepted and (len(death["fates"]) != 2 or any(other["if"] is None for other in death["fates"])):
             out.append("conditional, and the other way is not said")
         return out
     ends = truth["outcomes"]["client"]

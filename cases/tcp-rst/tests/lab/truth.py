@@ -9,6 +9,8 @@ Without --evidence the laboratory runs first (root, about a minute). Three compa
   one capture  each capture alone: nothing said that the truth contradicts, the true sender never ruled out (verdicts.py)
   predict      sysctl, ruleset and proxy files alone: whether, when, by which timer, who resets whom (predictions.py)
 
+  false truths  the comparison itself: the same reports against a truth with another sender, packet, second or end must differ
+
 Exit status: 0 nothing disagrees; 1 something does; 2 it cannot run here, and why.
 """
 import argparse
@@ -77,6 +79,48 @@ class Count:
         print("%s: %d compared, %d disagreed" % (self.name, self.compared, len(self.wrong)))
 
 
+OTHER = {"client": "router", "router": "client", "b1": "router", "b2": "b1", "proxy": "client"}
+ROLE = {"client": "client", "router": "router", "b1": "server", "b2": "server", "proxy": "proxy"}
+
+
+def tampered(one):
+    """The scenario with a truth that is false: one time each, another sender, another second, another packet, another end."""
+    def copy(change):
+        other = Scenario(one.folder, one.casebook)
+        return other if change(other.truth) else None
+
+    def sender(truth):
+        if truth["cause"] == "forged":
+            return False  # no capture of it tells where on the path the forger is
+        for reset in truth["rsts"]:
+            reset["emitter"] = OTHER[reset["emitter"]]
+            reset["who"] = ROLE[reset["emitter"]]
+        if truth["rsts"]:
+            truth["who_sent_rst"] = truth["rsts"][0]["who"]
+        return bool(truth["rsts"])
+
+    def second(truth):
+        timer = truth["timer"]
+        if not timer or not timer["where"].startswith(verdicts.CONFIGURATION) or truth["dies"] is False:
+            return False
+        timer["seconds"] += 1
+        return True
+
+    def packet(truth):
+        for reset in truth["rsts"]:
+            for seen in reset["seen_at"]:
+                seen["packet"] += 100_000
+        return bool(truth["rsts"])
+
+    def end(truth):
+        if truth["dies"] is not True or truth["rsts"]:
+            return False
+        truth["dies"] = False
+        return True
+    return [(name, made) for name, made in (("another sender", copy(sender)), ("a second more", copy(second)),
+            ("another packet", copy(packet)), ("it lived", copy(end))) if made]
+
+
 def play(out, only):
     """Runs the laboratory into `out`."""
     command = ["bash", LAB, "-o", out] + (["--only", only] if only else [])
@@ -98,10 +142,15 @@ def scenarios(folder, casebook, only):
 
 
 def compare(all_of_them):
-    counts = [Count("check"), Count("one capture"), Count("predict")]
-    checked, alone, predicted = counts
+    counts = [Count("check"), Count("one capture"), Count("predict"), Count("false truths")]
+    checked, alone, predicted, fooled = counts
     for one in all_of_them:
         report = one.check(one.folder)
+        for what, false in tampered(one):
+            agrees = not verdicts.whole(false, report)
+            if what == "a second more":
+                agrees = agrees or not predictions.compare(false)[0]
+            fooled.add("%s, %s" % (one.name, what), ["a false truth is agreed with"] if agrees else [], verdicts.said(report))
         checked.add(one.name, verdicts.whole(one, report), verdicts.said(report))
         for capture in CAPTURES:
             if one.has(capture + ".pcap"):
@@ -135,7 +184,8 @@ def main():
         return 2
     for count in counts:
         count.show()
-    compared, wrong = sum(one.compared for one in counts), sum(len(one.wrong) for one in counts)
+    compared = sum(one.compared for one in counts[:3])
+    wrong = sum(len(one.wrong) for one in counts)
     print("%d compared, %d disagreed" % (compared, wrong))
     return 1 if wrong else 0
 

@@ -76,7 +76,7 @@ def contradicts(truth, finding, where):
     if reset is None:
         return [] if truth["rsts_total"] > len(truth["rsts"]) else ["no RST was seen at packet %d of %s" % where[::-1]]
     emitter, left, out = reset["emitter"], set(witness(finding).get("left", [])), []
-    own, carried = OWN[emitter], host(witness(finding).get("carries", ""))
+    own, carried = OWN[emitter], host(witness(finding).get("carries") or "")
     if not left:
         return ["the finding about packet %d of %s names no candidate" % where[::-1]]
     if truth["cause"].startswith("forged"):
@@ -125,12 +125,16 @@ def sender(truth, report):
     if len(set(witness(finding).get("left", []))) != 1:
         out.append("left %s: the sender is not named" % witness(finding).get("left"))
     if truth["cause"].startswith("forged"):
+        # Who forges says nothing of itself: the captures on its two sides do, where the far one holds packets after the RST.
         codes = {"RST106"}
+        between = {"router": "router-out.pcap"}.get(first["emitter"])
+        if truth["dies"] is False and not any(base(place) == between and "without the RST" in place["label"] for place in finding["places"]):
+            out.append("that it was made at the %s is not shown" % first["emitter"])
     else:
         codes = {"router": {"RST102"}, "wrong-backend": {"RST101"}, "proxy": {"RST103", "RST105"},
                  "client": {"RST104", "RST108"}, "server": {"RST101", "RST103", "RST105", "RST108"}}[truth["who_sent_rst"]]
         if truth["who_sent_rst"] != "router":
-            by = witness(finding).get("sent_by", "")
+            by = witness(finding).get("sent_by") or ""
             if host(by) not in OWN[first["emitter"]] or host(by) not in finding["title"]:
                 out.append("its host is not named: sent_by %r" % by)
     if finding["code"] not in codes:
@@ -203,6 +207,25 @@ def cause(one, finding):
         "forged-and-refused": lambda: has(finding, "something else on the path", "went on"),
         "lifetime": lambda: [],  # RST110 must name it: series()
     }[kind]()
+
+
+# What would be false, though sender and timer are right.
+FALSE = {
+    "expired-other-source-port": "no longer has the connection",
+    "expired-port-taken": "no longer has the connection|became (.+) instead of \\1",
+    "expired-unnated-request-black-hole": "they are absent|dropped between",
+    "nat-checksum-not-updated": "they are absent|dropped between",
+    "expired-unnated-push": "program had closed",
+    "written-after-fin": "no longer has the connection",
+}
+
+
+def false(truth, report):
+    """Sentences that the truth contradicts."""
+    wrong = FALSE.get(truth["cause"])
+    texts = [text_of(f) for f in report["findings"] if f["status"] != "exonerated"]
+    return ["says %r, which is false" % found.group(0) for text in texts for found in
+            [re.search(wrong, text)] if found] if wrong else []
 
 
 # ---- without a RST -----------------------------------------------------------------------------------------------
@@ -282,6 +305,7 @@ def whole(one, report):
                 out += contradicts(truth, other, primary(other))
     if "series" in truth:
         out += series(one, report)
+    out += false(truth, report)
     # A forecast beside a death must not be louder than what happened.
     out += ["RST111 beside the death is a %s" % f["severity"] for f in loud if f["code"] == "RST111"]
     return sorted(set(out), key=out.index)
@@ -304,6 +328,7 @@ def alone(one, capture, report):
             out.append("%s tells of a RST, and there was none" % finding["code"])
         if re.search("had run out|deleted|rule rejects", finding["title"]):
             out.append("%s names a cause that no capture shows" % finding["code"])
+    out += false(truth, report)
     name = capture + ".pcap"
     first = [reset for reset in truth["rsts"] if any(where[0] == name for where in at(reset))][:1]
     for reset in first:

@@ -66,8 +66,8 @@ pub struct Prediction {
     pub death: Option<Death>,
     /// Timers that run out without harm or are kept from it; a sentence each.
     pub notes: Vec<String>,
-    /// What can happen to one that lives, each by a fact that no configuration holds ([`Fate::only_if`]).
-    pub exceptions: Vec<Fate>,
+    /// Deaths of one that lives otherwise, by a fact that no configuration holds ([`Fate::only_if`]).
+    pub exceptions: Vec<Death>,
     /// True when something unknown stands before the answer.
     pub undecided: bool,
 }
@@ -149,25 +149,29 @@ fn by_tracker(
     fates.sort_by(|a, b| b.chance.unwrap_or(2.0).total_cmp(&a.chance.unwrap_or(2.0)));
     prediction.undecided |= fates.iter().any(|fate| fate.outcome == Outcome::Unknown);
     let (depends, certain): (Vec<Fate>, Vec<Fate>) = fates.iter().cloned().partition(|fate| fate.only_if.is_some());
-    if !certain.is_empty() && certain.iter().all(|fate| fate.outcome == Outcome::Survives) {
-        prediction.notes.push(format!(
-            "{}: {timer} runs out after {} and nobody notices: {}",
-            hop.name,
-            show(after),
-            certain.first().map_or_else(String::new, |fate| fate.because.join(" "))
-        ));
-        prediction.exceptions.extend(depends);
-        return None;
-    }
-    Some(Death {
+    let lives = !certain.is_empty() && certain.iter().all(|fate| fate.outcome == Outcome::Survives);
+    let death = Death {
         hop: index,
         timer: timer.to_owned(),
         places: limit.places.iter().chain(&tracker.translation.places).copied().collect(),
         after,
         moment: Moment::NextPacket { expires: after },
-        fates,
+        fates: if lives { depends } else { fates },
         ends: Ends::Silently,
-    })
+    };
+    if !lives {
+        return Some(death);
+    }
+    prediction.notes.push(format!(
+        "{}: {timer} runs out after {} and nobody notices: {}",
+        hop.name,
+        show(after),
+        certain.first().map_or_else(String::new, |fate| fate.because.join(" "))
+    ));
+    if !death.fates.is_empty() {
+        prediction.exceptions.push(death);
+    }
+    None
 }
 
 /// For a timer that closes one direction: when the client's own timer closes the other one.
