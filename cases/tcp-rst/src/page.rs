@@ -51,7 +51,8 @@ fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
     };
     let server = request["speaks_first"].as_str() == Some("server");
     let speaks_first = if server { Side::Server } else { Side::Client };
-    let prediction = predict(&path, Traffic { quiet: Micros::seconds(quiet_s), speaks_first, state: State::Established });
+    let prediction =
+        predict(&path, Traffic { quiet: Micros::seconds(quiet_s), speaks_first, state: State::Established });
     let Some(death) = prediction.death else {
         return json!({ "dies": false, "notes": prediction.notes });
     };
@@ -63,7 +64,7 @@ fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
             Outcome::AnswerLost => ("answer lost", None, None),
             Outcome::Unknown => ("unknown", None, None),
         };
-        json!({ "chance": fate.chance, "what": what, "by": by, "to": to, "because": fate.because })
+        json!({ "chance": fate.chance, "if": fate.only_if, "what": what, "by": by, "to": to, "because": fate.because })
     });
     json!({ "dies": true, "expires_s": timer_s, "at_s": quiet_s, "fates": fates.collect::<Vec<_>>() })
 }

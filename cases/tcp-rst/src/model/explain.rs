@@ -252,9 +252,11 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
     for (_, study) in &facts.events {
         let switched = study.switches.items.iter().find(|one| one.midstream && ours(&one.original));
         if let Some(switch) = switched {
-            let deleted = study.endings.items.iter().find(|one| {
-                one.line == switch.before.line && one.cause == Cause::Command && ours(&one.original)
-            });
+            let deleted = study
+                .endings
+                .items
+                .iter()
+                .find(|one| one.line == switch.before.line && one.cause == Cause::Command && ours(&one.original));
             return Some(Explained {
                 because: vec![format!(
                     "The translator's log shows it: a packet in the middle of the connection began a new entry, and {}.",

@@ -115,7 +115,9 @@ pub fn cures(built: &Built, told: &[Foretold]) -> Vec<Cure> {
     let Some(shortest) = shortest else { return out };
     let quiet = built.quiet.unwrap_or(FOREVER);
     let lives = |path: &Path| {
-        told.iter().all(|one| predict(path, Traffic { quiet, speaks_first: one.speaks_first, state: one.state }).death.is_none())
+        told.iter().all(|one| {
+            predict(path, Traffic { quiet, speaks_first: one.speaks_first, state: one.state }).death.is_none()
+        })
     };
     // Half the timer leaves room for one lost probe.
     let seconds = (shortest.0 / 2_000_000).max(1);

@@ -70,9 +70,8 @@ fn unread<'a>(group: &Group<'a>) -> Option<(&'a Socket, &'a str)> {
         .filter_map(|at| look(&group.facts.captures, at))
         .map(|(_, flow, reset)| (end(flow, reset.side), end(flow, reset.side.other())))
         .collect();
-    let is = |address: &Address, peer: Peer| {
-        address.host.parse() == Ok(peer.address) && address.port == Some(peer.port)
-    };
+    let is =
+        |address: &Address, peer: Peer| address.host.parse() == Ok(peer.address) && address.port == Some(peer.port);
     group.facts.sockets.iter().find_map(|(id, listing)| {
         let socket = listing.sockets.iter().find(|socket| {
             socket.recv_queue > 0 && seen.iter().any(|(own, other)| is(&socket.local, *own) && is(&socket.peer, *other))

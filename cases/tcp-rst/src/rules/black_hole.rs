@@ -232,10 +232,11 @@ fn damage<'a>(facts: &'a Facts, capture: &'a CaptureFacts, flow: &'a Flow, side:
         let segment = repeated(other.segments.get(&there.index)?).filter(|segment| segment.seq == own.seq)?;
         Some((other, there, segment))
     });
-    let (other, there, segment) = same.filter(|(_, _, segment)| segment.sum == Sum::Bad).min_by_key(|(_, there, _)| {
-        // The first point at which it is wrong: the farthest from the silent side.
-        state(there, side).ttl_handshake.map(std::cmp::Reverse)
-    })?;
+    let (other, there, segment) =
+        same.filter(|(_, _, segment)| segment.sum == Sum::Bad).min_by_key(|(_, there, _)| {
+            // The first point at which it is wrong: the farthest from the silent side.
+            state(there, side).ttl_handshake.map(std::cmp::Reverse)
+        })?;
     let before = (own.sum != Sum::Bad).then_some((capture.path.as_str(), flow));
     Some(Damage { path: &other.path, flow: there, segment, before })
 }
@@ -243,7 +244,10 @@ fn damage<'a>(facts: &'a Facts, capture: &'a CaptureFacts, flow: &'a Flow, side:
 impl Damage<'_> {
     fn says(&self) -> String {
         let Some((before, flow)) = self.before else {
-            return format!("In {} they have a wrong checksum: whoever gets them drops them without a word.", self.path);
+            return format!(
+                "In {} they have a wrong checksum: whoever gets them drops them without a word.",
+                self.path
+            );
         };
         let mut says = format!(
             "In {before} their checksum is right, in {} it is a wrong checksum: something between changed them, and whoever gets \

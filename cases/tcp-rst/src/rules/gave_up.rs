@@ -63,7 +63,8 @@ fn probes(group: &Group<'_>) -> Option<String> {
     let segments = group.capture.segments.get(&group.flow.index)?;
     let end = group.reset.packet.time_ns?;
     let before = || segments.iter().filter(|segment| segment.packet.time_ns.is_some_and(|ns| ns < end));
-    let heard = before().filter(|segment| segment.side != group.reset.side).filter_map(|one| one.packet.time_ns).max()?;
+    let heard =
+        before().filter(|segment| segment.side != group.reset.side).filter_map(|one| one.packet.time_ns).max()?;
     let sent: Vec<i64> = before()
         .filter(|segment| segment.side == group.reset.side && segment.payload_bytes <= 1)
         .filter_map(|segment| segment.packet.time_ns)

@@ -150,8 +150,12 @@ fn finding(
             }
             None => {
                 let notes = one.prediction.notes.join(" ");
-                let except: String =
-                    one.prediction.exceptions.iter().map(|death| format!(" Except: {}.", sentence(path, one, death))).collect();
+                let except: String = one
+                    .prediction
+                    .exceptions
+                    .iter()
+                    .map(|death| format!(" Except: {}.", sentence(path, one, death)))
+                    .collect();
                 builder.because(format!("If the {} speaks first it lives. {notes}{except}", side(one.speaks_first)))
             }
         };
@@ -186,7 +190,7 @@ fn finding(
             "after_us": death.after.0,
             "hop": who(path, Who::Hop(death.hop)),
             "chance": chance,
-            "outcomes": fatal.iter().filter_map(|one| Some(outcome(path, one))).collect::<Vec<_>>(),
+            "outcomes": fatal.iter().map(|one| outcome(path, one)).collect::<Vec<_>>(),
         }),
         summary,
     ))

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::places;
 use super::resets::{Cause, findings};
+use crate::facts::Facts;
 use crate::facts::captures::CaptureFacts;
 use crate::facts::flow::{Flags, Flow, Segment, Side};
-use crate::facts::Facts;
 use crate::model::emitter::plural;
 use crate::model::explain::{self, Explained};
 use crate::model::words::{at, end, flags, peer, sequence, time_ns};
@@ -143,8 +143,7 @@ fn used(facts: &Facts) -> Vec<(&CaptureFacts, Used<'_>)> {
 
 /// What explains them.
 pub(super) fn explained(facts: &Facts) -> Vec<Explained> {
-    let cause = |(_, of): (&CaptureFacts, Used<'_>)| {
-        explain::closed_by_timer(facts, of.flow, None, of.quiet_ns, Side::Client)
-    };
+    let cause =
+        |(_, of): (&CaptureFacts, Used<'_>)| explain::closed_by_timer(facts, of.flow, None, of.quiet_ns, Side::Client);
     used(facts).into_iter().filter_map(cause).collect()
 }

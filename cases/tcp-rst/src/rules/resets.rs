@@ -66,7 +66,9 @@ impl Cause {
                 Some(GaveUp::Keepalive { .. } | GaveUp::Retransmission { .. }) => Cause::GaveUp,
                 _ => Cause::Aborted,
             },
-            Form::Stateless(Answer::OlderConnection) if verdict.left.contains(&Emitter::Socket) => Cause::OlderConnection,
+            Form::Stateless(Answer::OlderConnection) if verdict.left.contains(&Emitter::Socket) => {
+                Cause::OlderConnection
+            }
             Form::Unusual(_) if verdict.left.contains(&Emitter::Injector) => Cause::Forged,
             _ if verdict.left.contains(&Emitter::ClosedSocket) => Cause::LateWrite,
             _ if verdict.left.contains(&Emitter::LostSocket) || verdict.left.contains(&Emitter::OtherBackend) => {
