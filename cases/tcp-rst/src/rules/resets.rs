@@ -105,8 +105,12 @@ type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
 /// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
     let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
-    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows) {
-        let Some((capture, flow, reset)) = look(&facts.captures, incident.lead) else { continue };
+    let told = facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows);
+    let mut seen: Vec<_> =
+        told.filter_map(|incident| Some((incident, look(&facts.captures, incident.lead)?))).collect();
+    // The first one in time stands for its group, and not the one of the connection that began first.
+    seen.sort_by_key(|(_, (_, _, reset))| reset.packet.time_ns);
+    for (incident, (capture, flow, reset)) in seen {
         let verdict = &incident.verdict;
         if Cause::of(verdict) != cause {
             continue;
