@@ -179,24 +179,25 @@ fn fate_json(path: &Path, fate: &Fate) -> Value {
 
 /// The timers that rule in the states that were not asked about.
 fn other_states(path: &Path, told: &[Foretold]) -> Vec<String> {
-    let asked = told.first().map(|one| one.state);
+    let asked = told.first().map_or(State::Established, |one| one.state);
     let trackers = path.hops.iter().filter_map(|hop| match &hop.kind {
         Kind::Tracker(tracker) => Some((hop, tracker)),
         _ => None,
     });
     trackers
         .flat_map(|(hop, tracker)| {
-            STATES.into_iter().filter(|(state, _)| Some(*state) != asked && !tracker.others.is_empty()).map(
-                |(state, name)| {
-                    let (limit, timer) = tracker.timer_in(state);
-                    let value = match limit.value {
-                        Limit::After(after) => show(after),
-                        Limit::Never => "never".to_owned(),
-                        Limit::Unknown => "unknown".to_owned(),
-                    };
-                    format!("{}, {}: {timer} ({value}) rules instead (--state {name})", hop.name, state.text())
-                },
-            )
+            let ruling = tracker.timer_in(asked).1;
+            STATES.into_iter().filter_map(move |(state, name)| {
+                let (limit, timer) = tracker.timer_in(state);
+                let value = match limit.value {
+                    Limit::After(after) => show(after),
+                    Limit::Never => "never".to_owned(),
+                    Limit::Unknown => "unknown".to_owned(),
+                };
+                let says =
+                    || format!("{}, {}: {timer} ({value}) rules instead (--state {name})", hop.name, state.text());
+                (timer != ruling).then(says)
+            })
         })
         .collect()
 }

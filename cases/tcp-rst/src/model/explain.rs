@@ -161,6 +161,18 @@ fn names(built: &Built, one: &Fate, death: &Death, verdict: &Verdict) -> bool {
     }
 }
 
+/// The more exact one of two: the configuration says which timer rules a connection that is in order, and a replay which one
+/// ruled this connection, whose data may have been without an answer.
+pub fn more_exact(by_timer: Option<Explained>, by_replay: Option<Explained>) -> Option<Explained> {
+    let expiry = |one: &Explained| one.phrase.starts_with("nf_conntrack_");
+    match (by_timer, by_replay) {
+        (Some(timer), Some(replay)) if expiry(&timer) && expiry(&replay) && timer.phrase != replay.phrase => {
+            Some(replay)
+        }
+        (timer, replay) => timer.or(replay),
+    }
+}
+
 /// What connection tracking made of the packet a RST answers, by its rules and the settings of the evidence: replayed over the
 /// connection's packets, in whichever capture holds them. `numbers` are that packet's sequence and acknowledgement number.
 pub fn by_replay(facts: &Facts, numbers: (u32, u32)) -> Option<Explained> {

@@ -126,9 +126,9 @@ fn causes(facts: &Facts, incident: &Incident) -> Vec<Explained> {
     let Some(Leaked { known, reset, side, .. }) = leaked(facts, incident) else { return Vec::new() };
     let sent = reset.trigger.and_then(|trigger| trigger.packet.time_ns);
     let quiet = sent.zip(known_last(known)).map(|(now, then)| now - then);
-    let explained = quiet
-        .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
-        .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
+    let by_timer = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
+    let numbers = reset.trigger.map(|trigger| (trigger.seq, trigger.ack));
+    let explained = explain::more_exact(by_timer, numbers.and_then(|numbers| explain::by_replay(facts, numbers)));
     explain::by_events(facts, known, reset).into_iter().chain(explained).collect()
 }
 

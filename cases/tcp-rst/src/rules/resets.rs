@@ -235,10 +235,11 @@ impl Group<'_> {
         let flows = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
         let events = flows.filter_map(|(_, flow, reset)| explain::by_events(self.facts, flow, reset)).next();
         let speaker = self.reset.side.other();
-        let timer = self
-            .quiet_ns
-            .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
-            .or_else(|| explain::by_replay(self.facts, self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?))
+        let by_timer =
+            self.quiet_ns.and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker));
+        let numbers = self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack));
+        let by_replay = numbers.and_then(|numbers| explain::by_replay(self.facts, numbers));
+        let timer = explain::more_exact(by_timer, by_replay)
             .or_else(|| self.closed_by())
             .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
         events.into_iter().chain(timer).collect()
