@@ -91,6 +91,35 @@ pub fn closed_by_timer(
     })
 }
 
+/// The timer of a proxy that ended its leg to a server after `quiet_ns` of silence: the leg's client is the proxy itself.
+pub fn leg_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64) -> Option<Explained> {
+    let asked_ns = quiet_ns.saturating_add(quiet_ns / 50).saturating_add(50_000_000);
+    let quiet = Micros(u64::try_from(asked_ns / 1_000).ok()?);
+    facts.built.iter().enumerate().filter(|(_, built)| connects(built, flow)).find_map(|(index, built)| {
+        let traffic = Traffic { quiet, speaks_first: Side::Client, state: State::Established };
+        let death = predict(&built.path, traffic).death.filter(|death| death.ends != Ends::Silently)?;
+        // A timer that ran out earlier would have ended it earlier.
+        let late_us = i64::try_from(quiet.0.checked_sub(death.after.0)?).ok()?;
+        let one = death.fates.first().filter(|_| late_us <= quiet_ns / 25_000 + 300_000)?;
+        let mut explained = explained((index, built), &death, one, quiet_ns, Side::Client);
+        let hop = who(&built.path, Who::Hop(death.hop));
+        explained.because = vec![format!(
+            "The cause: {} of {hop} is {}, and this is its leg to the server, which had been quiet for {}. It ends both legs.",
+            death.timer,
+            show(death.after),
+            time_ns(quiet_ns)
+        )];
+        Some(explained)
+    })
+}
+
+/// True when the connection can be a proxy's to one of its servers.
+fn connects(built: &Built, flow: &Flow) -> bool {
+    let Some(Kind::Proxy(proxy, _)) = built.path.hops.first().map(|hop| &hop.kind) else { return false };
+    let is = |host: &str| host.parse() == Ok(flow.server.address);
+    proxy.servers.iter().any(|server| server.port == Some(flow.server.port) && is(&server.host))
+}
+
 /// The same for a packet that was not translated, which the client reset.
 pub fn leak_by_timer(facts: &Facts, known: &Flow, quiet_ns: i64, side: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);

@@ -241,6 +241,7 @@ impl Group<'_> {
         let by_replay = numbers.and_then(|numbers| explain::by_replay(self.facts, numbers));
         let timer = explain::more_exact(by_timer, by_replay)
             .or_else(|| self.closed_by())
+            .or_else(|| self.leg_closed_by())
             .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
         events.into_iter().chain(timer).collect()
     }
@@ -251,6 +252,16 @@ impl Group<'_> {
         let before = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
         let last = before.into_iter().flatten().filter(|ns| *ns <= fin).max()?;
         explain::closed_by_timer(self.facts, self.flow, Some(self.verdict), fin - last, self.reset.side.other())
+    }
+
+    /// For a RST a proxy sends to its server: the timer of the proxy.
+    fn leg_closed_by(&self) -> Option<Explained> {
+        if self.reset.side != Side::Client || self.verdict.left != [Emitter::Socket] {
+            return None;
+        }
+        let sides = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
+        let last = sides.into_iter().flatten().max()?;
+        explain::leg_by_timer(self.facts, self.flow, self.reset.packet.time_ns? - last)
     }
 
     /// The end of the connection in a capture that lacks the RST.

@@ -302,6 +302,11 @@ def whole(one, report):
         if other["code"] in OF_RESET and primary(other) and other["status"] != "exonerated":
             if truth["rsts"]:
                 out += contradicts(truth, other, primary(other))
+    if truth["timer"] and truth["timer"]["where"].startswith("haproxy "):
+        # The RST to the server is the same timer's.
+        for other in report["findings"]:
+            if other["code"] == "RST103" and is_loud(other):
+                out += names_timer(truth, other)
     if "series" in truth:
         out += series(one, report)
     out += false(truth, report)
