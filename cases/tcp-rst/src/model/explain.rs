@@ -82,13 +82,21 @@ pub fn closed_by_timer(
     let asked_ns = quiet_ns.saturating_add(quiet_ns / 50).saturating_add(50_000_000);
     let quiet = Micros(u64::try_from(asked_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
+        let traffic = Traffic { quiet, speaks_first: speaker, state: State::Established };
+        let death = predict(&built.path, traffic).death.filter(|death| at_once(death, quiet_ns))?;
         let one = death.fates.iter().find(|one| match verdict {
             Some(verdict) => names(built, one, &death, verdict),
             None => death.ends == Ends::Fin,
         })?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
+}
+
+/// True when the timer had only just run out, within a fiftieth and a quarter of a second: one that acts by itself would have ended
+/// the connection earlier.
+fn at_once(death: &Death, quiet_ns: i64) -> bool {
+    let after_ns = i64::try_from(death.after.0).unwrap_or(i64::MAX).saturating_mul(1_000);
+    death.ends != Ends::Silently && quiet_ns.saturating_sub(after_ns) <= quiet_ns / 50 + 250_000_000
 }
 
 /// The timer of a proxy that ended its leg to a server after `quiet_ns` of silence: the leg's client is the proxy itself.
@@ -98,9 +106,7 @@ pub fn leg_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64) -> Option<Explain
     facts.built.iter().enumerate().filter(|(_, built)| connects(built, flow)).find_map(|(index, built)| {
         let traffic = Traffic { quiet, speaks_first: Side::Client, state: State::Established };
         let death = predict(&built.path, traffic).death.filter(|death| death.ends != Ends::Silently)?;
-        // A timer that ran out earlier would have ended it earlier.
-        let late_us = i64::try_from(quiet.0.checked_sub(death.after.0)?).ok()?;
-        let one = death.fates.first().filter(|_| late_us <= quiet_ns / 25_000 + 300_000)?;
+        let one = death.fates.first().filter(|_| at_once(&death, quiet_ns))?;
         let mut explained = explained((index, built), &death, one, quiet_ns, Side::Client);
         let hop = who(&built.path, Who::Hop(death.hop));
         explained.because = vec![format!(
