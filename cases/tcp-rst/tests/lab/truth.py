@@ -124,9 +124,16 @@ def tampered(one):
 def play(out, only):
     """Runs the laboratory into `out`."""
     command = ["bash", LAB, "-o", out] + (["--only", only] if only else [])
-    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise CannotRun("needs the command bash") from None
     if done.returncode == 2:
-        raise CannotRun((done.stderr or done.stdout).strip().splitlines()[-1])
+        said = (done.stderr.strip() or done.stdout.strip() or "the laboratory gave no reason").splitlines()[-1]
+        raise CannotRun(said[12:] if said.startswith("cannot run: ") else said)
+    for line in done.stdout.splitlines():
+        if " skipped: " in line:
+            print(line)
     print((done.stdout.strip().splitlines() or ["the laboratory said nothing"])[-1])
     if done.returncode != 0:
         raise CannotRun("the laboratory itself was not as told; its evidence is no truth:\n" + done.stdout[-2000:])
