@@ -43,8 +43,7 @@ def server_first(stage, host=VIP, gap=GAP):
     """One question, silence, the server speaks, then the client does."""
     sock = stage.connect(host)
     stage.idle(gap)
-    served = stage.served()
-    served.push()
+    served = stage.push()
     heard = hear(sock, 1)
     return {"client": ask(sock) if heard == "silence" else heard, "client_heard_of_push": heard,
             "server": served.broken()}
@@ -300,7 +299,7 @@ def half_close(stage):
     sock = stage.connect()
     sock.shutdown(socket.SHUT_WR)
     stage.idle(GAP)
-    stage.served().push()
+    stage.push()
     heard = hear(sock, 2)
     return {"client": heard, "server": stage.served().broken()}
 

@@ -126,6 +126,7 @@ def judge(told, stage, outcomes, begun):
         "rst_at_client": {"packet": number_in(at_client[0], "client.pcap"), "who": at_client[0]["who"],
                           "rst_form": at_client[0]["form"]} if at_client else None,
         "outcomes": outcomes,
+        "silence": {"seconds": max(stage.silences, default=None), "broken_by": stage.broken_by},
         "packets": {
             "rst_in_client_pcap": [number_in(reset, "client.pcap") for reset in at_client],
             "gap_capture": gap_in, "before_gap": gap[1], "after_gap": gap[2],

@@ -39,6 +39,7 @@ class Stage:
         self.slug, self.out, self.prefix, self.keep = slug, out, prefix, keep
         self.spaces, self.captures, self.started, self.homes = {}, {}, [], []
         self.servers, self.sockets, self.events, self.notes, self.lost = {}, [], None, {}, []
+        self.silences, self.broken_by = [], "client"
 
     # ---- building ------------------------------------------------------------------------------------------------
 
@@ -177,6 +178,14 @@ class Stage:
             time.sleep(min(0.5, seconds / 4))
             self.snapshot()
         time.sleep(max(0, seconds - (time.monotonic() - begin)))
+        self.silences.append(round(time.monotonic() - begin, 3))
+
+    def push(self, name="b1"):
+        """The server ends a silence."""
+        self.broken_by = "server"
+        connection = self.served(name)
+        connection.push()
+        return connection
 
     def snapshot(self, suffix=""):
         for name, space in self.spaces.items():

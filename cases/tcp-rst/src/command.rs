@@ -82,7 +82,7 @@ fn ending(device: &Device) -> &'static str {
         (Ending::Silent, Afterwards::Resets) => "forgets in silence and resets who speaks next",
         (Ending::Silent, Afterwards::Drops) => "forgets in silence and drops what comes next",
         (Ending::Silent, Afterwards::Unsaid) => "forgets in silence",
-        (Ending::Fin | Ending::FinThenRst, _) => "closes with FIN",
+        (Ending::Fin | Ending::FinOneWay | Ending::FinThenRst, _) => "closes with FIN",
         (Ending::AnswerAndFin, _) => "answers and closes with FIN",
         (Ending::Rst, _) => "sends RST to both ends",
     }

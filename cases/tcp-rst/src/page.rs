@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::facts::flow::Side;
 use crate::facts::timer::{Limit, Micros};
 use crate::model::path::{
-    Choice, Hop, Kind, Outcome, Path, Probing, Set, Tracker, Traffic, Translation, Treatment, Who, predict,
+    Choice, Hop, Kind, Outcome, Path, Probing, Set, State, Tracker, Traffic, Translation, Treatment, Who, predict,
 };
 
 /// `{"timer_s": 350, "quiet_s": 43200, "speaks_first": "client", "loose": true, "translation": "server", "backends": 2}` to
@@ -35,6 +35,7 @@ fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
     let tracker = Tracker {
         established: Set::default_of(Limit::After(Micros::seconds(timer_s))),
         timer: "timer".to_owned(),
+        others: Vec::new(),
         loose: Set::default_of(request["loose"].as_bool().unwrap_or(true)),
         translation: Set::default_of(translation),
         client_invalid: Set::default_of(treatment),
@@ -50,7 +51,8 @@ fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
     };
     let server = request["speaks_first"].as_str() == Some("server");
     let speaks_first = if server { Side::Server } else { Side::Client };
-    let prediction = predict(&path, Traffic { quiet: Micros::seconds(quiet_s), speaks_first });
+    let prediction =
+        predict(&path, Traffic { quiet: Micros::seconds(quiet_s), speaks_first, state: State::Established });
     let Some(death) = prediction.death else {
         return json!({ "dies": false, "notes": prediction.notes });
     };
@@ -58,10 +60,11 @@ fn answer(request: &Value, timer_s: u64, quiet_s: u64) -> Value {
         let (what, by, to) = match fate.outcome {
             Outcome::Survives => ("survives", None, None),
             Outcome::Reset { by, to, .. } => ("reset", Some(who(by)), Some(who(to))),
-            Outcome::BlackHole { by } => ("black hole", Some(who(by)), None),
+            Outcome::BlackHole { by } => ("black hole", by.map(who), None),
+            Outcome::AnswerLost => ("answer lost", None, None),
             Outcome::Unknown => ("unknown", None, None),
         };
-        json!({ "chance": fate.chance, "what": what, "by": by, "to": to, "because": fate.because })
+        json!({ "chance": fate.chance, "if": fate.only_if, "what": what, "by": by, "to": to, "because": fate.because })
     });
     json!({ "dies": true, "expires_s": timer_s, "at_s": quiet_s, "fates": fates.collect::<Vec<_>>() })
 }

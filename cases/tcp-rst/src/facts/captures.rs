@@ -61,7 +61,9 @@ impl CaptureFacts {
 pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
     let capture = capture::read(item.id, &item.bytes, Limits::default());
     let flows = flows(&capture);
-    let wanted: Vec<&Flow> = flows.iter().filter(|flow| is_wanted(flow)).take(DETAILED).collect();
+    let reset = flows.iter().filter(|flow| !flow.resets.is_empty());
+    let others = flows.iter().filter(|flow| flow.resets.is_empty() && is_wanted(flow));
+    let wanted: Vec<&Flow> = reset.chain(others).take(DETAILED).collect();
     let lists = if wanted.is_empty() { Vec::new() } else { capture::segments(item.id, &item.bytes, &wanted, PACKETS) };
     let segments = wanted.iter().zip(lists).map(|(flow, found)| (flow.index, found.list)).collect();
     let strays = strays(&flows)
@@ -90,10 +92,13 @@ pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
 /// Repetitions without an answer from which on a connection counts as one that ended so.
 pub const UNANSWERED: u32 = 3;
 
-/// True for a connection whose packets somebody will want to see.
+/// True for a connection without a RST whose packets somebody will want to see.
 fn is_wanted(flow: &Flow) -> bool {
-    let unanswered = |state: &super::flow::SideState| state.retransmissions_unanswered >= UNANSWERED;
-    !flow.resets.is_empty() || unanswered(&flow.client_state) || unanswered(&flow.server_state)
+    // A segment with a bad checksum changes no state, so repetitions of one are told by their sums alone.
+    let unanswered = |state: &super::flow::SideState| {
+        state.retransmissions_unanswered >= UNANSWERED || state.bad_sums >= u64::from(UNANSWERED)
+    };
+    unanswered(&flow.client_state) || unanswered(&flow.server_state) || flow.used_after_fin().is_some()
 }
 
 fn flows(capture: &Capture) -> Vec<Flow> {

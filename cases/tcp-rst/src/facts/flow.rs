@@ -250,6 +250,23 @@ pub struct Flow {
     pub reset_count: u32,
 }
 
+/// How long a connection has to be quiet, in nanoseconds, before a FIN and before a packet after it, so that the two have nothing
+/// to do with each other.
+const APART_NS: i64 = 500_000_000;
+
+impl Flow {
+    /// For a connection that the server closed in a silence, that the client used again later, and that nobody reset: the time of
+    /// the FIN, of the last payload before it, and of the client's last payload.
+    pub fn used_after_fin(&self) -> Option<(i64, i64, i64)> {
+        let (server, client) = (&self.server_state, &self.client_state);
+        let (fin, used) = (server.fin_ns?, client.last_payload_ns?);
+        // The client's last payload before the FIN is not kept; the server answered it.
+        let before = server.last_payload_ns.filter(|ns| *ns <= fin)?;
+        let apart = fin - before >= APART_NS && used - fin >= APART_NS;
+        (self.reset_count == 0 && apart).then_some((fin, before, used))
+    }
+}
+
 /// One segment of a flow that was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {

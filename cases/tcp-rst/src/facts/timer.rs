@@ -84,6 +84,8 @@ pub enum Ending {
     Fin,
     /// It closes with FIN, and what is written later gets a RST from its kernel.
     FinThenRst,
+    /// It closes the way from the side it watches to the other side with FIN, and leaves the other way open.
+    FinOneWay,
     /// It sends RST to both ends, at once.
     Rst,
     /// It answers (408, 504) and closes.

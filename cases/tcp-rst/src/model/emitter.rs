@@ -97,8 +97,11 @@ pub fn judge(flow: &Flow, reset: &Reset) -> Verdict {
     let relation = usual.map(|usual| relation(reset.ttl, usual));
     clues.extend(usual.zip(relation).map(|(usual, relation)| by_ttl(reset.ttl, usual, relation)));
     clues.extend(by_fin(reset, form));
-    clues.extend(by_ip_id(reset, form));
-    clues.extend(by_timestamp(reset));
+    // A socket that waits for the answer to its SYN makes the form of no socket: IP-ID and timestamps tell nothing there.
+    if form != Form::Stateless(Answer::OlderConnection) {
+        clues.extend(by_ip_id(reset, form));
+        clues.extend(by_timestamp(reset));
+    }
     clues.extend(by_speed(flow, reset, form));
     // A perfect forger leaves no clue, so it would always be left; it is named when something speaks for it.
     let forged = suspect(reset, relation);
@@ -149,6 +152,15 @@ fn by_form(reset: &Reset, form: Form) -> Option<Clue> {
             says: "It answers the SYN: the connection was refused, nobody listens there or a rule rejects it."
                 .to_owned(),
             refutes: vec![Socket, ClosedSocket],
+            unless: None,
+        },
+        Form::Stateless(Answer::OlderConnection) => Clue {
+            says: format!(
+                "It answers an acknowledgement of {}, which is no answer to the SYN that side had sent: a socket that waits for \
+                 one refuses it (RFC 9293, 3.10.7.3).",
+                reset.seq
+            ),
+            refutes: vec![ClosedSocket, LostSocket, OtherBackend],
             unless: None,
         },
         Form::Stateful => Clue {
@@ -215,10 +227,12 @@ fn by_fin(reset: &Reset, form: Form) -> Option<Clue> {
     use Emitter::{ClosedSocket, LostSocket, OtherBackend};
     match form {
         Form::Stateless(Answer::Trigger | Answer::NotSeen) if reset.sender.fin_seen => Some(Clue {
-            says: "The same side had sent FIN before: its program had closed, and its kernel refuses what is written afterwards."
+            says: "The same side had sent FIN before; a kernel whose program has closed refuses what is written afterwards."
                 .to_owned(),
             refutes: vec![LostSocket, OtherBackend],
-            unless: None,
+            unless: Some(
+                "it had closed its own direction only, and something on the path forgot the connection before the other one wrote",
+            ),
         }),
         Form::Stateless(Answer::Trigger | Answer::NotSeen) => Some(Clue {
             says: "That side never sent FIN: no program closed the connection in an orderly way before.".to_owned(),

@@ -11,7 +11,7 @@ use super::conntrack::{Behaviour, Host as Tracking, Release};
 use super::emitter::{Emitter, Verdict};
 use super::events::Cause;
 use super::foretell::{fate, who};
-use super::path::{Death, Ends, Fate, Kind, Outcome, Traffic, Who, predict, show};
+use super::path::{Death, Ends, Fate, Kind, Outcome, State, Traffic, Who, predict, show};
 use super::replay::{Replay, Start, replay};
 use super::words::{peer, time_ns};
 use crate::facts::conntrack::Tuple;
@@ -53,7 +53,7 @@ pub fn by_rule(facts: &Facts, flow: &Flow, verdict: &Verdict, speaker: Side) -> 
 pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
         let one = death.fates.iter().find(|one| names(built, one, &death, verdict))?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
@@ -63,17 +63,74 @@ pub fn by_timer(facts: &Facts, flow: &Flow, verdict: &Verdict, quiet_ns: i64, sp
 pub fn hole_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64, speaker: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: speaker, state: State::Established }).death?;
         let one = death.fates.iter().find(|one| matches!(one.outcome, Outcome::BlackHole { .. }))?;
         Some(explained((index, built), &death, one, quiet_ns, speaker))
     })
+}
+
+/// The timer that closed the connection with FIN after `quiet_ns` of silence: the one a RST of `verdict` followed, or one that
+/// nothing followed.
+pub fn closed_by_timer(
+    facts: &Facts,
+    flow: &Flow,
+    verdict: Option<&Verdict>,
+    quiet_ns: i64,
+    speaker: Side,
+) -> Option<Explained> {
+    // The timer runs out at the FIN, so it is asked about a silence that is a little longer.
+    let asked_ns = quiet_ns.saturating_add(quiet_ns / 50).saturating_add(50_000_000);
+    let quiet = Micros(u64::try_from(asked_ns / 1_000).ok()?);
+    facts.built.iter().enumerate().filter(|(_, built)| fits(built, flow)).find_map(|(index, built)| {
+        let traffic = Traffic { quiet, speaks_first: speaker, state: State::Established };
+        let death = predict(&built.path, traffic).death.filter(|death| at_once(death, quiet_ns))?;
+        let one = death.fates.iter().find(|one| match verdict {
+            Some(verdict) => names(built, one, &death, verdict),
+            None => death.ends == Ends::Fin,
+        })?;
+        Some(explained((index, built), &death, one, quiet_ns, speaker))
+    })
+}
+
+/// True when the timer had only just run out, within a fiftieth and a quarter of a second: one that acts by itself would have ended
+/// the connection earlier.
+fn at_once(death: &Death, quiet_ns: i64) -> bool {
+    let after_ns = i64::try_from(death.after.0).unwrap_or(i64::MAX).saturating_mul(1_000);
+    death.ends != Ends::Silently && quiet_ns.saturating_sub(after_ns) <= quiet_ns / 50 + 250_000_000
+}
+
+/// The timer of a proxy that ended its leg to a server after `quiet_ns` of silence: the leg's client is the proxy itself.
+pub fn leg_by_timer(facts: &Facts, flow: &Flow, quiet_ns: i64) -> Option<Explained> {
+    let asked_ns = quiet_ns.saturating_add(quiet_ns / 50).saturating_add(50_000_000);
+    let quiet = Micros(u64::try_from(asked_ns / 1_000).ok()?);
+    facts.built.iter().enumerate().filter(|(_, built)| connects(built, flow)).find_map(|(index, built)| {
+        let traffic = Traffic { quiet, speaks_first: Side::Client, state: State::Established };
+        let death = predict(&built.path, traffic).death.filter(|death| death.ends != Ends::Silently)?;
+        let one = death.fates.first().filter(|_| at_once(&death, quiet_ns))?;
+        let mut explained = explained((index, built), &death, one, quiet_ns, Side::Client);
+        let hop = who(&built.path, Who::Hop(death.hop));
+        explained.because = vec![format!(
+            "The cause: {} of {hop} is {}, and this is its leg to the server, which had been quiet for {}. It ends both legs.",
+            death.timer,
+            show(death.after),
+            time_ns(quiet_ns)
+        )];
+        Some(explained)
+    })
+}
+
+/// True when the connection can be a proxy's to one of its servers.
+fn connects(built: &Built, flow: &Flow) -> bool {
+    let Some(Kind::Proxy(proxy, _)) = built.path.hops.first().map(|hop| &hop.kind) else { return false };
+    let is = |host: &str| host.parse() == Ok(flow.server.address);
+    proxy.servers.iter().any(|server| server.port == Some(flow.server.port) && is(&server.host))
 }
 
 /// The same for a packet that was not translated, which the client reset.
 pub fn leak_by_timer(facts: &Facts, known: &Flow, quiet_ns: i64, side: Side) -> Option<Explained> {
     let quiet = Micros(u64::try_from(quiet_ns / 1_000).ok()?);
     facts.built.iter().enumerate().filter(|(_, built)| fits(built, known)).find_map(|(index, built)| {
-        let death = predict(&built.path, Traffic { quiet, speaks_first: side }).death?;
+        let death = predict(&built.path, Traffic { quiet, speaks_first: side, state: State::Established }).death?;
         let one = death
             .fates
             .iter()
@@ -139,6 +196,18 @@ fn names(built: &Built, one: &Fate, death: &Death, verdict: &Verdict) -> bool {
     }
 }
 
+/// The more exact one of two: the configuration says which timer rules a connection that is in order, and a replay which one
+/// ruled this connection, whose data may have been without an answer.
+pub fn more_exact(by_timer: Option<Explained>, by_replay: Option<Explained>) -> Option<Explained> {
+    let expiry = |one: &Explained| one.phrase.starts_with("nf_conntrack_");
+    match (by_timer, by_replay) {
+        (Some(timer), Some(replay)) if expiry(&timer) && expiry(&replay) && timer.phrase != replay.phrase => {
+            Some(replay)
+        }
+        (timer, replay) => timer.or(replay),
+    }
+}
+
 /// What connection tracking made of the packet a RST answers, by its rules and the settings of the evidence: replayed over the
 /// connection's packets, in whichever capture holds them. `numbers` are that packet's sequence and acknowledgement number.
 pub fn by_replay(facts: &Facts, numbers: (u32, u32)) -> Option<Explained> {
@@ -170,6 +239,10 @@ const LISTS: usize = 4;
 
 fn tracking(host: &Host) -> Option<Tracking> {
     let set = host.conntrack.as_ref()?;
+    // A `ct timeout` object takes the place of the settings, and for whom it does is the ruleset's to say.
+    if host.ruleset.as_ref().is_some_and(|read| super::build::sets_timeouts(&read.ruleset)) {
+        return None;
+    }
     let release = host.release.unwrap_or(Release(6, 18, 0));
     Some(Tracking { settings: set.settings, ..Tracking::new(Behaviour::of(release)) })
 }
@@ -190,10 +263,13 @@ fn gone(host: &Host, list: &[Segment], at: usize, replay: &Replay) -> Option<Exp
             list.get(at)?.packet.number
         )],
         places: line
-            .map(|line| (line, format!("the timer of {state}: {}", show(expiry.timeout))))
+            .map(|line| (line, format!("{}: {}", expiry.reason.text(), show(expiry.timeout))))
             .into_iter()
             .collect(),
-        phrase: format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+        phrase: match key {
+            Some(key) => format!("nf_conntrack_{key} ({}) had run out", show(expiry.timeout)),
+            None => format!("the conntrack entry ({state}, {}) had run out", show(expiry.timeout)),
+        },
         path: None,
     })
 }
@@ -223,18 +299,27 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
     for (_, study) in &facts.events {
         let switched = study.switches.items.iter().find(|one| one.midstream && ours(&one.original));
         if let Some(switch) = switched {
+            let deleted = study
+                .endings
+                .items
+                .iter()
+                .find(|one| one.line == switch.before.line && one.cause == Cause::Command && ours(&one.original));
             return Some(Explained {
                 because: vec![format!(
-                    "The translator's log shows it: a packet in the middle of the connection began a new entry, and the other end \
-                     became {} instead of {}.",
-                    tuple_end(&switch.reply),
-                    tuple_end(&switch.before.reply),
+                    "The translator's log shows it: a packet in the middle of the connection began a new entry, and {}.",
+                    became(&switch.before.reply, &switch.reply)
                 )],
                 places: vec![
                     (switch.line, "the entry was made anew here, with another reply address".to_owned()),
-                    (switch.before.line, "the entry before".to_owned()),
+                    match deleted {
+                        Some(_) => (switch.before.line, "a program deleted the entry before".to_owned()),
+                        None => (switch.before.line, "the entry before".to_owned()),
+                    },
                 ],
-                phrase: "the translator began a new entry in the middle of the connection".to_owned(),
+                phrase: match deleted {
+                    Some(_) => "a program deleted its conntrack entry (conntrack -D or -F)".to_owned(),
+                    None => "the translator began a new entry in the middle of the connection".to_owned(),
+                },
                 path: None,
             });
         }
@@ -264,7 +349,7 @@ pub fn by_events(facts: &Facts, flow: &Flow, reset: &Reset) -> Option<Explained>
             let how = match ending.cause {
                 Cause::Command => "a program deleted the connection's entry (conntrack -D or -F)",
                 Cause::Expired => "the connection's entry had run out",
-                Cause::Early(_) => "the connection's entry ended before its time",
+                Cause::Early(_) => "the connection's entry ended sooner than its last event had said",
                 Cause::Unknown => "the connection's entry ended",
             };
             return Some(Explained {
@@ -282,9 +367,15 @@ fn matches(tuple: &Tuple, (from, to): (Peer, Peer)) -> bool {
     (tuple.src, tuple.sport, tuple.dst, tuple.dport) == (from.address, from.port, to.address, to.port)
 }
 
-/// Who answers in a reply direction.
-fn tuple_end(tuple: &Tuple) -> String {
-    peer(Peer { address: tuple.src, port: tuple.sport })
+/// What is another one in a new reply direction: who answers, or the address the answer goes to.
+fn became(before: &Tuple, now: &Tuple) -> String {
+    let from = |tuple: &Tuple| peer(Peer { address: tuple.src, port: tuple.sport });
+    let to = |tuple: &Tuple| peer(Peer { address: tuple.dst, port: tuple.dport });
+    if from(before) == from(now) {
+        format!("the address behind the translator became {} instead of {}", to(now), to(before))
+    } else {
+        format!("the other end became {} instead of {}", from(now), from(before))
+    }
 }
 
 /// The longest time without a packet that connections of this path came through in the captures, and whether all of them

@@ -2,7 +2,8 @@
 
 use super::build::Built;
 use super::path::{
-    Death, Ends, Fate, Keepalive, Kind, Moment, Outcome, Path, Prediction, Probing, Set, Traffic, Who, predict, show,
+    Death, Ends, Fate, Keepalive, Kind, Moment, Outcome, Path, Prediction, Probing, Set, State, Traffic, Who, predict,
+    show,
 };
 use crate::facts::flow::Side;
 use crate::facts::timer::{Limit, Micros};
@@ -15,6 +16,8 @@ pub const FOREVER: Micros = Micros(u64::MAX / 4);
 pub struct Foretold {
     /// Who speaks first.
     pub speaks_first: Side,
+    /// What the connection is in the middle of.
+    pub state: State,
     /// The prediction.
     pub prediction: Prediction,
 }
@@ -30,6 +33,11 @@ pub struct Cure {
 
 /// The predictions for a path, by who speaks first; those asked for, or both.
 pub fn foretell(built: &Built, quiet: Option<Micros>, speaks_first: Option<Side>) -> Vec<Foretold> {
+    foretell_in(built, quiet, speaks_first, State::Established)
+}
+
+/// The same for a connection that is silent in `state`.
+pub fn foretell_in(built: &Built, quiet: Option<Micros>, speaks_first: Option<Side>, state: State) -> Vec<Foretold> {
     let quiet = quiet.or(built.quiet).unwrap_or(FOREVER);
     let asked = speaks_first.or(built.speaks_first);
     [Side::Client, Side::Server]
@@ -37,7 +45,8 @@ pub fn foretell(built: &Built, quiet: Option<Micros>, speaks_first: Option<Side>
         .filter(|side| asked.is_none_or(|asked| asked == *side))
         .map(|speaks_first| Foretold {
             speaks_first,
-            prediction: predict(&built.path, Traffic { quiet, speaks_first }),
+            state,
+            prediction: predict(&built.path, Traffic { quiet, speaks_first, state }),
         })
         .collect()
 }
@@ -65,12 +74,13 @@ pub fn fate(path: &Path, fate: &Fate) -> String {
     let what = match fate.outcome {
         Outcome::Survives => "it goes on".to_owned(),
         Outcome::Reset { by, to, .. } => format!("{} sends a RST to {}", who(path, by), who(path, to)),
-        Outcome::BlackHole { by } => {
-            format!("{} drops its packets, without a RST", who(path, by))
-        }
+        Outcome::BlackHole { by: Some(by) } => format!("{} drops its packets, without a RST", who(path, by)),
+        Outcome::BlackHole { by: None } => "nobody answers, and there is no RST".to_owned(),
+        Outcome::AnswerLost => "its packets still arrive, and no answer comes back".to_owned(),
         Outcome::Unknown => "what happens is not modelled".to_owned(),
     };
     match fate.chance {
+        _ if fate.only_if.is_some() => format!("{what}, if {}", fate.only_if.unwrap_or_default()),
         Some(chance) if chance < 1.0 => format!("{what} (chance {:.0} %)", chance * 100.0),
         _ => what,
     }
@@ -88,7 +98,11 @@ pub fn sentence(path: &Path, told: &Foretold, death: &Death) -> String {
         ),
         (Moment::At(at), _) => format!("after {}, {first}", show(at)),
         (Moment::NextPacket { expires }, _) => {
-            format!("with the first packet of the {} after {}, {first}", side(told.speaks_first), show(expires))
+            let state = match told.state {
+                State::Established => String::new(),
+                state => format!(" {}", state.text()),
+            };
+            format!("with the first packet of the {} after {}{state}, {first}", side(told.speaks_first), show(expires))
         }
     }
 }
@@ -101,7 +115,9 @@ pub fn cures(built: &Built, told: &[Foretold]) -> Vec<Cure> {
     let Some(shortest) = shortest else { return out };
     let quiet = built.quiet.unwrap_or(FOREVER);
     let lives = |path: &Path| {
-        told.iter().all(|one| predict(path, Traffic { quiet, speaks_first: one.speaks_first }).death.is_none())
+        told.iter().all(|one| {
+            predict(path, Traffic { quiet, speaks_first: one.speaks_first, state: one.state }).death.is_none()
+        })
     };
     // Half the timer leaves room for one lost probe.
     let seconds = (shortest.0 / 2_000_000).max(1);
@@ -149,7 +165,10 @@ pub fn cures(built: &Built, told: &[Foretold]) -> Vec<Cure> {
 
 fn raise(kind: &mut Kind, timer: &str, to: Micros) {
     match kind {
-        Kind::Tracker(tracker) => tracker.established.value = Limit::After(to),
+        Kind::Tracker(tracker) => match tracker.others.iter_mut().find(|other| other.timer == timer) {
+            Some(other) => other.limit.value = Limit::After(to),
+            None => tracker.established.value = Limit::After(to),
+        },
         Kind::Device(_, limit) => limit.value = Limit::After(to),
         Kind::Timer(known) => known.limit = Limit::After(to),
         Kind::Proxy(proxy, _) => {

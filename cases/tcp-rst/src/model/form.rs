@@ -26,6 +26,9 @@ pub enum Answer {
     Trigger,
     /// A SYN: the connection was refused.
     Syn,
+    /// An acknowledgement of something else than the SYN that was sent: the other end holds an older connection of the same
+    /// ports (RFC 9293, 3.5.1). A socket in SYN-SENT makes the stateless form (Linux `tcp_rcv_synsent_state_process`).
+    OlderConnection,
     /// A segment the capture does not hold, or not as the last one.
     NotSeen,
 }
@@ -42,6 +45,9 @@ pub fn form(reset: &Reset) -> Form {
             return Form::Unusual("it has no ACK and a window that is not 0");
         }
         let answers = reset.trigger.is_some_and(|trigger| answers(reset, &trigger));
+        if answers && older_connection(reset) {
+            return Form::Stateless(Answer::OlderConnection);
+        }
         return Form::Stateless(if answers { Answer::Trigger } else { Answer::NotSeen });
     }
     if reset.seq == 0 && reset.window == 0 && reset.timestamps.is_none() {
@@ -59,6 +65,13 @@ pub fn form(reset: &Reset) -> Form {
 /// True when the RST is the answer to `trigger` that RFC 9293 asks for: its sequence number is what the trigger acknowledges.
 fn answers(reset: &Reset, trigger: &LastSegment) -> bool {
     trigger.flags.has(Flags::ACK) && reset.seq == trigger.ack
+}
+
+/// True when the side the RST carries had sent a SYN alone, and what it got is neither an answer to it nor a refusal.
+fn older_connection(reset: &Reset) -> bool {
+    let (Some(own), Some(trigger)) = (reset.own_last, reset.trigger) else { return false };
+    let waiting = own.flags.has(Flags::SYN) && !own.flags.has(Flags::ACK);
+    waiting && !trigger.flags.has(Flags::SYN) && trigger.ack != own.seq.wrapping_add(1)
 }
 
 fn acknowledges(reset: &Reset, trigger: &LastSegment) -> bool {

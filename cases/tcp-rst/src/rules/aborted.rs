@@ -1,10 +1,13 @@
 //! RST103 reset-by-socket
 
-use casebook_core::{EvidenceSet, Finding, Rule};
+use casebook_core::{At, EvidenceSet, Finding, Place, Rule};
 
-use super::resets::{Cause, collect, findings};
+use super::resets::{Cause, Group, collect, findings};
 use crate::facts::Facts;
-use crate::model::words::peer;
+use crate::facts::flow::Peer;
+use crate::facts::ss::{Address, Socket};
+use crate::model::incident::look;
+use crate::model::words::{end, peer};
 
 casebook_core::rule! {
     /// A RST was sent by the socket of the end it carries: the program ended the connection, or somebody ended it for it.
@@ -23,9 +26,22 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Aborted, |group| {
         let speaker = peer(group.speaker());
-        let title =
-            format!("{speaker} reset the connection to {} itself: its program closed it hard", peer(group.receiver()));
-        let builder = group.finding(rule, evidence, title).because(
+        let unread = unread(group);
+        let how = match unread {
+            Some((socket, _)) => format!("its program closed it with {} bytes it had not read", socket.recv_queue),
+            None => "its program closed it hard".to_owned(),
+        };
+        let title = format!("{speaker} reset the connection to {} itself: {how}", peer(group.receiver()));
+        let mut builder = group.finding(rule, evidence, title);
+        if let Some((socket, path)) = unread {
+            let label = format!("{} bytes wait in its receive queue", socket.recv_queue);
+            builder = builder.place(Place::context(At::Text(socket.line), label)).because(format!(
+                "{path} shows {} bytes that had arrived and that the program had not read; closing is then enough for a RST \
+                 (`tcp_close`).",
+                socket.recv_queue
+            ));
+        }
+        let builder = builder.because(
             "A socket does so when its program closes it with SO_LINGER 0, closes it with data it has not read, or when it is \
              killed with `ss -K`. A proxy that ends the connection counts as the end.",
         );
@@ -43,5 +59,23 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 "perf trace -e tcp:tcp_send_reset   # Linux 6.10 and later name the reason",
             ],
         ))
+    })
+}
+
+/// The socket that sent it, in a listing among the evidence in which data waits unread.
+fn unread<'a>(group: &Group<'a>) -> Option<(&'a Socket, &'a str)> {
+    let seen: Vec<(Peer, Peer)> = group
+        .incident
+        .sightings()
+        .filter_map(|at| look(&group.facts.captures, at))
+        .map(|(_, flow, reset)| (end(flow, reset.side), end(flow, reset.side.other())))
+        .collect();
+    let is =
+        |address: &Address, peer: Peer| address.host.parse() == Ok(peer.address) && address.port == Some(peer.port);
+    group.facts.sockets.iter().find_map(|(id, listing)| {
+        let socket = listing.sockets.iter().find(|socket| {
+            socket.recv_queue > 0 && seen.iter().any(|(own, other)| is(&socket.local, *own) && is(&socket.peer, *other))
+        })?;
+        Some((socket, group.facts.path(*id)))
     })
 }

@@ -9,7 +9,7 @@ use super::places;
 use super::resets::collect;
 use crate::facts::Facts;
 use crate::facts::captures::{CaptureFacts, UNANSWERED};
-use crate::facts::flow::{Flow, Segment, Side, SideState};
+use crate::facts::flow::{Flow, Handshake, Peer, Segment, Side, SideState, Sum};
 use crate::model::emitter::plural;
 use crate::model::explain::{self, Explained};
 use crate::model::matching::{Numbers, nearer};
@@ -100,8 +100,11 @@ fn finding(
     let quiet = quiet_before(segments, side);
     let cause = cause(facts, capture, flow, side);
     let mut title = format!("{speaker} repeated a packet {count} times and {silent} never answered");
+    let damage = damage(facts, capture, flow, side);
     if let Some(cause) = &cause {
         title.push_str(&format!(": {}", cause.phrase));
+    } else if damage.is_some() {
+        title.push_str(": its packets arrive with a wrong checksum");
     }
     let line = format!("{speaker} > {silent}, repeated for the last time");
     let mut builder = FindingBuilder::new(rule, title, Place::primary(at(flow.last), "no answer").shown_as(line))
@@ -116,14 +119,31 @@ fn finding(
             time_ns(quiet)
         ));
     }
-    let explained = cause.is_some();
+    let explained = cause.is_some() || damage.is_some();
     builder = places::explain(facts, evidence, builder, cause.into_iter().collect());
-    let far = beyond(facts, capture, flow, side);
-    if let Some((path, reached)) = far {
-        builder = builder.because(match reached {
-            true => format!("In {path}, farther on, the repeated packets are there: they were dropped behind it."),
-            false => format!("In {path}, farther on, they are absent: they were dropped between the two points."),
+    // Packets with a wrong sum change no state, so that they are there does not show in it.
+    let far = if damage.is_some() { None } else { beyond(facts, capture, flow, side) };
+    if let Some((path, far)) = &far {
+        builder = builder.because(match far {
+            Far::There => format!("In {path}, farther on, the repeated packets are there: they were dropped behind it."),
+            Far::Absent => {
+                format!("In {path}, farther on, they are absent: they were dropped between the two points.")
+            }
+            Far::Untranslated(seen) => format!(
+                "In {path}, farther on, they are there as {}, which is not the connection's address at that point: they were \
+                 not translated, and whoever got them knows no such connection.",
+                peer(*seen)
+            ),
         });
+    }
+    if let Some(damage) = damage {
+        builder = builder.because(damage.says()).place(damage.place());
+    }
+    if !explained {
+        builder = builder.because(format!(
+            "{speaker} gives up by itself after tcp_retries2 repetitions (15 by default, about 15 minutes) or after the \
+             TCP_USER_TIMEOUT of its program: the program is told of a timeout, and no RST is sent."
+        ));
     }
     builder = builder.because("Nobody sent a RST, so no host told the end that its connection is gone.").witness(
         json!({ "repeated": count, "from": speaker, "to": silent, "quiet_ns": quiet }),
@@ -156,11 +176,98 @@ fn state(flow: &Flow, side: Side) -> &SideState {
     }
 }
 
+/// Whether the repeated packets came as far as a capture nearer to the silent side.
+enum Far {
+    There,
+    Absent,
+    /// They did, from this address, which the connection does not have there.
+    Untranslated(Peer),
+}
+
 /// A capture nearer to the silent side that holds the connection, and whether the repeated packets came so far.
-fn beyond<'a>(facts: &'a Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<(&'a str, bool)> {
+fn beyond<'a>(facts: &'a Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<(&'a str, Far)> {
     facts.captures.iter().filter(|other| other.evidence != capture.evidence).find_map(|other| {
         let there = other.flows.get(Numbers::of(&other.flows).find(flow)?)?;
-        let reached = || state(flow, side).seq_end == state(there, side).seq_end;
-        nearer(flow, there, side.other()).then(|| (other.path.as_str(), reached()))
+        if !nearer(flow, there, side.other()) {
+            return None;
+        }
+        let sent = state(flow, side).seq_end?;
+        let far = if state(there, side).seq_end == Some(sent) {
+            Far::There
+        } else {
+            untranslated(other, there, side, sent).map_or(Far::Absent, Far::Untranslated)
+        };
+        Some((other.path.as_str(), far))
     })
+}
+
+/// The address the packets of `side` of `known` came from instead, by their sequence numbers.
+fn untranslated(capture: &CaptureFacts, known: &Flow, side: Side, sent: u32) -> Option<Peer> {
+    let late = |other: &&Flow| other.handshake == Handshake::Absent && other.first.number > known.first.number;
+    capture.flows.iter().filter(late).find_map(|other| {
+        // Without a handshake the sides of the other one are a guess.
+        let from = [Side::Client, Side::Server].into_iter().find(|from| state(other, *from).seq_end == Some(sent))?;
+        let beside = end(other, from.other()) == end(known, side.other()) || end(other, from) == end(known, side);
+        beside.then(|| end(other, from))
+    })
+}
+
+/// The repeated packet with a wrong checksum in a capture farther on, or in the one that leads.
+struct Damage<'a> {
+    path: &'a str,
+    flow: &'a Flow,
+    segment: &'a Segment,
+    /// The capture in which the sum still holds, and the connection there.
+    before: Option<(&'a str, &'a Flow)>,
+}
+
+fn damage<'a>(facts: &'a Facts, capture: &'a CaptureFacts, flow: &'a Flow, side: Side) -> Option<Damage<'a>> {
+    let repeated = |list: &'a [Segment]| {
+        let last = list.iter().rev().find(|segment| segment.side == side && segment.payload_bytes > 0)?;
+        Some(last)
+    };
+    let own = repeated(capture.segments.get(&flow.index)?)?;
+    let same = facts.captures.iter().filter_map(|other| {
+        let there = other.flows.get(Numbers::of(&other.flows).find(flow)?)?;
+        let segment = repeated(other.segments.get(&there.index)?).filter(|segment| segment.seq == own.seq)?;
+        Some((other, there, segment))
+    });
+    let (other, there, segment) =
+        same.filter(|(_, _, segment)| segment.sum == Sum::Bad).min_by_key(|(_, there, _)| {
+            // The first point at which it is wrong: the farthest from the silent side.
+            state(there, side).ttl_handshake.map(std::cmp::Reverse)
+        })?;
+    let before = (own.sum != Sum::Bad).then_some((capture.path.as_str(), flow));
+    Some(Damage { path: &other.path, flow: there, segment, before })
+}
+
+impl Damage<'_> {
+    fn says(&self) -> String {
+        let Some((before, flow)) = self.before else {
+            return format!(
+                "In {} they have a wrong checksum: whoever gets them drops them without a word.",
+                self.path
+            );
+        };
+        let mut says = format!(
+            "In {before} their checksum is right, in {} it is a wrong checksum: something between changed them, and whoever gets \
+             them drops them without a word.",
+            self.path
+        );
+        let ends = [(flow.client, self.flow.client), (flow.server, self.flow.server)];
+        if let Some((one, other)) = ends.into_iter().find(|(one, other)| one != other) {
+            says.push_str(&format!(
+                " Between the two {} became {}: a translator that changes the address and not the checksum does this.",
+                peer(one),
+                peer(other)
+            ));
+        }
+        says
+    }
+
+    fn place(&self) -> Place {
+        let (from, to) = (end(self.flow, self.segment.side), end(self.flow, self.segment.side.other()));
+        let line = format!("{} > {}, wrong checksum", peer(from), peer(to));
+        Place::context(at(self.segment.packet), "the packet as it arrives").shown_as(line)
+    }
 }

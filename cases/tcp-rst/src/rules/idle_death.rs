@@ -72,7 +72,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
 /// Paths whose timer explains a RST or a silence that was captured.
 fn explained(facts: &Facts) -> BTreeSet<usize> {
     let resets = CAUSES.into_iter().flat_map(|cause| groups(facts, cause)).flat_map(|group| group.explained());
-    let others = super::leak::explained(facts).into_iter().chain(super::black_hole::explained(facts));
+    let others = super::leak::explained(facts)
+        .into_iter()
+        .chain(super::black_hole::explained(facts))
+        .chain(super::late_write::explained(facts));
     resets.chain(others).filter_map(|one| one.path).collect()
 }
 
@@ -124,7 +127,12 @@ fn finding(
     };
     let label = format!("{}: {}", death.timer, show(death.after));
     let mut builder = FindingBuilder::new(rule, title, text_place(evidence, primary, label)).key(&path.name);
-    for span in spans.iter().skip(1).chain([&built.span]).filter(|span| **span != primary).take(3) {
+    let mut shown = vec![primary];
+    for span in spans.iter().skip(1).chain([&built.span]).take(3) {
+        if shown.contains(span) {
+            continue;
+        }
+        shown.push(*span);
         builder = builder.place(Place { primary: false, ..line_place(evidence, *span, "what the next packet meets") });
     }
     for one in told {
@@ -143,15 +151,29 @@ fn finding(
             }
             None => {
                 let notes = one.prediction.notes.join(" ");
-                builder.because(format!("If the {} speaks first it lives. {notes}", side(one.speaks_first)))
+                let except: String = one
+                    .prediction
+                    .exceptions
+                    .iter()
+                    .map(|death| format!(" Except: {}.", sentence(path, one, death)))
+                    .collect();
+                builder.because(format!("If the {} speaks first it lives. {notes}{except}", side(one.speaks_first)))
             }
         };
     }
     for premise in &built.premises {
         builder = builder.because(format!("Taken for granted: {premise}"));
     }
+    // What was captured is told of by the rules about it; what the configuration would do beside that is a note.
+    let seen = explain::observed(facts, built);
+    if let Some((quiet_ns, true)) = seen.filter(|_| told.len() > fatal.len()) {
+        builder = builder.because(format!(
+            "The connections of the captures came through up to {} of silence, and none of them died.",
+            time_ns(quiet_ns)
+        ));
+    }
     let gentle = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.ends == Ends::Fin));
-    if (death.after >= DEFAULT_KEEPALIVE || gentle) && !built.declared {
+    if (death.after >= DEFAULT_KEEPALIVE || gentle || seen.is_some()) && !built.declared {
         builder = builder.severity(Severity::Note);
     }
     builder = cures(built, told).into_iter().fold(builder, cure);
@@ -169,7 +191,7 @@ fn finding(
             "after_us": death.after.0,
             "hop": who(path, Who::Hop(death.hop)),
             "chance": chance,
-            "outcomes": fatal.iter().filter_map(|one| Some(outcome(path, one))).collect::<Vec<_>>(),
+            "outcomes": fatal.iter().map(|one| outcome(path, one)).collect::<Vec<_>>(),
         }),
         summary,
     ))
@@ -180,10 +202,11 @@ fn outcome(path: &crate::model::path::Path, told: &Foretold) -> serde_json::Valu
         let (what, by, to) = match fate.outcome {
             Outcome::Survives => ("survives", None, None),
             Outcome::Reset { by, to, .. } => ("reset", Some(who(path, by)), Some(who(path, to))),
-            Outcome::BlackHole { by } => ("black-hole", Some(who(path, by)), None),
+            Outcome::BlackHole { by } => ("black-hole", by.map(|by| who(path, by)), None),
+            Outcome::AnswerLost => ("answer-lost", None, None),
             Outcome::Unknown => ("unknown", None, None),
         };
-        json!({ "what": what, "by": by, "to": to, "chance": fate.chance })
+        json!({ "what": what, "by": by, "to": to, "chance": fate.chance, "if": fate.only_if })
     });
     json!({ "speaks_first": side(told.speaks_first), "fates": fates.collect::<Vec<_>>() })
 }

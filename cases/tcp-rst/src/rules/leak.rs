@@ -1,12 +1,15 @@
 //! RST108 untranslated-leak
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
+use serde_json::json;
 
 use super::places;
 use crate::facts::Facts;
 use crate::facts::captures::StrayFacts;
 use crate::facts::flow::{Flow, Reset, Side};
+use crate::model::emitter::{Emitter, word};
 use crate::model::explain::{self, Explained};
+use crate::model::form::{Form, form};
 use crate::model::incident::{Incident, look};
 use crate::model::leak::Kind;
 use crate::model::words::{at, end, last_line, peer, reset_line};
@@ -31,7 +34,7 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for incident in facts.incidents.iter().filter(|incident| incident.untranslated) {
-        let Some(Leaked { known, stray, reset, what, side }) = leaked(facts, incident) else { continue };
+        let Some(Leaked { known, stray, reset: found, what, side }) = leaked(facts, incident) else { continue };
         let (right, wrong, other) = (peer(what.right), peer(what.wrong), peer(end(known, side.other())));
         let who = match side {
             Side::Server => "a packet of the server",
@@ -42,10 +45,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         if let Some(one) = causes.last() {
             title.push_str(&format!(": {}", one.phrase));
         }
-        let place = Place::primary(at(reset.packet), "the RST it got").shown_as(reset_line(stray, reset));
+        let place = Place::primary(at(found.packet), "the RST it got").shown_as(reset_line(stray, found));
         let mut builder = FindingBuilder::new(rule, title, place);
-        if let Some(trigger) = reset.trigger {
-            let line = last_line(stray, reset.side.other(), &trigger);
+        if let Some(trigger) = found.trigger {
+            let line = last_line(stray, found.side.other(), &trigger);
             let label = "the packet that was not translated";
             builder = builder.place(Place::context(at(trigger.packet), label).shown_as(line));
         }
@@ -65,12 +68,28 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             .key(&right)
             .key(&wrong);
         builder = places::explain(facts, evidence, builder, causes);
+        for (_, flow, reset) in incident.sightings().filter_map(|at| look(&facts.captures, at)) {
+            if reset.packet.span != found.packet.span {
+                let place = Place::context(at(reset.packet), "the same RST, seen here");
+                builder = builder.place(place.shown_as(reset_line(flow, reset)));
+            }
+        }
         let later = incident.later.and_then(|at| look(&facts.captures, at));
         if let Some((_, flow, reset)) = later {
             let label = "how the other end learned of it";
             builder = builder.place(Place::context(at(reset.packet), label).shown_as(reset_line(flow, reset)));
         }
-        out.push(builder.build(evidence));
+        let witness = json!({
+            "packet": found.packet.number,
+            "carries": other,
+            "to": wrong,
+            "form": if matches!(form(found), Form::Stateless(_)) { "stateless" } else { "other" },
+            "sent_by": other,
+            // Who knows no connection with that address has no socket for it.
+            "left": [word(Emitter::LostSocket)],
+            "untranslated": { "right": right, "wrong": wrong },
+        });
+        out.push(builder.witness(witness, reset_line(stray, found)).build(evidence));
     }
     out
 }
@@ -107,9 +126,9 @@ fn causes(facts: &Facts, incident: &Incident) -> Vec<Explained> {
     let Some(Leaked { known, reset, side, .. }) = leaked(facts, incident) else { return Vec::new() };
     let sent = reset.trigger.and_then(|trigger| trigger.packet.time_ns);
     let quiet = sent.zip(known_last(known)).map(|(now, then)| now - then);
-    let explained = quiet
-        .and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side))
-        .or_else(|| explain::by_replay(facts, reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?));
+    let by_timer = quiet.and_then(|quiet| explain::leak_by_timer(facts, known, quiet, side));
+    let numbers = reset.trigger.map(|trigger| (trigger.seq, trigger.ack));
+    let explained = explain::more_exact(by_timer, numbers.and_then(|numbers| explain::by_replay(facts, numbers)));
     explain::by_events(facts, known, reset).into_iter().chain(explained).collect()
 }
 

@@ -9,6 +9,7 @@ mod idle_death;
 mod late_write;
 mod leak;
 mod no_socket;
+mod older_connection;
 mod places;
 mod refused;
 mod resets;
@@ -25,6 +26,7 @@ pub use idle_death::IDLE_DEATH;
 pub use late_write::LATE_WRITE;
 pub use leak::UNTRANSLATED_LEAK;
 pub use no_socket::RESET_WITHOUT_SOCKET;
+pub use older_connection::OLDER_CONNECTION;
 pub use refused::CONNECTION_REFUSED;
 pub use which_timer::WHICH_TIMER;
 
@@ -38,6 +40,7 @@ pub static RULES: &[&Rule] = &[
     &FORGED_RESET,
     &CONNECTION_REFUSED,
     &UNTRANSLATED_LEAK,
+    &OLDER_CONNECTION,
     &WHICH_TIMER,
     &IDLE_DEATH,
     &NO_ANSWER,

@@ -42,9 +42,12 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 peer(wrong),
                 peer(right)
             ),
-            _ if group.verdict.left == [Emitter::LostSocket] => {
-                format!("the RST to {receiver} was sent by {speaker} itself, which no longer has the connection")
-            }
+            _ if group.verdict.left == [Emitter::LostSocket] => match group.sent_by().map(peer) {
+                Some(by) if by != speaker => format!(
+                    "the RST to {receiver} carries {speaker} and was sent by {by} itself, which no longer has the connection"
+                ),
+                _ => format!("the RST to {receiver} was sent by {speaker} itself, which no longer has the connection"),
+            },
             _ if group.verdict.left == [Emitter::OtherBackend] => {
                 format!(
                     "the RST to {receiver} carries {speaker} and was sent by another host, which never had the connection"

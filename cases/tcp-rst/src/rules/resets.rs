@@ -1,7 +1,7 @@
 //! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
 //! become one finding.
 
-use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Severity};
 use serde_json::json;
 
 use super::places;
@@ -10,7 +10,7 @@ use crate::facts::{CaptureFacts, Facts};
 use crate::model::distance::{Relation, distance};
 use crate::model::emitter::{Emitter, GaveUp, Verdict, plural, word};
 use crate::model::explain::{self, Explained};
-use crate::model::form::Form;
+use crate::model::form::{Answer, Form};
 use crate::model::incident::{Incident, look};
 use crate::model::words::{at as at_packet, end, peer, reset_line, reset_place, sequence, time_ns, trigger_place};
 
@@ -34,11 +34,21 @@ pub enum Cause {
     Forged,
     /// The connection never came to be.
     Refused,
+    /// The side's own socket, which waited for the answer to its SYN and got one of an older connection.
+    OlderConnection,
 }
 
 /// All causes.
-pub const CAUSES: [Cause; 7] =
-    [Cause::NoSocket, Cause::Device, Cause::Aborted, Cause::GaveUp, Cause::LateWrite, Cause::Forged, Cause::Refused];
+pub const CAUSES: [Cause; 8] = [
+    Cause::NoSocket,
+    Cause::Device,
+    Cause::Aborted,
+    Cause::GaveUp,
+    Cause::LateWrite,
+    Cause::Forged,
+    Cause::Refused,
+    Cause::OlderConnection,
+];
 
 impl Cause {
     /// The cause a verdict leaves.
@@ -56,6 +66,9 @@ impl Cause {
                 Some(GaveUp::Keepalive { .. } | GaveUp::Retransmission { .. }) => Cause::GaveUp,
                 _ => Cause::Aborted,
             },
+            Form::Stateless(Answer::OlderConnection) if verdict.left.contains(&Emitter::Socket) => {
+                Cause::OlderConnection
+            }
             Form::Unusual(_) if verdict.left.contains(&Emitter::Injector) => Cause::Forged,
             _ if verdict.left.contains(&Emitter::ClosedSocket) => Cause::LateWrite,
             _ if verdict.left.contains(&Emitter::LostSocket) || verdict.left.contains(&Emitter::OtherBackend) => {
@@ -92,8 +105,12 @@ type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
 /// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
     let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
-    for incident in facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows) {
-        let Some((capture, flow, reset)) = look(&facts.captures, incident.lead) else { continue };
+    let told = facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows);
+    let mut seen: Vec<_> =
+        told.filter_map(|incident| Some((incident, look(&facts.captures, incident.lead)?))).collect();
+    // The first one in time stands for its group, and not the one of the connection that began first.
+    seen.sort_by_key(|(_, (_, _, reset))| reset.packet.time_ns);
+    for (incident, (capture, flow, reset)) in seen {
         let verdict = &incident.verdict;
         if Cause::of(verdict) != cause {
             continue;
@@ -128,6 +145,33 @@ impl Group<'_> {
         end(self.flow, self.reset.side.other())
     }
 
+    /// The host that sent it, where one candidate is left and it is an end or a backend, and a capture shows the RST before any
+    /// router, where no translator can have put another address in its place.
+    pub fn sent_by(&self) -> Option<Peer> {
+        let [one] = self.verdict.left.as_slice() else { return None };
+        match one {
+            Emitter::OtherBackend => self.incident.diverted.map(|(_, wrong, _)| wrong),
+            Emitter::Nearer | Emitter::Injector => None,
+            Emitter::Socket | Emitter::ClosedSocket | Emitter::LostSocket => {
+                let seen = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
+                // Each router takes one from the TTL, so the largest is the nearest to the sender; the first of equals.
+                let nearest = seen.fold(None::<(&Flow, &Reset)>, |best, (_, flow, reset)| match best {
+                    Some((_, known)) if known.ttl >= reset.ttl => best,
+                    _ => Some((flow, reset)),
+                });
+                let beside = nearest.filter(|(_, reset)| distance(reset.ttl).hops == 0);
+                beside.map(|(flow, reset)| end(flow, reset.side))
+            }
+        }
+    }
+
+    /// True when both sides sent data after the RST: the one that got it did not take it.
+    pub fn went_on(&self) -> bool {
+        let sides = [&self.flow.client_state, &self.flow.server_state];
+        let Some(reset) = self.reset.packet.time_ns else { return false };
+        sides.into_iter().all(|side| side.last_payload_ns.is_some_and(|last| last > reset))
+    }
+
     /// The finding, with everything the verdict rests on; the rule adds what is its own.
     pub fn finding(&self, rule: &'static Rule, evidence: &EvidenceSet, title: String) -> FindingBuilder {
         let explained = self.explained();
@@ -136,6 +180,8 @@ impl Group<'_> {
             Some(one) => format!("{title}: {}", one.phrase),
             None => title,
         };
+        let went_on = self.went_on();
+        let title = if went_on { format!("{title}; the connection went on") } else { title };
         let mut builder = FindingBuilder::new(rule, title, reset_place(self.flow, self.reset, "the RST"))
             .key(peer(self.flow.server))
             .key(format!("{:?}", self.reset.side));
@@ -155,6 +201,11 @@ impl Group<'_> {
         }
         if let Some(there) = self.absent() {
             builder = builder.place(there);
+        }
+        if went_on {
+            builder = builder.severity(Severity::Warning).because(
+                "Both sides sent data after it: a RST whose sequence number is not exactly the next one is not taken (RFC 5961, 3.2).",
+            );
         }
         if let Some(silence) = self.silence() {
             builder = builder.because(silence);
@@ -184,11 +235,13 @@ impl Group<'_> {
         let flows = self.incident.sightings().filter_map(|at| look(&self.facts.captures, at));
         let events = flows.filter_map(|(_, flow, reset)| explain::by_events(self.facts, flow, reset)).next();
         let speaker = self.reset.side.other();
-        let timer = self
-            .quiet_ns
-            .and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker))
-            .or_else(|| explain::by_replay(self.facts, self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack))?))
+        let by_timer =
+            self.quiet_ns.and_then(|(_, quiet)| explain::by_timer(self.facts, self.flow, self.verdict, quiet, speaker));
+        let numbers = self.reset.trigger.map(|trigger| (trigger.seq, trigger.ack));
+        let by_replay = numbers.and_then(|numbers| explain::by_replay(self.facts, numbers));
+        let timer = explain::more_exact(by_timer, by_replay)
             .or_else(|| self.closed_by())
+            .or_else(|| self.leg_closed_by())
             .or_else(|| explain::by_rule(self.facts, self.flow, self.verdict, speaker));
         events.into_iter().chain(timer).collect()
     }
@@ -198,9 +251,17 @@ impl Group<'_> {
         let fin = self.reset.sender.fin_ns?;
         let before = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
         let last = before.into_iter().flatten().filter(|ns| *ns <= fin).max()?;
-        // The timer runs out at the FIN, so the silence is asked about as a little longer.
-        let quiet = (fin - last).saturating_add((fin - last) / 50).saturating_add(50_000_000);
-        explain::by_timer(self.facts, self.flow, self.verdict, quiet, self.reset.side.other())
+        explain::closed_by_timer(self.facts, self.flow, Some(self.verdict), fin - last, self.reset.side.other())
+    }
+
+    /// For a RST a proxy sends to its server: the timer of the proxy.
+    fn leg_closed_by(&self) -> Option<Explained> {
+        if self.reset.side != Side::Client || self.verdict.left != [Emitter::Socket] {
+            return None;
+        }
+        let sides = [self.reset.sender.last_payload_ns, self.reset.receiver.last_payload_ns];
+        let last = sides.into_iter().flatten().max()?;
+        explain::leg_by_timer(self.facts, self.flow, self.reset.packet.time_ns? - last)
     }
 
     /// The end of the connection in a capture that lacks the RST.
@@ -243,6 +304,7 @@ impl Group<'_> {
             "ip_id": reset.ip_id,
             "seq": reset.seq,
             "quiet_ns": reset.quiet_ns,
+            "sent_by": self.sent_by().map(peer),
             "left": self.verdict.left.iter().map(|emitter| word(*emitter)).collect::<Vec<_>>(),
             "same": self.count,
         })
@@ -267,10 +329,16 @@ impl Group<'_> {
     fn name(&self, emitter: Emitter) -> String {
         let speaker = peer(self.speaker());
         match emitter {
+            Emitter::LostSocket if self.incident.renumbered.is_some() => {
+                format!("the host of {speaker}, which has no socket for the new port")
+            }
             Emitter::Socket => format!("the socket of {speaker}"),
             Emitter::ClosedSocket => format!("the kernel of {speaker}, whose program had closed"),
             Emitter::LostSocket => {
-                format!("the host of {speaker}, which no longer has the connection (restarted, killed)")
+                format!(
+                    "the host of {speaker}, which has no socket for the packet (restarted, killed, or reached from another address \
+                     than before)"
+                )
             }
             Emitter::OtherBackend => {
                 format!("another host behind {speaker}, which never had it (a backend chosen anew)")

@@ -125,6 +125,10 @@ impl Pair<'_> {
                 timer.refresh = Refresh::Nothing;
                 timer.origin =
                     join("only until both sides are connected: `timeout tunnel` takes its place", &timer.origin);
+            } else if copies && leg == Leg::Server && timer.ending == Ending::FinThenRst {
+                // src/stream.c, process_stream: the read timeout of the back shuts its read side alone, and the front is sent
+                // FIN. Towards the server the FIN of `timeout client` makes servers close, which ends both ways.
+                timer.ending = Ending::FinOneWay;
             } else if !copies && leg == Leg::Server {
                 // The answer 504 goes to the client, the leg to the server is closed.
                 timer.ending = Ending::AnswerAndFin;

@@ -44,6 +44,8 @@ fn a_frontend_and_each_of_its_backends_are_a_proxy() {
     let one = &facts.proxies[1];
     assert_eq!(timer(one, "timeout client").limit, Limit::After(Micros::seconds(50)));
     assert_eq!(timer(one, "timeout connect").limit, Limit::After(Micros::seconds(5)));
+    // src/stream.c: the server's read timeout shuts one way only.
+    assert_eq!(timer(one, "timeout server").ending, Ending::FinOneWay);
     assert_eq!(set.text(timer(one, "timeout server").span.unwrap()).unwrap(), "timeout server 1m");
     assert_eq!(one.listens.iter().map(|at| at.port).collect::<Vec<_>>(), [Some(443), Some(443)]);
     assert_eq!((one.keepalive_client, one.keepalive_server), (Some(false), Some(false)));

@@ -58,10 +58,10 @@ pub(super) fn candidates(ruleset: &Ruleset) -> Vec<(About, Ends)> {
         }
         let mut found = accepting(ruleset, hook).filter_map(|rule| drawn(ruleset, rule, way));
         let first = found.next().or_else(|| admitted(ruleset, &anybody(), way));
-        if let Some(ends) = first {
-            if !out.iter().any(|(_, known)| *known == ends) {
-                out.push((about, ends));
-            }
+        if let Some(ends) = first
+            && !out.iter().any(|(_, known)| *known == ends)
+        {
+            out.push((about, ends));
         }
     }
     out.truncate(MOST);

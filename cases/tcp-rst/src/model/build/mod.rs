@@ -10,7 +10,7 @@ mod declared;
 mod rejects;
 mod tracker;
 
-pub use rejects::rejects;
+pub use rejects::{rejects, sets_timeouts};
 
 use casebook_core::EvidenceId;
 

@@ -2,6 +2,7 @@
 
 use casebook_core::Span;
 use casebook_formats::nft::ask::{Refusal, Verdict};
+use casebook_formats::nft::ir::{CtObject, OpKind, Ruleset};
 
 use super::ask::{Asked, Ends, Way, ask};
 use super::candidates::devices;
@@ -29,4 +30,10 @@ pub fn rejects(host: &Host, flow: &Flow, from: Side) -> Option<Span> {
         let rejected = answer.verdict == Verdict::Reject(Refusal::TcpReset);
         answer.decided.filter(|_| rejected).map(|decided| decided.span)
     })
+}
+
+/// True when a rule gives connections timeouts of their own (`ct timeout set`).
+pub fn sets_timeouts(ruleset: &Ruleset) -> bool {
+    let mut ops = ruleset.rules().flat_map(|(_, rule)| &rule.ops);
+    ops.any(|op| matches!(&op.kind, OpKind::CtObject(CtObject { kind, .. }) if kind == "timeout"))
 }

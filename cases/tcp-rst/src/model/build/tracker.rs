@@ -11,7 +11,7 @@ use super::candidates::{About, candidates};
 use super::{Built, unknown};
 use crate::facts::timer::{Limit, Micros};
 use crate::facts::{Facts, Host};
-use crate::model::path::{Choice, Hop, Kind, Path, Set, Tracker, Translation};
+use crate::model::path::{Choice, Hop, InState, Kind, Path, Set, State, Tracker, Translation};
 
 const ESTABLISHED: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
@@ -95,6 +95,7 @@ fn tracker(host: &Host, ruleset: &Ruleset, about: About, ends: &Ends) -> Option<
     let (established, timer) = established(host, ruleset, &syn);
     let loose = host.settings.get(LOOSE);
     let tracker = Tracker {
+        others: others(host, &timer, &established),
         established,
         timer,
         loose: loose.map_or(Set::default_of(true), |found| Set::at(found.value != 0, found.span)),
@@ -171,3 +172,36 @@ fn established(host: &Host, ruleset: &Ruleset, syn: &Answer) -> (Set<Limit>, Str
         (limit, "nf_conntrack_tcp_timeout_established".to_owned())
     })
 }
+
+/// The timers that rule in other states (`tcp_timeouts`, the end of `nf_conntrack_tcp_packet`): while data is without an
+/// acknowledgement and while a packet is repeated, the smaller of that timer and the one of the state rules. A `ct timeout` object
+/// that was not read for these states leaves them out.
+fn others(host: &Host, timer: &str, established: &Set<Limit>) -> Vec<InState> {
+    if !timer.starts_with("nf_conntrack_") {
+        return Vec::new();
+    }
+    let read = |key: &str, default: Micros| match host.settings.get(key) {
+        Some(found) => Set::at(found.micros().map_or(Limit::Unknown, Limit::After), found.span),
+        None => Set::default_of(Limit::After(default)),
+    };
+    let shorter = |limit: &Set<Limit>| match (limit.value, established.value) {
+        (Limit::After(own), Limit::After(usual)) => own < usual,
+        _ => true,
+    };
+    OTHERS
+        .iter()
+        .filter_map(|(state, key, default)| {
+            let limit = read(key, *default);
+            let rules = *state == State::HalfClosed || shorter(&limit);
+            let timer = key.rsplit('.').next().unwrap_or(key);
+            rules.then_some(InState { state: *state, timer, limit })
+        })
+        .collect()
+}
+
+/// Timers of other states, with the kernel's default (`tcp_timeouts`, net/netfilter/nf_conntrack_proto_tcp.c).
+const OTHERS: [(State, &str, Micros); 3] = [
+    (State::HalfClosed, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", Micros::seconds(60)),
+    (State::Unacknowledged, "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged", Micros::seconds(300)),
+    (State::Repeating, "net.netfilter.nf_conntrack_tcp_timeout_max_retrans", Micros::seconds(300)),
+];

@@ -159,3 +159,27 @@ fn probes_without_an_answer_say_why_a_socket_gave_up() {
     reset.sender.probes_unanswered = 3;
     assert_eq!(judge(&flow(None), &reset).gave_up, Some(GaveUp::Keepalive { probes: 3 }));
 }
+
+/// Laboratory, `masq-port-taken`: the SYN of a newcomer is answered with a challenge ACK of the connection the server still holds.
+#[test]
+fn a_syn_that_meets_an_older_connection_is_reset_by_the_socket_that_sent_it() {
+    let mut reset = Reset { side: Side::Client, seq: 77, ttl: 64, ..reset() };
+    reset.sender = SideState { ttl_handshake: Some(64), ttl_range: Some((64, 64)), ..reset.sender };
+    let segment = |flags, seq, ack| LastSegment {
+        packet: packet(8, 7_000_000_000),
+        flags: Flags(flags),
+        seq,
+        ack,
+        payload_bytes: 0,
+        ip_id: Some(0xba75),
+        sum: Sum::Good,
+    };
+    reset.own_last = Some(segment(Flags::SYN, 5_000, 0));
+    reset.trigger = Some(segment(Flags::ACK, 900, 77));
+    let verdict = judge(&flow(None), &reset);
+    assert_eq!(verdict.form, Form::Stateless(Answer::OlderConnection));
+    assert_eq!(verdict.left, [Emitter::Socket]);
+    // An answer to the SYN itself is none of that.
+    reset.own_last = Some(segment(Flags::SYN, 76, 0));
+    assert_ne!(judge(&flow(None), &reset).form, Form::Stateless(Answer::OlderConnection));
+}

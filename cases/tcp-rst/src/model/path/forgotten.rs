@@ -14,6 +14,8 @@ pub struct Fate {
     pub chance: Option<f64>,
     /// What happens.
     pub outcome: Outcome,
+    /// The fact it depends on that no configuration holds: `its own address is routed back`. `None` where there is none.
+    pub only_if: Option<&'static str>,
     /// Why, full sentences in order.
     pub because: Vec<String>,
 }
@@ -34,9 +36,11 @@ pub enum Outcome {
     },
     /// Packets vanish; the speaker repeats them until it gives up.
     BlackHole {
-        /// Who drops them.
-        by: Who,
+        /// Who drops them; `None` where nobody answers and no device is known to drop them.
+        by: Option<Who>,
     },
+    /// What is sent still arrives, and the answer is lost: the device has closed the other direction with FIN.
+    AnswerLost,
     /// The model cannot tell.
     Unknown,
 }
@@ -64,7 +68,7 @@ pub fn forgotten(tracker: &Tracker, index: usize, speaker: Side) -> Vec<Fate> {
         Treatment::Accept => translated(tracker.translation.value, loose, index, speaker, because),
         Treatment::Drop => {
             because.push("The ruleset drops it.".to_owned());
-            vec![Fate { chance: Some(1.0), outcome: Outcome::BlackHole { by: Who::Hop(index) }, because }]
+            vec![black_hole(index, because)]
         }
         Treatment::Reset => {
             because.push("The ruleset rejects it with a RST.".to_owned());
@@ -75,7 +79,7 @@ pub fn forgotten(tracker: &Tracker, index: usize, speaker: Side) -> Vec<Fate> {
                 "The ruleset answers with an ICMP error, which an established connection takes as a hint only."
                     .to_owned(),
             );
-            vec![Fate { chance: Some(1.0), outcome: Outcome::BlackHole { by: Who::Hop(index) }, because }]
+            vec![black_hole(index, because)]
         }
         Treatment::Unknown => vec![unknown(because, "What the ruleset does with it is not modelled.")],
     }
@@ -98,7 +102,7 @@ fn translated(
             }
             Some(false) => {
                 because.push("It goes on to the address as written, where no host is known to be.".to_owned());
-                vec![Fate { chance: Some(1.0), outcome: Outcome::BlackHole { by: Who::Hop(index) }, because }]
+                vec![black_hole(index, because)]
             }
         },
         (Translation::Server { .. }, Side::Server) => {
@@ -109,18 +113,32 @@ fn translated(
             );
             vec![reset(1.0, Who::Client, Who::Server, true, because)]
         }
-        (Translation::Client { new_port: false }, Side::Client) if loose => vec![survives(1.0, because)],
+        (Translation::Client { new_port: false }, Side::Client) if loose => {
+            let mut taken = because.clone();
+            taken.push(
+                "The translator keeps the port as long as it is free; another port is one for which the server has no socket."
+                    .to_owned(),
+            );
+            let reset = reset(1.0, Who::Server, Who::Client, true, taken);
+            let only_if = Some("its port was given to another connection meanwhile");
+            vec![survives(1.0, because), Fate { chance: None, only_if, ..reset }]
+        }
         (Translation::Client { new_port: true }, Side::Client) if loose => {
             because.push("The new entry gets a new source port, for which the server has no socket.".to_owned());
             vec![reset(1.0, Who::Server, Who::Client, true, because)]
         }
         (Translation::Client { .. }, Side::Client) => {
-            because.push(
-                "It leaves with the client's own address, for which the server has no socket; the server's RST reaches the \
-                 client only if that address is routed back."
-                    .to_owned(),
-            );
-            vec![reset(1.0, Who::Server, Who::Client, true, because)]
+            because.push("It leaves with the client's own address, for which the server has no socket.".to_owned());
+            let mut lost = because.clone();
+            lost.push("The server's RST finds no way back, or the packet is dropped on its way.".to_owned());
+            let reset = reset(1.0, Who::Server, Who::Client, true, because);
+            let lost = Fate {
+                chance: None,
+                outcome: Outcome::BlackHole { by: None },
+                only_if: Some("it is not, or a filter of source addresses drops the packet"),
+                because: lost,
+            };
+            vec![Fate { chance: None, only_if: Some("the client's own address is routed back to it"), ..reset }, lost]
         }
         (Translation::Client { .. }, Side::Server) => {
             because.push("It is addressed to the hop itself, whose kernel has no socket for it.".to_owned());
@@ -169,14 +187,18 @@ fn ipvs(choice: Choice, sloppy: bool, index: usize, speaker: Side) -> Vec<Fate> 
 }
 
 fn reset(chance: f64, by: Who, to: Who, other_end_later: bool, because: Vec<String>) -> Fate {
-    Fate { chance: Some(chance), outcome: Outcome::Reset { by, to, other_end_later }, because }
+    Fate { chance: Some(chance), outcome: Outcome::Reset { by, to, other_end_later }, only_if: None, because }
+}
+
+fn black_hole(index: usize, because: Vec<String>) -> Fate {
+    Fate { chance: Some(1.0), outcome: Outcome::BlackHole { by: Some(Who::Hop(index)) }, only_if: None, because }
 }
 
 fn survives(chance: f64, because: Vec<String>) -> Fate {
-    Fate { chance: Some(chance), outcome: Outcome::Survives, because }
+    Fate { chance: Some(chance), outcome: Outcome::Survives, only_if: None, because }
 }
 
 fn unknown(mut because: Vec<String>, why: &str) -> Fate {
     because.push(why.to_owned());
-    Fate { chance: None, outcome: Outcome::Unknown, because }
+    Fate { chance: None, outcome: Outcome::Unknown, only_if: None, because }
 }

@@ -6,11 +6,14 @@
 
 mod forgotten;
 mod predict;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use forgotten::{Fate, Outcome, forgotten};
 pub use predict::{Death, Ends, Moment, Prediction, Traffic, predict, show};
+
+pub use state::{InState, STATES, State};
 
 use casebook_core::Span;
 
@@ -138,6 +141,8 @@ pub struct Tracker {
     pub established: Set<Limit>,
     /// Name of that timer in a report: `nf_conntrack_tcp_timeout_established`.
     pub timer: String,
+    /// Timers that rule instead when the connection is in another state; empty where only one is known.
+    pub others: Vec<InState>,
     /// A packet of a connection it does not know begins a new entry (`nf_conntrack_tcp_loose`).
     pub loose: Set<bool>,
     /// What it rewrites.
@@ -150,6 +155,19 @@ pub struct Tracker {
     pub server_invalid: Set<Treatment>,
     /// A new entry.
     pub server_new: Set<Treatment>,
+}
+
+impl Tracker {
+    /// The timer that rules a connection in `state`, and its name.
+    pub fn timer_in(&self, state: State) -> (&Set<Limit>, &str) {
+        // Where the timer of repetitions is no shorter, that of unacknowledged data is asked next, as the kernel does.
+        let of = |wanted: State| self.others.iter().find(|other| other.state == wanted);
+        let repeated = || (state == State::Repeating).then(|| of(State::Unacknowledged)).flatten();
+        match of(state).or_else(repeated) {
+            Some(other) => (&other.limit, other.timer),
+            None => (&self.established, &self.timer),
+        }
+    }
 }
 
 /// What stands on a path.

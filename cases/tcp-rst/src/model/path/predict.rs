@@ -1,7 +1,7 @@
 //! Whether, when, by whom and to whom a connection on a path dies, from its configuration alone.
 
 use super::forgotten::{Fate, Outcome, forgotten};
-use super::{Hop, Keepalive, Kind, Path, Probing, Who};
+use super::{Hop, Keepalive, Kind, Path, Probing, State, Tracker, Who};
 use crate::facts::flow::Side;
 use crate::facts::timer::{Ending, Leg, Limit, Measures, Micros, Refresh, Timer};
 use casebook_core::Span;
@@ -13,6 +13,8 @@ pub struct Traffic {
     pub quiet: Micros,
     /// Who speaks first after it.
     pub speaks_first: Side,
+    /// What it is in the middle of.
+    pub state: State,
 }
 
 /// When a connection ends.
@@ -64,49 +66,19 @@ pub struct Prediction {
     pub death: Option<Death>,
     /// Timers that run out without harm or are kept from it; a sentence each.
     pub notes: Vec<String>,
+    /// Deaths of one that lives otherwise, by a fact that no configuration holds ([`Fate::only_if`]).
+    pub exceptions: Vec<Death>,
     /// True when something unknown stands before the answer.
     pub undecided: bool,
 }
 
 /// What happens on `path` under `traffic`.
 pub fn predict(path: &Path, traffic: Traffic) -> Prediction {
-    let mut prediction = Prediction { death: None, notes: Vec::new(), undecided: false };
+    let mut prediction = Prediction { death: None, notes: Vec::new(), exceptions: Vec::new(), undecided: false };
     let mut found: Vec<Death> = Vec::new();
     for (index, hop) in path.hops.iter().enumerate() {
         match &hop.kind {
-            Kind::Tracker(tracker) => {
-                let gap = segment_gap(path, index, traffic);
-                let Limit::After(after) = tracker.established.value else {
-                    prediction.undecided |= tracker.established.value == Limit::Unknown;
-                    continue;
-                };
-                if gap.0 <= after.0 {
-                    prediction.notes.push(kept(hop, &tracker.timer, after, gap));
-                    continue;
-                }
-                let mut fates = forgotten(tracker, index, traffic.speaks_first);
-                fates.sort_by(|a, b| b.chance.unwrap_or(2.0).total_cmp(&a.chance.unwrap_or(2.0)));
-                prediction.undecided |= fates.iter().any(|fate| fate.outcome == Outcome::Unknown);
-                if fates.iter().all(|fate| fate.outcome == Outcome::Survives) {
-                    prediction.notes.push(format!(
-                        "{}: {} runs out after {} and nobody notices: {}",
-                        hop.name,
-                        tracker.timer,
-                        show(after),
-                        fates.first().map_or_else(String::new, |fate| fate.because.join(" "))
-                    ));
-                    continue;
-                }
-                found.push(Death {
-                    hop: index,
-                    timer: tracker.timer.clone(),
-                    places: tracker.established.places.iter().chain(&tracker.translation.places).copied().collect(),
-                    after,
-                    moment: Moment::NextPacket { expires: after },
-                    fates,
-                    ends: Ends::Silently,
-                });
-            }
+            Kind::Tracker(tracker) => found.extend(by_tracker(path, index, hop, tracker, traffic, &mut prediction)),
             Kind::Device(device, limit) => {
                 let Limit::After(after) = limit.value else {
                     prediction.undecided |= limit.value == Limit::Unknown;
@@ -155,6 +127,63 @@ pub fn predict(path: &Path, traffic: Traffic) -> Prediction {
     prediction
 }
 
+fn by_tracker(
+    path: &Path,
+    index: usize,
+    hop: &Hop,
+    tracker: &Tracker,
+    traffic: Traffic,
+    prediction: &mut Prediction,
+) -> Option<Death> {
+    let gap = segment_gap(path, index, traffic);
+    let (limit, timer) = tracker.timer_in(traffic.state);
+    let Limit::After(after) = limit.value else {
+        prediction.undecided |= limit.value == Limit::Unknown;
+        return None;
+    };
+    if gap.0 <= after.0 {
+        prediction.notes.push(kept(hop, timer, after, gap));
+        return None;
+    }
+    let mut fates = forgotten(tracker, index, traffic.speaks_first);
+    fates.sort_by(|a, b| b.chance.unwrap_or(2.0).total_cmp(&a.chance.unwrap_or(2.0)));
+    prediction.undecided |= fates.iter().any(|fate| fate.outcome == Outcome::Unknown);
+    let (depends, certain): (Vec<Fate>, Vec<Fate>) = fates.iter().cloned().partition(|fate| fate.only_if.is_some());
+    let lives = !certain.is_empty() && certain.iter().all(|fate| fate.outcome == Outcome::Survives);
+    let death = Death {
+        hop: index,
+        timer: timer.to_owned(),
+        places: limit.places.iter().chain(&tracker.translation.places).copied().collect(),
+        after,
+        moment: Moment::NextPacket { expires: after },
+        fates: if lives { depends } else { fates },
+        ends: Ends::Silently,
+    };
+    if !lives {
+        return Some(death);
+    }
+    prediction.notes.push(format!(
+        "{}: {timer} runs out after {} and nobody notices: {}",
+        hop.name,
+        show(after),
+        certain.first().map_or_else(String::new, |fate| fate.because.join(" "))
+    ));
+    if !death.fates.is_empty() {
+        prediction.exceptions.push(death);
+    }
+    None
+}
+
+/// For a timer that closes one direction: when the client's own timer closes the other one.
+fn other_way(hop: &Hop) -> Option<(&Timer, Micros)> {
+    let Kind::Proxy(proxy, _) = &hop.kind else { return None };
+    let other = proxy.timers.iter().find(|other| other.measures == Measures::Idle && other.leg == Leg::Client)?;
+    match other.limit {
+        Limit::After(after) => Some((other, after)),
+        _ => None,
+    }
+}
+
 fn by_timer(
     path: &Path,
     index: usize,
@@ -173,6 +202,7 @@ fn by_timer(
         prediction.notes.push(kept(hop, &timer.name, after, gap));
         return None;
     }
+    let other = other_way(hop).filter(|_| timer.ending == Ending::FinOneWay);
     let (moment, ends, fates) = match timer.ending {
         Ending::Silent => (Moment::NextPacket { expires: after }, Ends::Silently, vec![silent(hop, index, traffic)]),
         Ending::Rst => (
@@ -181,10 +211,25 @@ fn by_timer(
             vec![Fate {
                 chance: Some(1.0),
                 outcome: Outcome::Reset { by: Who::Hop(index), to: Who::Client, other_end_later: false },
+                only_if: None,
                 because: vec![format!("{} sends RST to both ends when {} runs out.", hop.name, timer.name)],
             }],
         ),
-        Ending::Fin | Ending::FinThenRst | Ending::AnswerAndFin => (
+        Ending::FinOneWay if other.is_none_or(|(_, after)| after.0 >= traffic.quiet.0) => (
+            Moment::At(after),
+            Ends::Fin,
+            vec![Fate {
+                chance: Some(1.0),
+                outcome: Outcome::AnswerLost,
+                only_if: None,
+                because: vec![format!(
+                    "{} closes only the way to the client when {} runs out: what the client writes still reaches the server, \
+                     and nothing comes back. Nobody sends a RST.",
+                    hop.name, timer.name
+                )],
+            }],
+        ),
+        Ending::Fin | Ending::FinOneWay | Ending::FinThenRst | Ending::AnswerAndFin => (
             Moment::At(after),
             Ends::Fin,
             vec![Fate {
@@ -194,10 +239,20 @@ fn by_timer(
                     to: Who::end(traffic.speaks_first),
                     other_end_later: true,
                 },
-                because: vec![format!(
+                only_if: None,
+                because: std::iter::once(format!(
                     "{} closes with FIN when {} runs out; what is written afterwards gets a RST from its kernel.",
                     hop.name, timer.name
-                )],
+                ))
+                .chain(other.filter(|(_, then)| *then > after).map(|(other, then)| {
+                    format!(
+                        "Until {} ({}) closes the other way too, what the client writes still reaches the server, and nothing \
+                         comes back.",
+                        other.name,
+                        show(then)
+                    )
+                }))
+                .collect(),
             }],
         ),
     };
@@ -222,19 +277,22 @@ fn silent(hop: &Hop, index: usize, traffic: Traffic) -> Fate {
         return Fate {
             chance: Some(1.0),
             outcome: Outcome::Reset { by: Who::Hop(index), to: Who::end(traffic.speaks_first), other_end_later: true },
+            only_if: None,
             because: vec![format!("{} answers the next packet of a connection it has forgotten with a RST.", hop.name)],
         };
     }
     if drops {
         return Fate {
             chance: Some(1.0),
-            outcome: Outcome::BlackHole { by: Who::Hop(index) },
+            outcome: Outcome::BlackHole { by: Some(Who::Hop(index)) },
+            only_if: None,
             because: vec![format!("{} drops packets of a connection it has forgotten.", hop.name)],
         };
     }
     Fate {
         chance: None,
         outcome: Outcome::Unknown,
+        only_if: None,
         because: vec![format!(
             "Its manual does not say what {} does with a packet of a connection it has forgotten.",
             hop.name

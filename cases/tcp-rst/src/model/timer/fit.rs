@@ -73,8 +73,9 @@ fn lifetime(series: &Series, cycle: Option<&Cycle>) -> Fit {
             ));
         }
         return Fit::Fits(Explains {
+            // A proxy's clock begins before its leg to the server does, and a capture sees packets earlier or later than it.
             above_us: low.min(high) - slack(low, precision),
-            at_most_us: high,
+            at_most_us: high + slack(high, precision),
             residual_us: apart.max(0),
             says: if apart >= 0 {
                 format!("every connection ended at the age of {} (within {})", seconds(high), seconds(apart))
@@ -200,7 +201,7 @@ fn idle_at_once(series: &Series) -> Fit {
     }
     Fit::Fits(Explains {
         above_us: low - slack(low, precision),
-        at_most_us: high,
+        at_most_us: high + slack(high, precision),
         residual_us: high - low,
         says: format!("every connection ended after {} of silence (within {})", seconds(high), seconds(high - low)),
     })
