@@ -4,7 +4,10 @@
 //! nothing a program can see and never faults.
 //!
 //! Invariant: the address is that of a reference, though any address would do.
-#![cfg_attr(target_arch = "x86_64", allow(unsafe_code, reason = "the instruction has no safe form; the invariant is stated above"))]
+#![cfg_attr(
+    target_arch = "x86_64",
+    allow(unsafe_code, reason = "the instruction has no safe form; the invariant is stated above")
+)]
 
 /// Asks for the cache line in which `value` begins. Does nothing where there is no such instruction in stable Rust.
 #[inline(always)]
@@ -17,4 +20,10 @@ pub fn line<T>(value: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
+}
+
+/// Asks for every cache line of `bytes`.
+#[inline]
+pub fn bytes(bytes: &[u8]) {
+    bytes.iter().step_by(64).for_each(line);
 }

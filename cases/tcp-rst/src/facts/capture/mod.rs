@@ -14,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use casebook_checksum::prefetch;
 use casebook_core::{Bytes, Coverage, Evidence, EvidenceId, Span, Unmodelled};
 use casebook_formats::capture::{self, Frame, Problem};
 use casebook_formats::packet::checksum::{self, Checks};
@@ -31,6 +32,9 @@ use table::{Key, Table};
 
 /// Bytes walked between two releases of memory that is no longer needed.
 const RELEASE_EVERY: usize = 4 << 20;
+
+/// How far ahead of the walk the file is fetched. The processor's own read-ahead begins anew at every page and every header.
+const FETCH_AHEAD: usize = 2048;
 
 /// Bounds of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +138,14 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 
 /// Gives every frame to `each`, and lets go of the memory behind.
 fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
-    let mut frames = capture::frames(bytes.as_slice());
+    let file = bytes.as_slice();
+    let mut frames = capture::frames(file);
     let mut released = 0;
     for frame in frames.by_ref() {
         let end = frame.end;
+        if let Some(ahead) = file.get(frame.start + FETCH_AHEAD..end + FETCH_AHEAD) {
+            prefetch::bytes(ahead);
+        }
         each(frame);
         if end - released >= RELEASE_EVERY {
             bytes.release(released..end);

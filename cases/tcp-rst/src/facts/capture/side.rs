@@ -272,8 +272,9 @@ impl Look<'_> {
     #[inline]
     pub(super) fn seen_elsewhere(&self, seg: &Seg<'_>) -> bool {
         const COPY_WITHIN_NS: u64 = 1_000_000_000;
-        let near =
-            seg.time_ns == NO_TIME || self.own.last_ns == NO_TIME || seg.time_ns.abs_diff(self.own.last_ns) <= COPY_WITHIN_NS;
+        let near = seg.time_ns == NO_TIME
+            || self.own.last_ns == NO_TIME
+            || seg.time_ns.abs_diff(self.own.last_ns) <= COPY_WITHIN_NS;
         if !near {
             return false;
         }
