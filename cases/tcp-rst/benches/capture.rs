@@ -122,12 +122,10 @@ fn print(capture: &Capture) {
     println!("{} flows kept, {} with RST", capture.kept(), capture.reset_flows().count());
 }
 
-/// User and system time of this process, in seconds.
+/// Time this thread, the only one, has run, in user space and the kernel, in seconds.
 fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks: f64 = [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<f64>().ok()).sum();
-    ticks / 100.0
+    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
 fn peak_rss_mb() -> f64 {

@@ -6,6 +6,7 @@
 //! | [`crc32c`] | CRC-32C of SCTP and iSCSI (RFC 9260 appendix A, RFC 3720), and the CRC of two parts joined |
 //! | [`polynomial`] | `h = h * K + byte`, wrapping: the checksum that naive lanes change |
 //! | [`ones`] | one's complement numbers of 16 bits: compare, subtract, update in place (RFC 1624) |
+//! | [`prefetch`] | asking for a cache line ahead of use |
 //!
 //! # Carries
 //!
@@ -55,6 +56,7 @@ pub mod internet;
 pub mod ones;
 mod path;
 pub mod polynomial;
+pub mod prefetch;
 mod sum;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]

@@ -33,9 +33,11 @@ impl Content for Mapped {
 
     #[allow(unsafe_code, reason = "madvise has no safe form for advice that drops pages")]
     fn release(&self, range: Range<usize>) {
-        // Whole pages inside of the range. The largest page size of the machines this runs on; smaller pages lose nothing.
+        // Whole pages, of the largest size of the machines this runs on; smaller pages lose nothing. The page in which the
+        // range begins goes too: a reader that releases one range after the other would keep one page of each otherwise,
+        // and what is still wanted of it is read again.
         const PAGE: usize = 64 << 10;
-        let (start, end) = (range.start.next_multiple_of(PAGE), range.end.min(self.0.len()) / PAGE * PAGE);
+        let (start, end) = (range.start / PAGE * PAGE, range.end.min(self.0.len()) / PAGE * PAGE);
         if start >= end {
             return;
         }

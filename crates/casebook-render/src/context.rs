@@ -98,8 +98,8 @@ impl<'a> Context<'a> {
 
     /// Digest of one piece of evidence.
     pub(crate) fn digest(&self, id: EvidenceId) -> Option<Digest> {
-        let cell = self.digests.get(id.0 as usize)?;
-        Some(*cell.get_or_init(|| Digest::of(self.bytes(id))))
+        let (cell, item) = (self.digests.get(id.0 as usize)?, self.evidence.get(id)?);
+        Some(*cell.get_or_init(|| item.digest()))
     }
 
     /// True when offsets in this evidence are better given as bytes than as lines.

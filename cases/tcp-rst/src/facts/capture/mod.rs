@@ -14,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use casebook_checksum::prefetch;
 use casebook_core::{Bytes, Coverage, Evidence, EvidenceId, Span, Unmodelled};
 use casebook_formats::capture::{self, Frame, Problem};
 use casebook_formats::packet::checksum::{self, Checks};
@@ -31,6 +32,9 @@ use table::{Key, Table};
 
 /// Bytes walked between two releases of memory that is no longer needed.
 const RELEASE_EVERY: usize = 4 << 20;
+
+/// How far ahead of the walk the file is fetched. The processor's own read-ahead begins anew at every page and every header.
+const FETCH_AHEAD: usize = 2048;
 
 /// Bounds of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +138,14 @@ pub fn read(evidence: EvidenceId, bytes: &Bytes, limits: Limits) -> Capture {
 
 /// Gives every frame to `each`, and lets go of the memory behind.
 fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>, u64) {
-    let mut frames = capture::frames(bytes.as_slice());
+    let file = bytes.as_slice();
+    let mut frames = capture::frames(file);
     let mut released = 0;
     for frame in frames.by_ref() {
         let end = frame.end;
+        if let Some(ahead) = file.get(frame.start + FETCH_AHEAD..end + FETCH_AHEAD) {
+            prefetch::bytes(ahead);
+        }
         each(frame);
         if end - released >= RELEASE_EVERY {
             bytes.release(released..end);
@@ -148,8 +156,10 @@ fn walk<'a>(bytes: &'a Bytes, mut each: impl FnMut(Frame<'a>)) -> (Vec<Problem>,
     (frames.problems().to_vec(), frames.problems_unlisted())
 }
 
-/// Segments that wait to be taken together.
-const BATCH: usize = 64;
+/// A segment's record is asked for when this many more have come, and it is taken after as many again.
+const AHEAD: u64 = 12;
+/// Segments that wait: a power of two, more than twice [`AHEAD`].
+const WAITING: usize = 32;
 
 struct Pending<'a> {
     seg: Seg<'a>,
@@ -166,7 +176,9 @@ struct Reader<'a> {
     slab: Slab,
     folded: Vec<FlowSummary>,
     with_resets: usize,
-    batch: Vec<Pending<'a>>,
+    waiting: [Option<Pending<'a>>; WAITING],
+    /// Segments that came to wait.
+    come: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -180,7 +192,8 @@ impl<'a> Reader<'a> {
             slab: Slab::default(),
             folded: Vec::new(),
             with_resets: 0,
-            batch: Vec::with_capacity(BATCH),
+            waiting: [const { None }; WAITING],
+            come: 0,
         }
     }
 
@@ -204,33 +217,29 @@ impl<'a> Reader<'a> {
     fn packet(&mut self, frame: &Frame<'a>, packet: &Packet<'a>, checks: &Checks<'a>) {
         match Seg::of(frame, packet, segment::sum(checks.transport.as_ref())) {
             Some((seg, key, from_first)) => {
-                self.batch.push(Pending { seg, key, from_first, hash: key.hash() });
-                if self.batch.len() == BATCH {
-                    self.flush();
-                }
+                let hash = key.hash();
+                self.table.prefetch(hash);
+                self.waiting[self.come as usize % WAITING] = Some(Pending { seg, key, from_first, hash });
+                self.advance();
             }
             None => self.other(packet),
         }
     }
 
-    /// Takes the segments that wait. The table and the records are far from the processor: asking for all of them first
-    /// lets it wait for them together.
-    fn flush(&mut self) {
-        let mut batch = std::mem::take(&mut self.batch);
-        let mut near = [None; BATCH];
-        for (near, pending) in near.iter_mut().zip(&batch) {
-            *near = self.table.first(pending.hash);
+    /// Asks for the record of a segment that came a little earlier, and takes one of those before. Slots and records are
+    /// far from the processor: they come while other packets are read and their sums added.
+    #[inline]
+    fn advance(&mut self) {
+        let come = self.come;
+        self.come += 1;
+        if let Some(pending) = &self.waiting[come.wrapping_sub(AHEAD) as usize % WAITING]
+            && let Some(at) = self.table.likely(pending.hash)
+        {
+            self.slab.get(at).prefetch(pending.from_first);
         }
-        let touched = near.into_iter().zip(&batch).fold(0, |sum: u64, (at, pending)| match at {
-            Some(at) => sum ^ self.slab.get(at).touch(pending.from_first),
-            None => sum,
-        });
-        std::hint::black_box(touched);
-        for pending in &batch {
+        if let Some(pending) = self.waiting[come.wrapping_sub(2 * AHEAD) as usize % WAITING].take() {
             self.segment(&pending.seg, pending.key, pending.from_first, pending.hash);
         }
-        batch.clear();
-        self.batch = batch;
     }
 
     fn other(&mut self, packet: &Packet<'_>) {
@@ -253,7 +262,7 @@ impl<'a> Reader<'a> {
     #[inline]
     fn segment(&mut self, seg: &Seg<'_>, key: Key, from_first: bool, hash: u32) {
         self.totals.segments += 1;
-        let found = self.table.find(hash, |record| self.slab.get(record).key == key);
+        let found = self.table.find(hash, |record| self.slab.get(record).is_of(&key));
         let at = match found {
             Ok(at) if opens(seg.flags) && self.slab.get(at).begins_anew(seg, from_first) => {
                 self.slab.get_mut(at).linked = false;
@@ -320,11 +329,11 @@ impl<'a> Reader<'a> {
             self.slab.remove(slot);
         }
         let linked = self.slab.iter().filter(|(_, record)| record.linked);
-        self.table.rebuild(linked.map(|(slot, record)| (record.key.hash(), slot)));
+        self.table.rebuild(linked.map(|(slot, record)| (record.key().hash(), slot)));
     }
 
     fn finish(mut self, problems: Vec<Problem>, unlisted: u64) -> Capture {
-        self.flush();
+        (0..WAITING).for_each(|_| self.advance());
         let mut order: Vec<u32> = self.slab.iter().map(|(slot, _)| slot).collect();
         order.sort_unstable_by_key(|slot| self.slab.get(*slot).index);
         let place = |problem: &Problem| Span::new(self.evidence, problem.start, problem.end);

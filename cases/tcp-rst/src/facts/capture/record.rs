@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use casebook_checksum::prefetch;
 use casebook_core::{EvidenceId, Span};
 
 use super::segment::{NO_TIME, Seg, time};
-use super::side::{Packed, has};
+use super::side::{Change, Look, Own, Rare, Shared, has};
 use super::summary::{End, FlowSummary};
 use super::table::Key;
 use crate::facts::flow::{Flags, Flow, Handshake, PacketRef, Peer, Reset, Side};
@@ -13,21 +14,21 @@ use crate::facts::flow::{Flags, Flow, Handshake, PacketRef, Peer, Reset, Side};
 /// RSTs of one flow that are kept.
 pub(super) const MOST_RESETS: u32 = 8;
 
-/// The first two cache lines are the flow's, then three of each side: see [`Packed`].
+/// A segment touches the first two cache lines and the two of its side's [`Own`], and asks for them ahead.
 #[derive(Clone, Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub(super) struct Record {
-    pub(super) key: Key,
+    addresses: [u128; 2],
+    ports: [u16; 2],
+    vlan: [u16; 2],
     last_ns: i64,
-    pub(super) reset_count: u32,
-    /// Which of the sides is the client.
-    client: u8,
-    /// 0: nobody was quiet; 1 and 2: the endpoint that spoke after `quiet_ns` and has no answer yet.
-    quiet_of: u8,
-    /// False once another flow has the same key.
-    pub(super) linked: bool,
-    quiet_ns: i64,
     survived_ns: i64,
+    /// The silence after which one side spoke, see [`Shared::quiet`].
+    quiet_ns: i64,
+    /// State of the key's first endpoint, and of its second.
+    shared: [Shared; 2],
+    own: [Own; 2],
+    rare: [Rare; 2],
     pub(super) index: u64,
     first_number: u64,
     first_start: u64,
@@ -35,8 +36,11 @@ pub(super) struct Record {
     first_bytes: u32,
     interface: u32,
     kept: Option<Box<Kept>>,
-    /// State of the key's first endpoint, and of its second.
-    sides: [Packed; 2],
+    pub(super) reset_count: u32,
+    /// Which of the sides is the client.
+    client: u8,
+    /// False once another flow has the same key.
+    pub(super) linked: bool,
 }
 
 /// RSTs behind one pointer: nearly no flow has any.
@@ -45,7 +49,6 @@ struct Kept {
     resets: Vec<Reset>,
 }
 
-// Two lines and twice three.
 const _: () = assert!(size_of::<Record>() == 512);
 
 /// What became of a segment.
@@ -70,10 +73,13 @@ impl Record {
             _ => u8::from(key.ports[1] > key.ports[0]),
         };
         Self {
-            key,
-            sides: [Packed::new(), Packed::new()],
+            addresses: key.addresses,
+            ports: key.ports,
+            vlan: key.vlan,
+            shared: [Shared::new(key.v4); 2],
+            own: [Own::new(); 2],
+            rare: [Rare::new(); 2],
             client,
-            quiet_of: 0,
             linked: true,
             interface: seg.interface,
             index,
@@ -94,21 +100,36 @@ impl Record {
         self.kept.as_ref().map_or(&[], |kept| &kept.resets)
     }
 
-    /// Reads a byte of every line that a segment touches, ahead of use; the value says nothing.
+    /// The endpoints and the VLAN.
+    pub(super) fn key(&self) -> Key {
+        Key { addresses: self.addresses, ports: self.ports, vlan: self.vlan, v4: self.shared[0].v4 }
+    }
+
+    /// True when it is a flow of these endpoints.
     #[inline]
-    pub(super) fn touch(&self, from_first: bool) -> u64 {
-        let (own, other) = self.pair(from_first);
-        u64::from(self.key.v4) ^ self.survived_ns as u64 ^ own.touch_own() ^ other.touch()
+    pub(super) fn is_of(&self, key: &Key) -> bool {
+        self.addresses == key.addresses
+            && self.ports == key.ports
+            && self.vlan == key.vlan
+            && self.shared[0].v4 == key.v4
+    }
+
+    /// Asks for the lines that a segment touches, ahead of use.
+    #[inline]
+    pub(super) fn prefetch(&self, from_first: bool) {
+        prefetch::line(&self.addresses);
+        prefetch::line(&self.shared);
+        self.own[usize::from(!from_first)].prefetch();
     }
 
     /// True when both sides have sent FIN, or a RST was seen.
     pub(super) fn closed(&self) -> bool {
-        self.reset_count > 0 || (self.sides[0].is(has::FIN) && self.sides[1].is(has::FIN))
+        self.reset_count > 0 || (self.shared[0].is(has::FIN) && self.shared[1].is(has::FIN))
     }
 
     /// Number of the last packet.
     pub(super) fn last_number(&self) -> u64 {
-        self.sides[0].last_number.max(self.sides[1].last_number)
+        self.own[0].last_number.max(self.own[1].last_number)
     }
 
     /// True when this SYN begins another connection between the same endpoints.
@@ -122,15 +143,28 @@ impl Record {
             return true;
         }
         if own.is(has::ISN) {
-            return own.isn != seg.seq;
+            return own.own.isn != seg.seq;
         }
         // Both sides open at once, or the capture has the answer before the SYN.
-        !(own.segments == 0 && other.is(has::ISN))
+        !(own.own.segments == 0 && other.is(has::ISN))
     }
 
-    fn pair(&self, from_first: bool) -> (&Packed, &Packed) {
-        let [first, second] = &self.sides;
-        if from_first { (first, second) } else { (second, first) }
+    fn look(&self, at: usize) -> Look<'_> {
+        Look { shared: &self.shared[at & 1], own: &self.own[at & 1], rare: &self.rare[at & 1] }
+    }
+
+    fn pair(&self, from_first: bool) -> (Look<'_>, Look<'_>) {
+        let own = usize::from(!from_first);
+        (self.look(own), self.look(1 - own))
+    }
+
+    /// The sender, and what the other side's answers touch.
+    #[inline]
+    fn pair_mut(&mut self, from_first: bool) -> (Change<'_>, &mut Shared) {
+        let at = usize::from(!from_first);
+        let [first, second] = &mut self.shared;
+        let (shared, other) = if from_first { (first, second) } else { (second, first) };
+        (Change { shared, own: &mut self.own[at], rare: &mut self.rare[at] }, other)
     }
 
     fn side(&self, from_first: bool) -> Side {
@@ -141,52 +175,62 @@ impl Record {
     #[inline]
     pub(super) fn take(&mut self, evidence: EvidenceId, seg: &Seg<'_>, from_first: bool, keep: bool) -> Taken {
         let reset = seg.flags.has(Flags::RST);
-        let own = &mut self.sides[usize::from(!from_first)];
-        if own.home() != Some(seg.view) {
-            if own.home().is_some() && own.seen_elsewhere(seg) {
-                if !reset {
-                    own.view(seg.view).ttl(seg.ttl, seg.flags.has(Flags::SYN));
-                }
-                return Taken::Copy;
-            }
-            // A RST is compared with what its own interface saw and moves nothing.
-            if !reset || own.home().is_none() {
-                own.move_home(seg.view);
-            }
+        let at = usize::from(!from_first);
+        if self.look(at).home() != Some(seg.view) && !self.moved(seg, from_first) {
+            return Taken::Copy;
         }
         if reset {
             self.reset(evidence, seg, from_first, keep);
             return Taken::Counted;
         }
-        let [first, second] = &mut self.sides;
-        let (own, other) = if from_first { (first, second) } else { (second, first) };
-        let speaker = 1 + u8::from(!from_first);
-        if self.quiet_of == 3 - speaker {
+        if self.shared[1 - at].quiet {
             self.survived_ns = self.survived_ns.max(self.quiet_ns);
-            self.quiet_of = 0;
+            self.shared[1 - at].quiet = false;
         }
-        if seg.time_ns != NO_TIME && self.last_ns != NO_TIME {
-            let quiet = seg.time_ns.saturating_sub(self.last_ns);
-            if quiet > self.survived_ns && (self.quiet_of == 0 || quiet > self.quiet_ns) {
+        let before_ns = self.last_ns;
+        if seg.time_ns != NO_TIME && before_ns != NO_TIME {
+            let quiet = seg.time_ns.saturating_sub(before_ns);
+            if quiet > self.survived_ns && (!self.shared[at].quiet || quiet > self.quiet_ns) {
                 self.quiet_ns = quiet;
-                self.quiet_of = speaker;
+                self.shared[at].quiet = true;
             }
         }
+        self.last_ns = seg.time_ns;
+        let (mut own, other) = self.pair_mut(from_first);
         if seg.sum != crate::facts::flow::Sum::Bad {
             own.sent(seg);
         }
         other.answered(seg);
-        own.is_last(seg, self.last_ns);
-        self.last_ns = seg.time_ns;
+        own.own.is_last(seg, before_ns);
         Taken::Counted
+    }
+
+    /// A segment on another interface than its side's; false when it is a copy.
+    #[cold]
+    fn moved(&mut self, seg: &Seg<'_>, from_first: bool) -> bool {
+        let reset = seg.flags.has(Flags::RST);
+        let look = self.look(usize::from(!from_first));
+        let (begun, copy) = (look.home().is_some(), look.seen_elsewhere(seg));
+        let (mut own, _) = self.pair_mut(from_first);
+        if begun && copy {
+            if !reset {
+                own.view(seg.view).ttl(seg.ttl, seg.flags.has(Flags::SYN));
+            }
+            return false;
+        }
+        // A RST is compared with what its own interface saw and moves nothing.
+        if !reset || !begun {
+            own.move_home(seg.view);
+        }
+        true
     }
 
     #[cold]
     fn reset(&mut self, evidence: EvidenceId, seg: &Seg<'_>, from_first: bool, keep: bool) {
         if keep && self.reset_count < MOST_RESETS {
             let (own, other) = self.pair(from_first);
-            let trigger = other.last(evidence);
-            let quiet = trigger.and_then(|trigger| Some(trigger.packet.time_ns? - time(other.before_ns)?));
+            let trigger = other.own.last(evidence);
+            let quiet = trigger.and_then(|trigger| Some(trigger.packet.time_ns? - time(other.own.before_ns)?));
             let view = own.home().is_some().then_some(seg.view);
             let reset = Reset {
                 packet: seg.packet(evidence),
@@ -204,9 +248,9 @@ impl Record {
                 payload_bytes: seg.payload_bytes,
                 sum: seg.sum,
                 trigger,
-                own_last: own.last(evidence),
+                own_last: own.own.last(evidence),
                 quiet_ns: quiet,
-                before_quiet_ns: trigger.and_then(|_| time(other.before_ns)),
+                before_quiet_ns: trigger.and_then(|_| time(other.own.before_ns)),
                 sender: own.state(view),
                 receiver: other.state(None),
                 earlier: self.reset_count,
@@ -217,25 +261,24 @@ impl Record {
             kept.resets.push(reset);
         }
         self.reset_count = self.reset_count.saturating_add(1);
-        let [first, second] = &mut self.sides;
-        let (own, other) = if from_first { (first, second) } else { (second, first) };
+        let before_ns = std::mem::replace(&mut self.last_ns, seg.time_ns);
+        let (own, other) = self.pair_mut(from_first);
         other.answered(seg);
-        own.has |= has::RST;
-        own.is_last(seg, self.last_ns);
-        self.last_ns = seg.time_ns;
+        own.shared.has |= has::RST;
+        own.own.is_last(seg, before_ns);
     }
 
     fn peer(&self, which: u8) -> Peer {
         let at = usize::from(which & 1);
-        let address = if self.key.v4 {
-            IpAddr::V4(Ipv4Addr::from(self.key.addresses[at] as u32))
+        let address = if self.shared[0].v4 {
+            IpAddr::V4(Ipv4Addr::from(self.addresses[at] as u32))
         } else {
-            IpAddr::V6(Ipv6Addr::from(self.key.addresses[at]))
+            IpAddr::V6(Ipv6Addr::from(self.addresses[at]))
         };
-        Peer { address, port: self.key.ports[at] }
+        Peer { address, port: self.ports[at] }
     }
 
-    fn ends(&self) -> (&Packed, &Packed) {
+    fn ends(&self) -> (Look<'_>, Look<'_>) {
         self.pair(self.client == 0)
     }
 
@@ -251,7 +294,7 @@ impl Record {
     /// The flow as the facts say it.
     pub(super) fn flow(&self, evidence: EvidenceId) -> Flow {
         let (client, server) = self.ends();
-        let last = if client.last_number > server.last_number { client } else { server };
+        let last = if client.own.last_number > server.own.last_number { client } else { server };
         let first = PacketRef {
             number: self.first_number,
             span: Span { evidence, start: self.first_start, end: self.first_start + u64::from(self.first_bytes) },
@@ -261,13 +304,13 @@ impl Record {
             index: self.index,
             client: self.peer(self.client),
             server: self.peer(1 - self.client),
-            vlan: self.key.vlan,
+            vlan: self.vlan,
             interface: self.interface,
             handshake: self.handshake(),
             first,
-            last: last.last(evidence).map_or(first, |last| last.packet),
-            rtt_server_ns: time(client.rtt_ns),
-            rtt_client_ns: time(server.rtt_ns),
+            last: last.own.last(evidence).map_or(first, |last| last.packet),
+            rtt_server_ns: time(client.shared.rtt_ns),
+            rtt_client_ns: time(server.shared.rtt_ns),
             longest_survived_ns: time(self.survived_ns),
             client_state: client.state(None),
             server_state: server.state(None),
@@ -279,18 +322,18 @@ impl Record {
     /// The few facts that outlive the flow.
     pub(super) fn summary(&self) -> FlowSummary {
         let (client, server) = self.ends();
-        let last = if client.last_number > server.last_number { client } else { server };
+        let last = if client.own.last_number > server.own.last_number { client } else { server };
         let end = match (self.reset_count > 0, client.is(has::FIN), server.is(has::FIN)) {
             (true, ..) => End::Rst,
             (_, true, true) => End::Fin,
             (_, false, false) => End::None,
             _ => End::HalfClosed,
         };
-        let fin = [client.fin_ns, server.fin_ns].into_iter().filter(|ns| *ns != NO_TIME).min();
+        let fin = [client.rare.fin_ns, server.rare.fin_ns].into_iter().filter(|ns| *ns != NO_TIME).min();
         let (ended, before) = match (end, self.resets().first(), fin) {
             (End::Rst, Some(reset), _) => (reset.packet.time_ns, reset.before_quiet_ns),
             (End::Fin | End::HalfClosed, _, Some(fin)) => (Some(fin), None),
-            _ => (None, time(last.before_ns)),
+            _ => (None, time(last.own.before_ns)),
         };
         FlowSummary {
             index: self.index,
@@ -302,8 +345,8 @@ impl Record {
             end_ns: ended,
             before_quiet_ns: before,
             longest_survived_ns: time(self.survived_ns),
-            segments: client.segments + server.segments,
-            payload_bytes: client.payload_bytes + server.payload_bytes,
+            segments: client.own.segments + server.own.segments,
+            payload_bytes: client.own.payload_bytes + server.own.payload_bytes,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which flow a segment belongs to: an open table of record numbers by endpoints and VLAN.
 
+use casebook_checksum::prefetch;
+
 /// Both endpoints of a flow, the smaller one first, and its VLAN ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key {
@@ -82,11 +84,16 @@ impl Table {
         }
     }
 
-    /// The record in the first slot for this hash, if the hash is the same: most often the one `find` will find.
+    /// Asks for the first slot for this hash, ahead of use.
     #[inline]
-    pub(super) fn first(&self, hash: u32) -> Option<u32> {
-        let slot = self.slots[hash as usize & (self.slots.len() - 1)];
-        (slot != 0 && (slot >> 32) as u32 == hash).then(|| slot as u32 - 1)
+    pub(super) fn prefetch(&self, hash: u32) {
+        prefetch::line(&self.slots[hash as usize & (self.slots.len() - 1)]);
+    }
+
+    /// The first record with this hash: nearly always the one `find` will find.
+    #[inline]
+    pub(super) fn likely(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true).ok()
     }
 
     /// Puts a record into the empty slot that `find` gave.
