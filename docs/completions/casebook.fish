@@ -283,6 +283,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l quiet -d 'The longest silence, as \'12 h\'' -r
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l speaks-first -d 'Who ends the silence: client or server [default: both are answered]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l state -d 'What it is silent in: established, half-closed (one direction closed), unacknowledged (data without an answer), repeating (a packet repeated three times) [default: established]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
