@@ -1,5 +1,6 @@
 //! `full`: findings drawn as rustc draws them, then totals, what was exonerated, and coverage.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -25,15 +26,25 @@ pub(crate) const MARK_CLOSE: char = '\u{e001}';
 
 /// Width in which source lines are trimmed when the output has none.
 const SOURCE_WIDTH: usize = 140;
+/// Findings of one rule that are drawn; the rest is counted, and listed by the other formats.
+const OF_ONE_RULE: usize = 25;
 /// Columns a note's gutter and name take before its text.
 const NOTE_INDENT: usize = 18;
 
 pub(crate) fn write(context: &Context<'_>, out: &mut dyn Write) -> io::Result<()> {
     let renderer = renderer(context);
     let drawn = |finding: &&Finding| finding.status != Status::Exonerated;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in context.active().filter(drawn) {
-        draw(context, &renderer, finding, out)?;
-        writeln!(out)?;
+        let count = counts.entry(finding.code).or_default();
+        *count += 1;
+        if *count <= OF_ONE_RULE {
+            draw(context, &renderer, finding, out)?;
+            writeln!(out)?;
+        }
+    }
+    for (code, count) in counts.into_iter().filter(|(_, count)| *count > OF_ONE_RULE) {
+        writeln!(out, "{} more findings of {code} are not drawn; --format concise lists them\n", count - OF_ONE_RULE)?;
     }
     tail::write(context, out)
 }

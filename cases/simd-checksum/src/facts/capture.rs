@@ -14,7 +14,7 @@ use super::direction::{PacketRef, Table, Way};
 use super::specimen::{Kept, Site};
 
 /// Bytes walked between two releases of memory that is no longer needed.
-const RELEASE_EVERY: usize = 4 << 20;
+pub(super) const RELEASE_EVERY: usize = 4 << 20;
 
 /// Tunnels in tunnels that are followed.
 const DEPTH: u8 = 4;
