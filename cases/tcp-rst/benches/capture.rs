@@ -2,7 +2,7 @@
 //!
 //!   cargo bench -p case-tcp-rst --bench capture -- generate FILE [--bytes N] [--concurrent N] [--segments N]
 //!       [--payload mixed|small|N] [--link ethernet|vlan|sll2|raw] [--pcapng] [--v6 ONE_IN] [--seed N]
-//!   cargo bench -p case-tcp-rst --bench capture -- read FILE [--only frames|packets|sums|flows] [--times N]
+//!   cargo bench -p case-tcp-rst --bench capture -- read FILE [--only frames|packets|sums|flows|segments] [--times N]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a bench reads files and a clock")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a bench is a program")]
 #![allow(missing_docs, reason = "a bench has no readers of its items")]
@@ -14,7 +14,7 @@ mod generate;
 use std::fs::File;
 use std::time::Instant;
 
-use case_tcp_rst::facts::capture::{Capture, Limits, counts, read};
+use case_tcp_rst::facts::capture::{Capture, Limits, counts, read, segments};
 use casebook_collect::{Loader, Options};
 use casebook_core::{Bytes, EvidenceId};
 use casebook_formats::packet::{Network, Packet, Protocol, checksum};
@@ -70,6 +70,16 @@ fn measure(path: &str, only: &str, times: u64) {
                     print(&capture);
                 }
                 report(only, size, packets, took, start.elapsed().as_secs_f64());
+                continue;
+            }
+            "segments" => {
+                // The second pass of `casebook check`: the packets of the first 64 flows with a RST.
+                let capture = read(EvidenceId(0), &bytes, Limits::default());
+                let flows: Vec<_> = capture.reset_flows().take(64).collect();
+                let cpu = cpu_s();
+                let found = segments(EvidenceId(0), &bytes, &flows.iter().collect::<Vec<_>>(), 20_000);
+                let packets = found.iter().map(|one| one.list.len() as u64).sum();
+                report(only, size, packets, cpu_s() - cpu, start.elapsed().as_secs_f64());
                 continue;
             }
             _ => walk(&bytes, only),

@@ -18,16 +18,27 @@ pub struct Segments {
     pub left_out: u64,
 }
 
+/// Marks of wanted keys: many more than flows are asked for at once.
+const MARKS: usize = 4096;
+
 /// Reads the segments of `flows`, at most `most` of each. The answer is in the order of `flows`.
 pub fn segments(evidence: EvidenceId, bytes: &Bytes, flows: &[&Flow], most: usize) -> Vec<Segments> {
     let mut wanted: Vec<Wanted> = flows.iter().map(|flow| Wanted::new(flow)).collect();
+    let numbers = wanted.iter().map(|wanted| wanted.numbers);
+    let (first, last) = numbers.fold((u64::MAX, 0), |(first, last), one| (first.min(one.0), last.max(one.1)));
+    // Most packets are of other flows: a bit of their key's hash says so before every flow is asked.
+    let mut marks = [false; MARKS];
+    wanted.iter().for_each(|wanted| marks[wanted.key.hash() as usize % MARKS] = true);
     super::walk(bytes, |frame| {
-        if !wanted.iter().any(|wanted| wanted.holds(frame.number)) {
+        if !(first..=last).contains(&frame.number) {
             return;
         }
         let packet = Packet::of(&frame);
         let packet = innermost(&packet).unwrap_or(packet);
         let Some((mut seg, key, from_first)) = Seg::of(&frame, &packet, sum(None)) else { return };
+        if !marks[key.hash() as usize % MARKS] {
+            return;
+        }
         for wanted in wanted.iter_mut().filter(|wanted| wanted.holds(frame.number) && wanted.key == key) {
             seg.sum = sum(checksum::verify(&packet, frame.flags).transport.as_ref());
             wanted.take(evidence, &seg, from_first, most);
