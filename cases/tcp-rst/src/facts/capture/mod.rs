@@ -50,7 +50,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Under 150 MB in all.
     fn default() -> Self {
-        Self { flows: 96_000, flows_with_resets: 16_000, summaries: 60_000 }
+        Self { flows: 88_000, flows_with_resets: 16_000, summaries: 60_000 }
     }
 }
 

@@ -7,6 +7,7 @@
 mod ask;
 mod candidates;
 mod declared;
+mod ipvs;
 mod rejects;
 mod tracker;
 
@@ -16,7 +17,7 @@ use casebook_core::EvidenceId;
 
 use crate::facts::Facts;
 use crate::facts::timer::Micros;
-use crate::model::path::{Hop, Keepalive, Kind, Path, Probing, Set};
+use crate::model::path::{Hop, Keepalive, Kind, Path, Probing, Set, Translation};
 
 /// A path and what it was built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,11 @@ impl Built {
     /// is no news about a firewall.
     pub fn is_told(&self) -> bool {
         let told = |hop: &Hop| match &hop.kind {
-            Kind::Tracker(tracker) => !tracker.established.places.is_empty(),
+            // IPVS forgets after 15 minutes where nobody set anything: that is news.
+            Kind::Tracker(tracker) => {
+                let ipvs = matches!(tracker.translation.value, Translation::Ipvs { .. });
+                ipvs || !tracker.established.places.is_empty()
+            }
             Kind::Proxy(..) | Kind::Timer(_) | Kind::Device(..) => true,
         };
         self.declared || self.path.hops.iter().any(told)
@@ -56,6 +61,7 @@ pub fn paths(facts: &Facts) -> Vec<Built> {
     let mut out: Vec<Built> =
         facts.paths.iter().map(|(id, file)| declared::build(facts, *id, file, &found, &proxies)).collect();
     out.extend(found);
+    out.extend(ipvs::of_ipvs(facts));
     out.extend(proxies);
     out
 }
