@@ -51,16 +51,15 @@ pub fn find(evidence: &EvidenceSet, captures: &mut [Capture]) {
     let mut found: Vec<(usize, usize, EvidenceId, Site)> = Vec::new();
     for capture in captures.iter() {
         let Some(item) = evidence.get(capture.id()) else { continue };
-        let mut frames = frames(item.as_bytes());
         let mut released = 0;
-        while let Some(frame) = frames.next() {
+        for frame in frames(item.as_bytes()) {
             look(&frame, item.id, &mut wanted, &mut found);
             if frame.end - released >= capture::RELEASE_EVERY {
                 item.bytes.release(released..frame.end);
                 released = frame.end;
             }
         }
-        item.bytes.release(released..frames.position());
+        item.bytes.release(released..item.as_bytes().len());
     }
     for (capture, index, evidence, site) in found {
         captures[capture].bad[index].copy = Some((evidence, site));
