@@ -57,6 +57,24 @@ case $target in
         printf '\x01\0\0\0\x14\0\0\0\x01\0\0\0\0\0\x04\0\x14\0\0\0\x06\0\0\0\x58\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x36\0\0\0\x36\0\0\0'"$frame"'\0\0\x58\0\0\0' >"$folder/seed-line-pcapng"
         printf '\x01\0\x36\0\0\0\0\0\0\0'"$frame" >"$folder/seed-line-packet"
         ;;
+    resets | checksums)
+        # Captures in the form the target reads: length, tenths of a second since the one before, the packet from its IP header on.
+        find cases/*/fixtures -name '*.pcap' -size -16k | while read -r file; do
+            python3 - "$file" "$folder/seed-$(echo "$file" | tr / _)" <<'END' || true
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+out, at, before = bytearray(), 24, None
+if data[:4] == b"\xd4\xc3\xb2\xa1" and struct.unpack_from("<I", data, 20)[0] == 1:
+    while at + 16 <= len(data) and len(out) < 16000:
+        seconds, micros, length, _ = struct.unpack_from("<IIII", data, at)
+        packet, at = data[at + 30 : at + 16 + length], at + 16 + length
+        now = seconds * 10 + micros // 100000
+        out += bytes([min(len(packet), 255), min(now - (before or now), 255)]) + packet[:255]
+        before = now
+    open(sys.argv[2], "wb").write(out)
+END
+        done
+        ;;
     packet_pcap)
         # An empty IPv4 header behind an Ethernet header, in both byte orders.
         frame='\x00\x01\x02\x03\x04\x05\x00\x01\x02\x03\x04\x06\x08\x00\x45\x00\x00\x14\0\0\0\0\x40\x01\0\0\x7f\0\0\x01\x7f\0\0\x01'

@@ -3,15 +3,16 @@
 //! A target fails when its code panics, when a span lies outside of its evidence, or when one input takes longer
 //! than libFuzzer's `-timeout`.
 
+use std::collections::BTreeMap;
+
 use case_nftables::facts::{self, RulesetFacts};
-use casebook_formats::nft::witness;
 use case_tcp_rst::facts::timer::ProxyFacts;
-use casebook_core::{At, Bytes, EvidenceId, EvidenceSet, Span};
+use casebook_core::{At, Bytes, Case, EvidenceId, EvidenceSet, Input, Span};
 use casebook_formats::nft::ir::Ruleset;
 use casebook_formats::nft::packet::Packet;
 use casebook_formats::nft::release::Host;
 use casebook_formats::nft::walk::Evaluator;
-use casebook_formats::nft::{ask, packet_text, show};
+use casebook_formats::nft::{ask, packet_text, show, witness};
 
 /// Ends one file of a set and begins the next; the first is the root, number N is included as `"N"`.
 const NEXT_FILE: u8 = 0x1e;
@@ -33,6 +34,53 @@ pub fn evidence(kind: &'static str, data: &[u8]) -> (EvidenceSet, EvidenceId) {
     }
     let root = set.iter().next().map_or(EvidenceId(0), |item| item.id);
     (set, root)
+}
+
+/// Divides pieces of binary evidence.
+const NEXT_PIECE: [u8; 4] = [NEXT_FILE; 4];
+
+/// Reads pieces of evidence of these kinds, divided by four bytes 0x1e, and runs every rule of a case over them. A capture is raw IP
+/// without a file header of its own, so that the fuzzer need not find one.
+pub fn whole(case: &'static Case, kinds: &[&'static str], data: &[u8]) {
+    let mut set = EvidenceSet::new();
+    let mut rest = data;
+    for kind in kinds {
+        let at = rest.windows(NEXT_PIECE.len()).position(|window| window == NEXT_PIECE);
+        let (part, after) = rest.split_at(at.unwrap_or(rest.len()));
+        rest = after.get(NEXT_PIECE.len()..).unwrap_or_default();
+        let bytes = match *kind {
+            "capture" => records(part),
+            _ => part.to_vec(),
+        };
+        set.add(*kind, Some(*kind), Bytes::new(bytes));
+    }
+    let settings = BTreeMap::new();
+    let read = (case.read)(&Input { evidence: &set, settings: &settings });
+    for line in &read.coverage {
+        line.unmodelled.iter().for_each(|gap| inside(&set, gap.span));
+    }
+    for rule in case.rules {
+        for finding in (rule.run)(rule, &*read.facts, &set) {
+            finding.places.iter().for_each(|known| place(&set, &known.at));
+            finding.trace.iter().filter_map(|step| step.at.as_ref()).for_each(|at| place(&set, at));
+        }
+    }
+}
+
+/// A pcap of raw IP packets: each record of the input is its length, the milliseconds since the one before, and the bytes.
+fn records(mut data: &[u8]) -> Vec<u8> {
+    let words = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101];
+    let mut out: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    let mut millis: u32 = 0;
+    while let [length, waited, rest @ ..] = data {
+        let (packet, rest) = rest.split_at(rest.len().min(usize::from(*length)));
+        millis = millis.wrapping_add(u32::from(*waited) * 100);
+        let head = [millis / 1_000, millis % 1_000 * 1_000, packet.len() as u32, packet.len() as u32];
+        out.extend(head.into_iter().flat_map(u32::to_le_bytes));
+        out.extend(packet);
+        data = rest;
+    }
+    out
 }
 
 /// Panics unless the span can be sliced.
