@@ -109,7 +109,7 @@ pub(super) fn reset_json(flow: &Flow, reset: &Reset) -> Value {
         "to": peer(end(flow, reset.side.other())),
         "form": match verdict.form {
             Form::Stateless(_) => "stateless",
-            Form::Stateful => "stateful",
+            Form::Stateful | Form::Alone => "stateful",
             Form::Unusual(_) => "unusual",
         },
         "ttl": reset.ttl,

@@ -109,6 +109,10 @@ pub fn judge(flow: &Flow, reset: &Reset) -> Verdict {
     let gave_up = (form == Form::Stateful).then(|| gave_up(&reset.sender));
     let mut verdict = Verdict { form, relation, clues: Vec::new(), left, refused, gave_up };
     clues.into_iter().for_each(|clue| verdict.add(clue));
+    // Nobody who knows the connection fits: what is left is somebody who does not belong to it.
+    if verdict.left.is_empty() {
+        verdict.left.push(Emitter::Injector);
+    }
     verdict
 }
 
@@ -128,7 +132,7 @@ fn suspect(reset: &Reset, relation: Option<Relation>) -> bool {
 }
 
 fn by_form(reset: &Reset, form: Form) -> Option<Clue> {
-    use Emitter::{ClosedSocket, LostSocket, Nearer, OtherBackend, Socket};
+    use Emitter::{ClosedSocket, LostSocket, OtherBackend, Socket};
     let clue = match form {
         Form::Stateless(Answer::Trigger) => Clue {
             says: format!(
@@ -171,14 +175,18 @@ fn by_form(reset: &Reset, form: Form) -> Option<Clue> {
             refutes: vec![ClosedSocket, LostSocket, OtherBackend],
             unless: None,
         },
+        Form::Alone => Clue {
+            says: format!(
+                "ACK is set and its sequence number is {}, as a socket sends it; a firewall that has followed the connection \
+                 can do so too, and the capture holds no other packet of that side to compare with.",
+                reset.seq
+            ),
+            refutes: vec![ClosedSocket, LostSocket, OtherBackend],
+            unless: None,
+        },
         Form::Unusual(why) => {
             Clue { says: format!("It is not as Linux makes one: {why}."), refutes: Vec::new(), unless: None }
         }
-    };
-    // What sits on the path has no socket of this connection either, so it makes the stateless form.
-    let clue = match form {
-        Form::Stateful => Clue { refutes: clue.refutes.into_iter().chain([Nearer]).collect(), ..clue },
-        _ => clue,
     };
     Some(clue)
 }
