@@ -8,7 +8,7 @@ use crate::facts::flow::Peer;
 use crate::facts::ss::{Address, Socket};
 use crate::model::emitter::Emitter;
 use crate::model::incident::look;
-use crate::model::words::{end, peer, time_ns};
+use crate::model::words::{end, peer};
 
 casebook_core::rule! {
     /// A RST was sent by the socket of the end it carries: the program ended the connection, or somebody ended it for it.
@@ -63,11 +63,9 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         );
         let together = group.span_ns().filter(|ns| group.count > 2 && *ns < TOGETHER_NS);
         let builder = match together {
-            Some(ns) => builder.because(format!(
-                "All {} RSTs came within {}: one event ended them, as the death of a process does (kill, crash, restart).",
-                group.count,
-                time_ns(ns)
-            )),
+            Some(_) => builder.because(
+                "RSTs so close together have one cause: a process that dies (kill, crash, restart) ends all of its connections.",
+            ),
             None => builder,
         };
         let builder = match group.reset.trigger.filter(|trigger| trigger.payload_bytes > 0) {

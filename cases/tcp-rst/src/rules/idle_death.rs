@@ -173,6 +173,11 @@ fn finding(
         ));
     }
     let gentle = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.ends == Ends::Fin));
+    // An orderly close after the time the product has built in is what everybody has: no news.
+    let built_in = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.places.is_empty()));
+    if gentle && built_in && !built.declared && built.quiet.is_none() {
+        return None;
+    }
     if (death.after >= DEFAULT_KEEPALIVE || gentle || seen.is_some()) && !built.declared {
         builder = builder.severity(Severity::Note);
     }

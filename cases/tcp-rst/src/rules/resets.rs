@@ -347,7 +347,7 @@ impl Group<'_> {
     /// Where the RST was sent, in words that go after a noun: the TTL loses one in each router.
     pub fn distance(&self) -> String {
         match distance(self.reset.ttl).hops {
-            0 => "with no router between it and the capture".to_owned(),
+            0 => "next to the capture".to_owned(),
             hops => format!("{hops} {} away from the capture", plural(hops, "router")),
         }
     }
@@ -379,7 +379,7 @@ impl Group<'_> {
             Emitter::OtherBackend => {
                 format!("another host behind {speaker}, which never had it (a backend chosen anew)")
             }
-            Emitter::Nearer => format!("a device in between, {}", self.distance()),
+            Emitter::Nearer => format!("a device {}", self.distance()),
             Emitter::Injector => "something that watches and forges".to_owned(),
         }
     }
