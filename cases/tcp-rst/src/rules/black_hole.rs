@@ -93,8 +93,10 @@ fn silences(facts: &Facts) -> Vec<(&CaptureFacts, Silence<'_>)> {
     let reset: HashSet<(u32, u32)> =
         all().filter(|(_, flow)| flow.reset_count > 0).filter_map(|(_, flow)| name(flow)).collect();
     // One capture can lack an answer that another one holds.
-    let answered: HashSet<u32> =
-        all().filter(|(_, flow)| flow.server_state.segments > 0).filter_map(|(_, flow)| flow.client_state.isn).collect();
+    let answered: HashSet<u32> = all()
+        .filter(|(_, flow)| flow.server_state.segments > 0)
+        .filter_map(|(_, flow)| flow.client_state.isn)
+        .collect();
     let mut told: HashSet<(u32, u32)> = HashSet::new();
     let mut out = Vec::new();
     for (capture, flow) in all() {
@@ -142,12 +144,7 @@ fn quiet_before(segments: &[Segment], side: Side) -> Option<i64> {
     Some(segments.get(first)?.packet.time_ns? - before.packet.time_ns?)
 }
 
-fn finding(
-    rule: &'static Rule,
-    facts: &Facts,
-    evidence: &EvidenceSet,
-    group: &Group<'_>,
-) -> Finding {
+fn finding(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet, group: &Group<'_>) -> Finding {
     let Group { capture, silence: (flow, side, count), more, ports } = group;
     let (capture, flow, side, count) = (*capture, *flow, *side, *count);
     let (speaker, silent) = (peer(end(flow, side)), peer(end(flow, side.other())));
