@@ -206,10 +206,9 @@ fn by_ttl(ttl: u8, usual: (u8, u8), relation: Relation) -> Clue {
         },
         Relation::Nearer => Clue {
             says: format!(
-                "Its TTL is {ttl}, the side's own packets come with {seen}: it was sent {} {} away, they {}.",
-                distance(ttl).hops,
-                plural(distance(ttl).hops, "router"),
-                distance(high).hops
+                "Its TTL is {ttl}, the side's own packets come with {seen}: it passed {} on its way, they passed {}.",
+                routers(distance(ttl).hops),
+                routers(distance(high).hops)
             ),
             refutes: vec![Socket, ClosedSocket, LostSocket, OtherBackend],
             unless,
@@ -367,6 +366,14 @@ fn gave_up(sender: &SideState) -> GaveUp {
         GaveUp::Keepalive { probes: sender.probes_unanswered }
     } else {
         GaveUp::Aborted
+    }
+}
+
+/// `no router`, `1 router`, `2 routers`.
+fn routers(hops: u8) -> String {
+    match hops {
+        0 => "no router".to_owned(),
+        hops => format!("{hops} {}", plural(hops, "router")),
     }
 }
 

@@ -22,7 +22,7 @@ casebook_core::rule! {
     /// ports (`masquerade to :1024-65535 fully-random`).
     pub OLDER_CONNECTION = "RST109" "older-connection" of "tcp-rst", Warning, since "0.1.0",
     "a new connection reset an older one of the same ports",
-    check(Facts)
+    check(Facts), when Facts::has_captures
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
