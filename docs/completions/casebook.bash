@@ -1878,7 +1878,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__rst__subcmd__predict)
-            opts="-f -v -h --quiet --speaks-first --format --max-evidence-bytes --color --verbose --help"
+            opts="-f -v -h --quiet --speaks-first --state --format --max-evidence-bytes --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1889,6 +1889,10 @@ _casebook() {
                     return 0
                     ;;
                 --speaks-first)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

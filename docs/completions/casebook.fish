@@ -256,8 +256,8 @@ complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_se
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "probe" -d 'Find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "respond" -d 'Be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and not __fish_seen_subcommand_from flows trace predict probe respond devices help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from flows" -s f -l format -d 'How to print' -r -f -a "text\t''
@@ -283,6 +283,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l quiet -d 'The longest silence, as \'12 h\'' -r
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l speaks-first -d 'Who ends the silence: client or server [default: both are answered]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l state -d 'What it is silent in: established, half-closed (one direction closed), unacknowledged (data without an answer), repeating (a packet repeated three times) [default: established]' -r
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -s f -l format -d 'How to print' -r -f -a "text\t''
 json\t''"
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from predict" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
@@ -336,8 +337,8 @@ complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_s
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
-complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "probe" -d 'Find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "respond" -d 'Be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand rst; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand checksum; and not __fish_seen_subcommand_from bench help" -l most -d 'Bad packets that are printed of each flow [default: 8]' -r
@@ -389,7 +390,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "flows" -d 'List the TCP connections of a capture, their longest silence, and the verdict on their RSTs'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "trace" -d 'Follow one connection of a capture, with connection tracking\'s state and time left at each packet'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "predict" -d 'Say from configuration alone when a silent connection dies, by whom, and who gets the RST'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "probe" -d 'find out after how long a silence connections on a path die, from which end, and how'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "respond" -d 'be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "probe" -d 'Find out after how long a silence connections on a path die, from which end, and how'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "respond" -d 'Be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from checksum" -f -a "bench" -d 'Measure every version of the checksums on this machine'

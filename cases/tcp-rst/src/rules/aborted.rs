@@ -13,7 +13,8 @@ use crate::model::words::{end, peer};
 casebook_core::rule! {
     /// A RST was sent by the socket of the end it carries: the program ended the connection, or somebody ended it for it.
     ///
-    /// It knows the connection's sequence numbers, window and clock. The path did nothing; look at the program.
+    /// It knows the connection's sequence numbers, window and clock. The path did nothing; look at the program. A RST of this form
+    /// with nothing else of its side in the capture is insufficient: a firewall that has followed the connection knows its numbers.
     ///
     /// Mechanism: `tcp_send_active_reset` (net/ipv4/tcp_output.c), called by `tcp_close` with `SO_LINGER` 0 or with data the
     /// program had not read, by `tcp_disconnect` and by `tcp_abort` (`ss -K`).

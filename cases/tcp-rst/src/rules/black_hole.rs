@@ -19,6 +19,8 @@ use crate::model::words::{at, end, peer, sequence, time_ns};
 casebook_core::rule! {
     /// A connection ends without a RST: one end repeats a packet and nobody answers any more.
     ///
+    /// A SYN that nobody answers, not even with a RST, is told of here too: the host is down, or a rule drops it.
+    ///
     /// Something on the path drops the packets, or the other end is gone. The end that repeats gives up after many minutes
     /// (`tcp_retries2`) and reports a timeout, which looks like a slow network.
     ///

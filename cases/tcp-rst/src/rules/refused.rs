@@ -11,7 +11,7 @@ use crate::model::words::peer;
 casebook_core::rule! {
     /// A SYN was answered with a RST: nobody listens on the port, or a rule rejects it.
     ///
-    /// It ends no connection, so it is a note.
+    /// It ends no connection, so it is a note. Refusals of one host are one finding, whatever the port.
     ///
     /// Mechanism: RFC 9293, 3.10.7.1, state CLOSED.
     ///
