@@ -127,17 +127,17 @@ impl Capture {
         let mut notes = Vec::new();
         let mut say = |count: u64, what: &str| {
             if count > 0 {
-                notes.push(format!("{count} {what}"));
+                notes.push(format!("{what}: {count}"));
             }
         };
         let bad: u64 = self.totals.iter().map(|counts| counts.bad).sum();
-        say(self.without_ip, "packets carry no IP or were cut inside their headers");
-        say(self.directions.folded_directions, "directions without anything wrong were folded into the totals");
+        say(self.without_ip, "packets that carry no IP or were cut inside their headers");
+        say(self.directions.folded_directions, "directions without anything wrong, folded into the totals");
         say(
             self.directions.without_place,
-            "packets found no place in the table of directions and count in the totals only",
+            "packets without a place in the table of directions, which count in the totals only",
         );
-        say(bad - self.bad.len() as u64, "more bad packets are counted and were not looked into");
+        say(bad - self.bad.len() as u64, "bad packets that are counted and were not looked into");
         if notes.is_empty() { line } else { line.with_note(notes.join("; ")) }
     }
 }

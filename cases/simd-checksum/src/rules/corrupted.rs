@@ -2,6 +2,8 @@
 //!
 //! Speaks on: fixtures/bit-flip, fixtures/sctp-bit. Silent on: fixtures/healthy.
 
+use std::collections::BTreeSet;
+
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
 use serde_json::{Value, json};
 
@@ -10,6 +12,8 @@ use super::words::{arrow, byte, context, destination, messages, place, source, v
 use crate::facts::Facts;
 use crate::model::crc::FOUR_BITS_BYTES;
 use crate::model::forensics::{Cause, Examined, Judged, judge};
+use crate::model::sums::pseudo;
+use casebook_checksum::ones;
 
 rule! {
     /// A packet was changed after its checksum was made.
@@ -52,6 +56,9 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
     let mixed = judged.packets.len() < judged.differences.kept;
     let count = judged.count(!mixed);
     let subject = format!("{} from {} to {}", messages(way.protocol, count), source(way), destination(way));
+    if let Some(numbers) = of_other_addresses(judged) {
+        return left_to_the_card(rule, judged, best, count, &numbers, evidence);
+    }
     let title = match (&best.cause, &best.specimen) {
         (Cause::Changed { changes, .. }, Some(specimen)) if count == 1 => match changes.as_slice() {
             [one] if (one.was ^ one.is).count_ones() == 1 => {
@@ -94,6 +101,60 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
     );
     builder
         .witness(json!({ "flow": arrow(way), "bad": judged.differences.bad, "packets": packets }), text)
+        .key(arrow(way))
+        .replay(format!("casebook checksum {}", judged.capture.path))
+        .build(evidence)
+}
+
+/// What the sums of a direction are beside those of their pseudo headers, when each such number is that of several packets with
+/// different payloads: the fields are sums of pseudo headers with other addresses, left to the card, and the addresses were
+/// replaced afterwards.
+fn of_other_addresses(judged: &Judged<'_>) -> Option<Vec<u16>> {
+    if judged.sound > 0 || judged.packets.len() < ALIKE {
+        return None;
+    }
+    let mut apart = Vec::new();
+    for one in &judged.packets {
+        let specimen = one.specimen.as_ref()?;
+        // The field of a packet that is left to the card is the sum itself, not its complement.
+        let sum = !pseudo(specimen.pseudo.as_ref()?).checksum();
+        apart.push((ones::canonical(ones::sub(one.kept.stored as u16, sum)), one.kept.computed));
+    }
+    let shared = |(number, computed): &(u16, u32)| apart.iter().any(|one| one.0 == *number && one.1 != *computed);
+    let numbers: BTreeSet<u16> = apart.iter().map(|(number, _)| *number).collect();
+    apart.iter().all(shared).then(|| numbers.into_iter().collect())
+}
+
+/// Packets of a direction that have to agree.
+const ALIKE: usize = 3;
+
+fn left_to_the_card(
+    rule: &'static Rule,
+    judged: &Judged<'_>,
+    best: &Examined<'_>,
+    count: u64,
+    numbers: &[u16],
+    evidence: &EvidenceSet,
+) -> Finding {
+    let way = &judged.way;
+    let title = format!(
+        "{} from {} to {} {} left to the network card before the addresses were replaced",
+        messages(way.protocol, count),
+        source(way),
+        destination(way),
+        were(count)
+    );
+    let shown: Vec<String> = numbers.iter().map(|number| format!("0x{number:04x}")).collect();
+    let shown = shown.join(" or ");
+    let line = place(judged.capture.id(), best.kept, best.specimen.as_ref(), "the sum of another pseudo header");
+    FindingBuilder::new(rule, title, line)
+        .exonerated()
+        .because(format!(
+            "The field of all {} packets that were looked into is the sum of the pseudo header plus {shown}, whatever their \
+             payload: other addresses are such a number, as in a capture that was anonymised.",
+            judged.packets.len()
+        ))
+        .witness(json!({ "flow": arrow(way), "apart": numbers }), format!("apart by {shown}"))
         .key(arrow(way))
         .replay(format!("casebook checksum {}", judged.capture.path))
         .build(evidence)

@@ -62,8 +62,9 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
         let fewest = list.iter().map(told).filter(|count| *count > 0).min().unwrap_or(0);
         let without = list.iter().map(|one| one.counts.pseudo_no_length).sum::<u64>();
         builder = builder.because(format!(
-            "{pseudo} fields are the folded sum of the pseudo header{}. One packet agrees by chance once in 65536, all n of a \
-             direction once in 65536^n; here n is at least {fewest}.",
+            "{} the folded sum of the pseudo header{}. One packet agrees by chance once in 65536, all n of a direction once in \
+             65536^n; the direction with the fewest has {fewest}.",
+            if pseudo == 1 { "One field is".to_owned() } else { format!("{pseudo} fields are") },
             if without > 0 { format!(", {without} of them with a length of 0, as for segmentation offload") } else { String::new() },
         ));
     }
@@ -80,7 +81,7 @@ fn finding(rule: &'static Rule, capture: &Capture, evidence: &EvidenceSet) -> Op
     let both = list.iter().filter(back).count();
     if both > 0 {
         builder = builder.because(format!(
-            "{both} of the directions are both ways of a flow, so packets that arrive carry it too: over veth, virtio or lo no card \
+            "For {both} of the directions the other way of the flow shows the same, so packets that arrive carry it too: over veth, virtio or lo no card \
              completes it, and GRO writes it into what it merges.",
         ));
     }

@@ -112,7 +112,7 @@ fn finding(rule: &'static Rule, judged: &Judged<'_>, evidence: &EvidenceSet) -> 
                     "The packets hold different bytes, so damage does not do this: whatever was rewritten, new words minus old \
                      words are that number.",
                 )
-                .missing("a capture of the same flow before the rewriting, or `conntrack -L` of the machine that translates");
+                .missing("A capture of the same flow before the rewriting, or `conntrack -L` of the machine that translates.");
         }
     }
     builder

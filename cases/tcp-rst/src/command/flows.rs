@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::facts::capture::{self, Limits};
 use crate::facts::flow::{Flow, Reset};
-use crate::model::emitter::{judge, word};
+use crate::model::emitter::{judge, plural, word};
 use crate::model::form::Form;
 use crate::model::words::{end, peer, time_ns};
 
@@ -57,7 +57,9 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
         line(&flow, out)?;
     }
     let totals = &capture.totals;
-    writeln!(out, "{} packets, {} connections, {} RSTs", totals.packets, totals.flows, totals.resets)?;
+    let count = |number: u64, word: &str| format!("{number} {}", plural(number, word));
+    let (packets, flows, resets) = (totals.packets, totals.flows, totals.resets);
+    writeln!(out, "{}, {}, {}", count(packets, "packet"), count(flows, "connection"), count(resets, "RST"))?;
     if let Some(note) = capture.coverage(item).note {
         writeln!(out, "{note}")?;
     }
@@ -109,7 +111,7 @@ pub(super) fn reset_json(flow: &Flow, reset: &Reset) -> Value {
         "to": peer(end(flow, reset.side.other())),
         "form": match verdict.form {
             Form::Stateless(_) => "stateless",
-            Form::Stateful => "stateful",
+            Form::Stateful | Form::Alone => "stateful",
             Form::Unusual(_) => "unusual",
         },
         "ttl": reset.ttl,

@@ -115,7 +115,8 @@ fn print(built: &Built, told: &[Foretold], quiet: Option<Micros>, out: &mut dyn 
         let first = side(one.speaks_first);
         match &one.prediction.death {
             Some(death) => {
-                writeln!(out, "  {first} speaks first: dies: {}", sentence(&built.path, one, death))?;
+                let dies = if death.is_open() { "open" } else { "dies" };
+                writeln!(out, "  {first} speaks first: {dies}: {}", sentence(&built.path, one, death))?;
                 writeln!(out, "    timer: {} of {}", death.timer, who(&built.path, Who::Hop(death.hop)))?;
                 for fate_ in &death.fates {
                     writeln!(out, "    {}: {}", fate(&built.path, fate_), fate_.because.join(" "))?;

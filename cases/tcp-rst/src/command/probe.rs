@@ -23,7 +23,7 @@ const fn flag(name: &'static str, help: &'static str) -> Arg {
 /// `casebook rst probe HOST:PORT`.
 pub const PROBE: Verb = Verb {
     name: "probe",
-    about: "find out after how long a silence connections on a path die, from which end, and how",
+    about: "Find out after how long a silence connections on a path die, from which end, and how",
     long: "It opens connections to HOST:PORT and to nothing else, lets them wait for different times, several for each, \
            all side by side, and says which lived. Then it narrows the time down. With `casebook rst respond` at the far \
            end and --responder it tries both directions: an expiry that is hidden from the client kills what waits for \

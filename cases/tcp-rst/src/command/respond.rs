@@ -18,7 +18,7 @@ const fn value(name: &'static str, value_name: &'static str, help: &'static str,
 /// `casebook rst respond --listen ADDR:PORT`.
 pub const RESPOND: Verb = Verb {
     name: "respond",
-    about: "be the far end of `casebook rst probe`, so that the server's direction can be tried",
+    about: "Be the far end of `casebook rst probe`, so that the server's direction can be tried",
     long: "It listens until it is stopped and answers probes only; anything else is turned away. It opens no connection, \
            and keeps a few bytes for each.\n\nExit codes: 0 stopped by the user or by --max-time, 2 wrong usage or it \
            cannot listen.\n\nExamples:\n  casebook rst respond --listen 10.0.2.2:7000\n  casebook rst respond --listen \

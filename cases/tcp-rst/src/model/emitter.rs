@@ -109,6 +109,10 @@ pub fn judge(flow: &Flow, reset: &Reset) -> Verdict {
     let gave_up = (form == Form::Stateful).then(|| gave_up(&reset.sender));
     let mut verdict = Verdict { form, relation, clues: Vec::new(), left, refused, gave_up };
     clues.into_iter().for_each(|clue| verdict.add(clue));
+    // Nobody who knows the connection fits: what is left is somebody who does not belong to it.
+    if verdict.left.is_empty() {
+        verdict.left.push(Emitter::Injector);
+    }
     verdict
 }
 
@@ -128,7 +132,7 @@ fn suspect(reset: &Reset, relation: Option<Relation>) -> bool {
 }
 
 fn by_form(reset: &Reset, form: Form) -> Option<Clue> {
-    use Emitter::{ClosedSocket, LostSocket, Nearer, OtherBackend, Socket};
+    use Emitter::{ClosedSocket, LostSocket, OtherBackend, Socket};
     let clue = match form {
         Form::Stateless(Answer::Trigger) => Clue {
             says: format!(
@@ -171,14 +175,18 @@ fn by_form(reset: &Reset, form: Form) -> Option<Clue> {
             refutes: vec![ClosedSocket, LostSocket, OtherBackend],
             unless: None,
         },
+        Form::Alone => Clue {
+            says: format!(
+                "ACK is set and its sequence number is {}, as a socket sends it; a firewall that has followed the connection \
+                 can do so too, and the capture holds no other packet of that side to compare with.",
+                reset.seq
+            ),
+            refutes: vec![ClosedSocket, LostSocket, OtherBackend],
+            unless: None,
+        },
         Form::Unusual(why) => {
             Clue { says: format!("It is not as Linux makes one: {why}."), refutes: Vec::new(), unless: None }
         }
-    };
-    // What sits on the path has no socket of this connection either, so it makes the stateless form.
-    let clue = match form {
-        Form::Stateful => Clue { refutes: clue.refutes.into_iter().chain([Nearer]).collect(), ..clue },
-        _ => clue,
     };
     Some(clue)
 }
@@ -198,10 +206,9 @@ fn by_ttl(ttl: u8, usual: (u8, u8), relation: Relation) -> Clue {
         },
         Relation::Nearer => Clue {
             says: format!(
-                "Its TTL is {ttl}, the side's own packets come with {seen}: it was sent {} {} away, they {}.",
-                distance(ttl).hops,
-                plural(distance(ttl).hops, "router"),
-                distance(high).hops
+                "Its TTL is {ttl}, the side's own packets come with {seen}: it passed {} on its way, they passed {}.",
+                routers(distance(ttl).hops),
+                routers(distance(high).hops)
             ),
             refutes: vec![Socket, ClosedSocket, LostSocket, OtherBackend],
             unless,
@@ -359,6 +366,14 @@ fn gave_up(sender: &SideState) -> GaveUp {
         GaveUp::Keepalive { probes: sender.probes_unanswered }
     } else {
         GaveUp::Aborted
+    }
+}
+
+/// `no router`, `1 router`, `2 routers`.
+fn routers(hops: u8) -> String {
+    match hops {
+        0 => "no router".to_owned(),
+        hops => format!("{hops} {}", plural(hops, "router")),
     }
 }
 

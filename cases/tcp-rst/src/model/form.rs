@@ -15,6 +15,8 @@ pub enum Form {
     Stateless(Answer),
     /// Made by a socket.
     Stateful,
+    /// ACK is set and a number of its own, as a socket does it, and the capture holds nothing else of that side to compare with.
+    Alone,
     /// Neither as Linux, BSD and Windows make them; the reason says what does not fit.
     Unusual(&'static str),
 }
@@ -35,6 +37,9 @@ pub enum Answer {
 
 /// The form of `reset`.
 pub fn form(reset: &Reset) -> Form {
+    if reset.flags.0 & (Flags::SYN | Flags::FIN) != 0 {
+        return Form::Unusual("it has SYN or FIN beside RST, which no stack sends");
+    }
     // Seen on both sides, so agreed on, also where the capture began after the handshake.
     let negotiated = reset.sender.ts_last.is_some() && reset.receiver.ts_last.is_some();
     if !reset.flags.has(Flags::ACK) {
@@ -58,6 +63,10 @@ pub fn form(reset: &Reset) -> Form {
     }
     if negotiated && reset.timestamps.is_none() {
         return Form::Unusual("it has ACK, as a socket sets it, and lacks the timestamp both sides agreed on");
+    }
+    // A device that has followed the connection knows its numbers as well: without anything to compare with, ACK proves nothing.
+    if reset.sender.segments == 0 {
+        return Form::Alone;
     }
     Form::Stateful
 }

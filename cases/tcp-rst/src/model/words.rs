@@ -58,7 +58,7 @@ pub fn reset_line(flow: &Flow, reset: &Reset) -> String {
         line.push_str(&format!(" id {id}"));
     }
     line.push_str(&format!(" win {}", reset.window));
-    line.push_str(if reset.timestamps.is_some() { ", timestamps" } else { ", no options" });
+    line.push_str(if reset.timestamps.is_some() { ", timestamps" } else { ", no timestamps" });
     line
 }
 

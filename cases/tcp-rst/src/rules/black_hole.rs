@@ -1,6 +1,7 @@
 //! RST112 no-answer
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
 use serde_json::json;
@@ -18,6 +19,8 @@ use crate::model::words::{at, end, peer, sequence, time_ns};
 casebook_core::rule! {
     /// A connection ends without a RST: one end repeats a packet and nobody answers any more.
     ///
+    /// A SYN that nobody answers, not even with a RST, is told of here too: the host is down, or a rule drops it.
+    ///
     /// Something on the path drops the packets, or the other end is gone. The end that repeats gives up after many minutes
     /// (`tcp_retries2`) and reports a timeout, which looks like a slow network.
     ///
@@ -31,7 +34,50 @@ casebook_core::rule! {
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    silences(facts).into_iter().map(|(capture, of)| finding(rule, facts, evidence, capture, of)).collect()
+    let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
+    for (capture, silence) in silences(facts) {
+        let (flow, side, _) = silence;
+        let mute = never_answered(flow);
+        let silent = end(flow, side.other());
+        let cause = cause(facts, capture, flow, side);
+        // What one capture tells of one server is one finding, so that an outage does not fill the report; a host that answers on
+        // none of many ports is one too.
+        let key = (
+            capture.path.as_str(),
+            silent.address,
+            (!mute).then_some(if side == Side::Client { silent.port } else { flow.server.port }),
+            side,
+            cause.as_ref().map(|cause| cause.phrase.clone()),
+            damage(facts, capture, flow, side).is_some(),
+        );
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => {
+                group.more += 1;
+                group.ports.insert(flow.server.port);
+            }
+            None => {
+                groups.push((key, Group { capture, silence, more: 0, ports: BTreeSet::from([flow.server.port]) }));
+            }
+        }
+    }
+    groups.into_iter().map(|(_, group)| finding(rule, facts, evidence, &group)).collect()
+}
+
+/// What makes them one finding: the capture, the silent host and the server's port if it ever answered, the side that repeats,
+/// what explains it, whether its packets are damaged.
+type Key<'a> = (&'a str, IpAddr, Option<u16>, Side, Option<String>, bool);
+
+/// Connections of one server that end so.
+struct Group<'a> {
+    capture: &'a CaptureFacts,
+    silence: Silence<'a>,
+    more: usize,
+    ports: BTreeSet<u16>,
+}
+
+/// True when the other end never said anything: the connection did not begin.
+fn never_answered(flow: &Flow) -> bool {
+    flow.client_state.isn.is_some() && flow.server_state.segments == 0
 }
 
 /// A connection that ends so, the side that repeats, and how often.
@@ -40,16 +86,28 @@ type Silence<'a> = (&'a Flow, Side, u32);
 /// The connections that end so, each once: one that is in several captures where it tells most. One that a RST ended elsewhere
 /// is no such connection.
 fn silences(facts: &Facts) -> Vec<(&CaptureFacts, Silence<'_>)> {
-    let name = |flow: &Flow| Some((flow.client_state.isn?, flow.server_state.isn?));
+    // A SYN without an answer has no second number.
+    let name = |flow: &Flow| {
+        let second = if never_answered(flow) { Some(0) } else { flow.server_state.isn };
+        Some((flow.client_state.isn?, second?))
+    };
     let all = || facts.captures.iter().flat_map(|capture| capture.flows.iter().map(move |flow| (capture, flow)));
     let reset: HashSet<(u32, u32)> =
         all().filter(|(_, flow)| flow.reset_count > 0).filter_map(|(_, flow)| name(flow)).collect();
+    // One capture can lack an answer that another one holds.
+    let answered: HashSet<u32> = all()
+        .filter(|(_, flow)| flow.server_state.segments > 0)
+        .filter_map(|(_, flow)| flow.client_state.isn)
+        .collect();
     let mut told: HashSet<(u32, u32)> = HashSet::new();
     let mut out = Vec::new();
     for (capture, flow) in all() {
         let Some((side, count)) = unanswered(flow) else { continue };
         // Without a beginning it is a part of a connection that another capture shows better.
         let Some(name) = name(flow) else { continue };
+        if never_answered(flow) && answered.contains(&name.0) {
+            continue;
+        }
         if !reset.contains(&name) && told.insert(name) {
             out.push((capture, (flow, side, count)));
         }
@@ -88,18 +146,29 @@ fn quiet_before(segments: &[Segment], side: Side) -> Option<i64> {
     Some(segments.get(first)?.packet.time_ns? - before.packet.time_ns?)
 }
 
-fn finding(
-    rule: &'static Rule,
-    facts: &Facts,
-    evidence: &EvidenceSet,
-    capture: &CaptureFacts,
-    (flow, side, count): Silence<'_>,
-) -> Finding {
+fn finding(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet, group: &Group<'_>) -> Finding {
+    let Group { capture, silence: (flow, side, count), more, ports } = group;
+    let (capture, flow, side, count) = (*capture, *flow, *side, *count);
     let (speaker, silent) = (peer(end(flow, side)), peer(end(flow, side.other())));
     let segments = capture.segments.get(&flow.index).map_or(&[][..], Vec::as_slice);
     let quiet = quiet_before(segments, side);
     let cause = cause(facts, capture, flow, side);
-    let mut title = format!("{speaker} repeated a packet {count} times and {silent} never answered");
+    let mute = never_answered(flow);
+    let mut title = match (mute, *more) {
+        (true, 0) => format!("{speaker} sent its SYN {} times and {silent} never answered", count + 1),
+        (true, more) if ports.len() > 1 => format!(
+            "{} never answered {} connections to {} ports, the first of {speaker}",
+            end(flow, side.other()).address,
+            more + 1,
+            ports.len()
+        ),
+        (true, more) => format!("{silent} never answered {} connections, the first of {speaker}", more + 1),
+        (false, 0) => format!("{speaker} repeated a packet {count} times and {silent} never answered"),
+        (false, more) => format!(
+            "{speaker} and {more} more {} repeated a packet and {silent} never answered",
+            plural(more as u64, "connection")
+        ),
+    };
     let damage = damage(facts, capture, flow, side);
     if let Some(cause) = &cause {
         title.push_str(&format!(": {}", cause.phrase));
@@ -139,14 +208,22 @@ fn finding(
     if let Some(damage) = damage {
         builder = builder.because(damage.says()).place(damage.place());
     }
-    if !explained {
+    if mute {
+        builder = builder.because(
+            "No packet of that host is in the capture: it is down, its address is not where the packets go, or a rule drops them \
+             without an answer. A host that is there and does not listen sends a RST.",
+        );
+    } else if !explained {
         builder = builder.because(format!(
             "{speaker} gives up by itself after tcp_retries2 repetitions (15 by default, about 15 minutes) or after the \
              TCP_USER_TIMEOUT of its program: the program is told of a timeout, and no RST is sent."
         ));
     }
-    builder = builder.because("Nobody sent a RST, so no host told the end that its connection is gone.").witness(
-        json!({ "repeated": count, "from": speaker, "to": silent, "quiet_ns": quiet }),
+    if !mute {
+        builder = builder.because("Nobody sent a RST, so no host told the end that its connection is gone.");
+    }
+    builder = builder.witness(
+        json!({ "repeated": count, "from": speaker, "to": silent, "quiet_ns": quiet, "same": more + 1 }),
         format!("{count} {} without an answer", plural(count, "retransmission")),
     );
     if !segments.is_empty() {

@@ -24,7 +24,7 @@ casebook_core::rule! {
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Device, |group| {
         let title = format!(
-            "the RST to {} carries {} and was sent by a router, firewall or balancer {} of the capture",
+            "the RST to {} carries {} and was sent by a router, firewall or balancer {}",
             peer(group.receiver()),
             peer(group.speaker()),
             group.distance()

@@ -22,12 +22,13 @@ casebook_core::rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     findings(facts, evidence, Cause::Forged, |group| {
-        let title = format!(
-            "the RST to {} carries {} and was made by something else on the path",
-            peer(group.receiver()),
-            peer(group.speaker())
-        );
-        let builder = group.finding(rule, evidence, title).because(format!("Left: {}.", group.left()));
+        let (receiver, speaker) = (peer(group.receiver()), peer(group.speaker()));
+        let title = if group.verdict.left.len() < 2 {
+            format!("the RST to {receiver} carries {speaker} and was made by something else on the path")
+        } else {
+            format!("the RST to {receiver} carries {speaker} and is not made as a kernel makes one")
+        };
+        let builder = group.finding(rule, evidence, title).because(format!("Who can have sent it: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;
         }

@@ -11,7 +11,7 @@ use crate::model::build::Built;
 use crate::model::emitter::plural;
 use crate::model::explain;
 use crate::model::foretell::{Foretold, cures, fate, foretell, sentence, side, who};
-use crate::model::path::{Ends, Outcome, Who, show};
+use crate::model::path::{Death, Ends, Outcome, Who, show};
 use crate::model::words::time_ns;
 use std::collections::BTreeSet;
 
@@ -87,8 +87,12 @@ fn finding(
     told: &[Foretold],
 ) -> Option<FindingBuilder> {
     let path = &built.path;
-    let fatal: Vec<&Foretold> = told.iter().filter(|one| one.prediction.death.is_some()).collect();
+    let known = |one: &&Foretold| one.prediction.death.as_ref().is_some_and(|death| !death.is_open());
+    let fatal: Vec<&Foretold> = told.iter().filter(known).collect();
     let Some(first) = fatal.iter().min_by_key(|one| one.prediction.death.as_ref().map(|death| death.after)) else {
+        if let Some(open) = told.iter().find_map(|one| one.prediction.death.as_ref()) {
+            return Some(open_end(rule, evidence, built, open));
+        }
         let undecided = told.iter().any(|one| one.prediction.undecided);
         // That a path nobody asked about is sound is no news.
         if undecided || !built.declared || told.iter().all(|one| one.prediction.notes.is_empty()) {
@@ -157,6 +161,7 @@ fn finding(
                     .iter()
                     .map(|death| format!(" Except: {}.", sentence(path, one, death)))
                     .collect();
+                let notes = sentence_case(&notes);
                 builder.because(format!("If the {} speaks first it lives. {notes}{except}", side(one.speaks_first)))
             }
         };
@@ -173,6 +178,11 @@ fn finding(
         ));
     }
     let gentle = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.ends == Ends::Fin));
+    // An orderly close after the time the product has built in is what everybody has: no news.
+    let built_in = fatal.iter().all(|one| one.prediction.death.as_ref().is_some_and(|death| death.places.is_empty()));
+    if gentle && built_in && !built.declared && built.quiet.is_none() {
+        return None;
+    }
     if (death.after >= DEFAULT_KEEPALIVE || gentle || seen.is_some()) && !built.declared {
         builder = builder.severity(Severity::Note);
     }
@@ -195,6 +205,38 @@ fn finding(
         }),
         summary,
     ))
+}
+
+/// `text` with a capital letter first, where a sentence begins with the name of a hop.
+fn sentence_case(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+/// A timer runs out, and what the next packet meets is not modelled.
+fn open_end(rule: &'static Rule, evidence: &EvidenceSet, built: &Built, death: &Death) -> FindingBuilder {
+    let title = format!(
+        "{} forgets a connection to {} after {} of silence, and what the next packet meets is not modelled",
+        who(&built.path, Who::Hop(death.hop)),
+        built.path.name,
+        show(death.after)
+    );
+    let primary = death.places.first().copied().unwrap_or(built.span);
+    let label = format!("{}: {}", death.timer, show(death.after));
+    let mut builder = FindingBuilder::new(rule, title, text_place(evidence, primary, label)).key(&built.path.name);
+    for span in death.places.iter().skip(1).take(2) {
+        builder = builder.place(Place { primary: false, ..line_place(evidence, *span, "not modelled") });
+    }
+    for reason in death.fates.first().iter().flat_map(|fate| &fate.because) {
+        builder = builder.because(reason.clone());
+    }
+    builder
+        .severity(Severity::Note)
+        .missing("A path.toml that says what the machine does (`casebook explain tcp-rst`), or one run of `casebook rst probe` through it.")
+        .witness(
+            json!({ "path": built.path.name, "timer": death.timer, "after_us": death.after.0 }),
+            format!("{} of {}", show(death.after), who(&built.path, Who::Hop(death.hop))),
+        )
 }
 
 fn outcome(path: &crate::model::path::Path, told: &Foretold) -> serde_json::Value {

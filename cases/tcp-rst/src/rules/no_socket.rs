@@ -57,7 +57,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 "the RST to {receiver} carries {speaker} and was sent by a host that has no socket for the connection"
             ),
         };
-        let builder = group.finding(rule, evidence, title).because(format!("Left: {}.", group.left()));
+        let builder = group.finding(rule, evidence, title).because(format!("Who can have sent it: {}.", group.left()));
         if group.verdict.left.len() < 2 {
             return builder;
         }

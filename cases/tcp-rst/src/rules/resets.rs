@@ -1,6 +1,9 @@
 //! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
 //! become one finding.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Severity};
 use serde_json::json;
 
@@ -61,8 +64,11 @@ impl Cause {
         {
             return Cause::Forged;
         }
+        // It has a socket's numbers, and nobody with the socket fits: a device that has followed the connection.
+        let followed = matches!(verdict.form, Form::Stateful | Form::Alone) && verdict.left == [Emitter::Nearer];
         match verdict.form {
-            Form::Stateful => match verdict.gave_up {
+            _ if followed => Cause::Device,
+            Form::Stateful | Form::Alone => match verdict.gave_up {
                 Some(GaveUp::Keepalive { .. } | GaveUp::Retransmission { .. }) => Cause::GaveUp,
                 _ => Cause::Aborted,
             },
@@ -95,12 +101,18 @@ pub struct Group<'a> {
     pub verdict: &'a Verdict,
     /// How many incidents there are.
     pub count: usize,
+    /// Ports of the server they are of.
+    pub ports: BTreeSet<u16>,
+    /// Time of the last one, in nanoseconds since 1970.
+    pub last_ns: Option<i64>,
     /// Shortest and longest silence before the packet that was answered.
     pub quiet_ns: Option<(i64, i64)>,
 }
 
 /// What makes RSTs one finding: the server, the side spoken for, how its TTL stands, who is left.
-type Key<'a> = (Peer, Side, Option<Relation>, &'a [Emitter]);
+///
+/// Refusals of one host are one finding whatever the port, so that a port scan does not fill the report.
+type Key<'a> = (IpAddr, Option<u16>, Side, Option<Relation>, &'a [Emitter]);
 
 /// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
@@ -115,11 +127,15 @@ pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
         if Cause::of(verdict) != cause {
             continue;
         }
-        let key = (flow.server, reset.side, verdict.relation, verdict.left.as_slice());
+        let port = (cause != Cause::Refused).then_some(flow.server.port);
+        let key = (flow.server.address, port, reset.side, verdict.relation, verdict.left.as_slice());
+        let time_ns = reset.packet.time_ns;
         let quiet = reset.quiet_ns;
         match groups.iter_mut().find(|(known, _)| *known == key) {
             Some((_, group)) => {
                 group.count += 1;
+                group.ports.insert(flow.server.port);
+                group.last_ns = group.last_ns.max(time_ns);
                 group.quiet_ns = match (group.quiet_ns, quiet) {
                     (Some((low, high)), Some(ns)) => Some((low.min(ns), high.max(ns))),
                     (range, ns) => range.or(ns.map(|ns| (ns, ns))),
@@ -127,7 +143,18 @@ pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
             }
             None => groups.push((
                 key,
-                Group { facts, incident, capture, flow, reset, verdict, count: 1, quiet_ns: quiet.map(|ns| (ns, ns)) },
+                Group {
+                    facts,
+                    incident,
+                    capture,
+                    flow,
+                    reset,
+                    verdict,
+                    count: 1,
+                    ports: BTreeSet::from([flow.server.port]),
+                    last_ns: time_ns,
+                    quiet_ns: quiet.map(|ns| (ns, ns)),
+                },
             )),
         }
     }
@@ -163,6 +190,11 @@ impl Group<'_> {
                 beside.map(|(flow, reset)| end(flow, reset.side))
             }
         }
+    }
+
+    /// From the first RST of the group to the last, in nanoseconds.
+    pub fn span_ns(&self) -> Option<i64> {
+        Some(self.last_ns? - self.reset.packet.time_ns?)
     }
 
     /// True when both sides sent data after the RST: the one that got it did not take it.
@@ -213,13 +245,15 @@ impl Group<'_> {
         builder = places::explain(self.facts, evidence, builder, explained);
         for clue in &self.verdict.clues {
             builder = builder.because(match clue.unless {
-                Some(unless) => format!("{} (Unless {unless}.)", clue.says),
+                Some(unless) => format!("{} This proves nothing if {unless}.", clue.says),
                 None => clue.says.clone(),
             });
         }
         if self.count > 1 {
             let others = self.count - 1;
-            builder = builder.because(format!("{others} more {} got the same verdict.", plural(others as u64, "RST")));
+            let within = self.span_ns().map_or_else(String::new, |ns| format!(", all within {}", time_ns(ns)));
+            builder = builder
+                .because(format!("{others} more {} got the same verdict{within}.", plural(others as u64, "RST")));
         }
         if let Some(segments) = self.capture.segments.get(&self.flow.index) {
             builder = builder.figure(sequence(self.flow, segments, self.reset.packet.number));
@@ -297,7 +331,7 @@ impl Group<'_> {
             "to": peer(self.receiver()),
             "form": match self.verdict.form {
                 Form::Stateless(_) => "stateless",
-                Form::Stateful => "stateful",
+                Form::Stateful | Form::Alone => "stateful",
                 Form::Unusual(_) => "unusual",
             },
             "ttl": reset.ttl,
@@ -310,10 +344,12 @@ impl Group<'_> {
         })
     }
 
-    /// How far away the RST was sent, in words.
+    /// Where the RST was sent, in words that go after a noun: the TTL loses one in each router.
     pub fn distance(&self) -> String {
-        let hops = distance(self.reset.ttl).hops;
-        format!("{hops} {} away", plural(hops, "router"))
+        match distance(self.reset.ttl).hops {
+            0 => "next to the capture".to_owned(),
+            hops => format!("{hops} {} away from the capture", plural(hops, "router")),
+        }
     }
 
     /// Who is left, in words for a report.

@@ -120,6 +120,7 @@ fn finding(
         cycle.as_ref().map_or_else(String::new, |cycle| format!(", about every {}", seconds(cycle.mean_us as i64)));
     let verdict = match (fits.as_slice(), open.as_slice()) {
         ([one], [_]) => format!("only {} fits", one.name()),
+        (_, []) => "no timer does this".to_owned(),
         _ => format!("{} of {} classes of timer are left", open.len(), hypotheses.len()),
     };
     let title = format!("{ends} connections of {who} ended{every}: {verdict}");
@@ -147,6 +148,10 @@ fn finding(
     }
     builder = builder.witness(witness(series, &hypotheses, cycle.as_ref()), summary(series));
     builder = builder.figure(timeline(series));
+    if open.is_empty() {
+        // What ended each of them is told by the rule about its RST.
+        return builder.exonerated();
+    }
     let single = open.len() == 1 && fits.len() == 1;
     if single {
         return builder;

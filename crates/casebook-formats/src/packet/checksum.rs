@@ -319,6 +319,19 @@ fn ospf(network: &Network<'_>, bytes: &[u8], claimed: u32) -> Verdict {
         2 if half(message, 14) == 2 => Verdict::Absent,
         2 if own < 24 => Verdict::Unverifiable(Why::Length),
         2 => judge(Sum::of(&message[..16]).bytes(&message[24..]), half(message, 12)),
-        _ => under_pseudo(network, 89, message, own, 12, FrameFlags::default()),
+        _ if own == claimed => under_pseudo(network, 89, message, own, 12, FrameFlags::default()),
+        _ => with_trailer(network, bytes, message, claimed, own),
+    }
+}
+
+/// OSPF version 3 with an authentication trailer (RFC 7166) or a block of link-local signalling behind the packet. A kernel asked by
+/// `IPV6_CHECKSUM` sums all of it (Linux `rawv6_push_pending_frames`), others the packet alone; with a trailer that proves it no
+/// sum is needed, so one that is neither says nothing.
+fn with_trailer(network: &Network<'_>, bytes: &[u8], message: &[u8], claimed: u32, own: u32) -> Verdict {
+    let whole = under_pseudo(network, 89, bytes, claimed, 12, FrameFlags::default());
+    match under_pseudo(network, 89, message, own, 12, FrameFlags::default()) {
+        _ if whole == Verdict::Good => whole,
+        Verdict::Good => Verdict::Good,
+        _ => Verdict::Absent,
     }
 }

@@ -115,16 +115,19 @@ impl Capture {
         let mut notes = Vec::new();
         let mut say = |count: u64, what: &str| {
             if count > 0 {
-                notes.push(format!("{count} {what}"));
+                notes.push(format!("{what}: {count}"));
             }
         };
-        say(totals.copies, "segments were seen on a second interface and are counted once");
-        say(totals.later_fragments, "later fragments belong to no flow");
-        say(totals.unreadable_tcp, "TCP headers were cut or contradict themselves");
-        say(totals.unreadable, "packets could not be told because their headers were cut or unknown");
-        say(totals.folded_ended, "ended flows gave their place to later ones");
-        say(totals.folded_open, "idle flows gave their place to others; a later segment of one begins another flow");
-        say(totals.folded_resets, "flows with a RST are counted only");
+        say(totals.copies, "segments seen on a second interface and counted once");
+        say(totals.later_fragments, "later fragments, which belong to no flow");
+        say(totals.unreadable_tcp, "TCP headers that were cut or contradict themselves");
+        say(totals.unreadable, "packets whose headers were cut or unknown");
+        say(totals.folded_ended, "ended flows that gave their place to later ones");
+        say(
+            totals.folded_open,
+            "idle flows that gave their place to others (a later segment of one begins another flow)",
+        );
+        say(totals.folded_resets, "flows with a RST that are counted only");
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 }

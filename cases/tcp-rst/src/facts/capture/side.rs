@@ -429,7 +429,8 @@ impl Change<'_> {
             if again && (seg.payload_bytes > 0 || control) {
                 // Nobody knows which of the two an answer is for (Karn).
                 self.shared.has &= !has::PENDING;
-                if seg.payload_bytes > 0 {
+                let syn = seg.flags.has(Flags::SYN) && !seg.flags.has(Flags::ACK);
+                if seg.payload_bytes > 0 || syn {
                     self.shared.retransmissions = self.shared.retransmissions.saturating_add(1);
                 }
                 if after(end, self.own.seq_end) > 0 {

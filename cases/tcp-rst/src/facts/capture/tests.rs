@@ -140,6 +140,13 @@ fn a_quiet_time_that_was_answered_is_survived() {
 }
 
 #[test]
+fn a_syn_that_is_repeated_without_an_answer_is_counted() {
+    let again: Vec<S> = (0..4).map(|at| s(at * 1_000 * MS, true, SYN, 100, 0, 0)).collect();
+    let flow = only(&again);
+    assert_eq!((flow.client_state.retransmissions_unanswered, flow.server_state.segments), (3, 0));
+}
+
+#[test]
 fn retransmissions_and_probes_are_counted_until_an_answer() {
     let mut all = opened();
     all.push(s(HOUR, true, ACK, 109, 530, 0));
@@ -265,7 +272,7 @@ fn more_flows_than_fit_are_folded_and_said() {
     assert!(capture.kept() <= 64 && capture.folded.len() == 20);
     let last = capture.flows().last().unwrap();
     assert_eq!(last.client.port, 1199);
-    assert!(capture.note().unwrap().contains("idle flows gave their place"));
+    assert!(capture.note().unwrap().contains("idle flows that gave their place"));
 }
 
 #[test]

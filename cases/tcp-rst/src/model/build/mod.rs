@@ -70,7 +70,12 @@ fn of_proxies(evidence: EvidenceId, of: &crate::facts::timer::ProxyFacts) -> Vec
     let built = |proxy: &crate::facts::timer::Proxy| {
         let listens: Vec<String> = proxy.listens.iter().map(shown).collect();
         let name = if listens.is_empty() { proxy.name.clone() } else { listens.join(", ") };
-        let hop = Hop { name: format!("{} {}", proxy.product, proxy.name), kind: Kind::Proxy(proxy.clone(), None) };
+        // nginx's `server_name _` is the name of no server.
+        let own = match proxy.name.as_str() {
+            "_" | "" => proxy.product.to_owned(),
+            name => format!("{} {name}", proxy.product),
+        };
+        let hop = Hop { name: own, kind: Kind::Proxy(proxy.clone(), None) };
         Built {
             path: Path { name, hops: vec![hop], client: unknown(), server: unknown() },
             evidence,
@@ -85,8 +90,15 @@ fn of_proxies(evidence: EvidenceId, of: &crate::facts::timer::ProxyFacts) -> Vec
 }
 
 fn shown(endpoint: &crate::facts::timer::Endpoint) -> String {
-    let host = if endpoint.host.is_empty() { "*" } else { &endpoint.host };
-    endpoint.port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    let host = match endpoint.host.as_str() {
+        "" => "*".to_owned(),
+        six if six.contains(':') && !six.starts_with('[') => format!("[{six}]"),
+        other => other.to_owned(),
+    };
+    match endpoint.port {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    }
 }
 
 /// Nobody said whether an end probes.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use casebook_core::Span;
 use casebook_formats::nft::ask::{Address, Answer, Port, What, timeout, tracked_by};
-use casebook_formats::nft::ir::{Family, Ruleset};
+use casebook_formats::nft::ir::{Family, OpKind, Ruleset};
 
 use super::ask::{Asked, Ends, Way, ask, treatment};
 use super::candidates::{About, candidates};
@@ -71,7 +71,12 @@ fn tracker(host: &Host, ruleset: &Ruleset, about: About, ends: &Ends) -> Option<
     let through = if about == About::Local { Way::Input } else { Way::Forward };
     let syn = ask(ruleset, ends, false, Asked::Syn, through, true)?;
     let mut premises = Vec::new();
-    let (translation, inside) = translation(about, &syn, ends)?;
+    let (mut translation, inside) = translation(about, &syn, ends)?;
+    if about == About::Forward
+        && let Some(span) = translates_unmodelled(ruleset)
+    {
+        translation = Set::at(Translation::Unknown, span);
+    }
     let own = matches!(translation.value, Translation::Server { .. });
     if own {
         premises.push(format!(
@@ -106,6 +111,17 @@ fn tracker(host: &Host, ruleset: &Ruleset, about: About, ends: &Ends) -> Option<
         translation,
     };
     Some((tracker, premises))
+}
+
+/// A statement that translates addresses and is not modelled: a target of iptables in a ruleset that `nft -j` listed. For which
+/// connections it does is not known either.
+fn translates_unmodelled(ruleset: &Ruleset) -> Option<Span> {
+    const NAMES: [&str; 5] = ["DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP"];
+    ruleset.rules().flat_map(|(_, rule)| &rule.ops).find_map(|op| {
+        let OpKind::Opaque(opaque) = &op.kind else { return None };
+        let name = opaque.what.strip_prefix("xt target ")?.split(' ').next()?;
+        NAMES.contains(&name).then_some(op.loc.span)
+    })
 }
 
 /// What the ruleset does to the connection's addresses, and the ends as the server's packets have them.

@@ -18,6 +18,7 @@ fn peer(last: u8, port: u16) -> Peer {
 /// The server answered with TTL 63 and counting IP-IDs; both sides use timestamps. The client wrote after 7 s of silence.
 fn reset() -> Reset {
     let server = SideState {
+        segments: 3,
         ttl_handshake: Some(63),
         ttl_range: Some((63, 63)),
         ip_id_last: Some(4_100),
@@ -182,4 +183,33 @@ fn a_syn_that_meets_an_older_connection_is_reset_by_the_socket_that_sent_it() {
     // An answer to the SYN itself is none of that.
     reset.own_last = Some(segment(Flags::SYN, 76, 0));
     assert_ne!(judge(&flow(None), &reset).form, Form::Stateless(Answer::OlderConnection));
+}
+
+/// Public capture `tcp_rst_data.pcap` of tcpdump's tests: one RST ACK with a window, and nothing else of the connection.
+#[test]
+fn a_lone_rst_with_numbers_of_its_own_can_be_of_a_socket_or_of_a_device() {
+    let mut alone = reset();
+    alone.flags = Flags(Flags::RST | Flags::ACK);
+    (alone.window, alone.trigger) = (5_785, None);
+    (alone.sender, alone.receiver) = (SideState::default(), SideState::default());
+    assert_eq!(left(&alone), [Emitter::Socket, Emitter::Nearer]);
+}
+
+/// A firewall that follows connections sends the connection's numbers and its own TTL.
+#[test]
+fn numbers_of_a_socket_from_nearer_are_those_of_a_device() {
+    let mut followed = reset();
+    followed.flags = Flags(Flags::RST | Flags::ACK);
+    (followed.window, followed.ttl) = (64, 64);
+    followed.sender.ts_last = None;
+    followed.sender.ip_id_last = None;
+    assert_eq!(left(&followed), [Emitter::Nearer]);
+}
+
+#[test]
+fn syn_beside_rst_is_made_by_no_stack() {
+    let mut odd = reset();
+    odd.flags = Flags(Flags::RST | Flags::SYN);
+    assert!(matches!(judge(&flow(None), &odd).form, Form::Unusual(_)));
+    assert!(left(&odd).contains(&Emitter::Injector));
 }

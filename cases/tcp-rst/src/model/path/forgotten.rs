@@ -94,6 +94,7 @@ fn translated(
 ) -> Vec<Fate> {
     match (translation, speaker) {
         (Translation::None | Translation::Ipvs { .. }, _) => vec![survives(1.0, because)],
+        (Translation::Unknown, _) => vec![unknown(because, "How its addresses are translated is not modelled.")],
         (Translation::Server { choice, .. }, Side::Client) if loose => chosen(choice, because),
         (Translation::Server { own_address, .. }, Side::Client) => match own_address {
             Some(true) | None => {

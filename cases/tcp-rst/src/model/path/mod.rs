@@ -125,6 +125,8 @@ pub enum Translation {
         /// True when a new entry gets a new port (`random`, `fully-random`).
         new_port: bool,
     },
+    /// Something that translates and is not modelled: a target of iptables.
+    Unknown,
     /// IPVS in its masquerading mode.
     Ipvs {
         /// How the backend is chosen.

@@ -59,6 +59,13 @@ pub enum Ends {
     Rst,
 }
 
+impl Death {
+    /// True when what comes of it is not modelled, so that nobody can say that it is a death.
+    pub fn is_open(&self) -> bool {
+        self.fates.first().is_none_or(|fate| fate.outcome == Outcome::Unknown)
+    }
+}
+
 /// The prediction for one path and traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {

@@ -66,6 +66,12 @@ fn lifetime(series: &Series, cycle: Option<&Cycle>) -> Fit {
                 seconds(high)
             ));
         }
+        if high < JITTER_US {
+            return Fit::Refuted(format!(
+                "a connection ended at the age of {}: what ends it so early is no timer",
+                seconds(high)
+            ));
+        }
         if series.deaths.len() < 2 {
             return Fit::Undecided(format!(
                 "one connection that ended at the age of {} fits any lifetime of that length; a second one decides",

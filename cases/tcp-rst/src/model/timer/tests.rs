@@ -65,3 +65,15 @@ fn ages_that_differ_refute_a_lifetime() {
     series.deaths[1].begin_us = Some(12_000_000);
     assert!(matches!(of(&series, Class::Lifetime), Fit::Refuted(_)));
 }
+
+#[test]
+fn connections_that_end_as_they_begin_have_no_lifetime() {
+    // A server that closes one connection in a hundred hard: seven ends 0.3 s apart, each within 100 µs of its begin.
+    let mut series = log(&[1.0, 1.3, 1.6, 1.9, 2.2, 2.5, 2.8], 0.0);
+    for death in &mut series.deaths {
+        (death.begin_us, death.last_us, death.provoked) =
+            (Some(death.end_us - 100), Some(death.end_us - 20), Some(false));
+    }
+    assert!(matches!(of(&series, Class::Lifetime), Fit::Refuted(_)));
+    assert!(matches!(of(&series, Class::IdleSilent), Fit::Refuted(_)));
+}
