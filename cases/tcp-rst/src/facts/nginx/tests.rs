@@ -208,3 +208,14 @@ proptest! {
         crate::facts::testing::inside(&set, &facts.facts);
     }
 }
+
+#[test]
+fn a_pattern_of_an_absolute_folder_never_means_the_files_beside() {
+    let main = "http { include /etc/nginx/conf.d/*.conf; include /etc/nginx/a.conf; }";
+    let (set, _) = files(&[("nginx.conf", main)]);
+    let found = tree::references(set.get(EvidenceId(0)).unwrap());
+    assert!(
+        found[0].patterns.contains(&"conf.d/*.conf".to_owned()) && !found[0].patterns.contains(&"*.conf".to_owned())
+    );
+    assert!(found[1].patterns.contains(&"a.conf".to_owned()));
+}

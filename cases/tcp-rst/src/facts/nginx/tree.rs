@@ -132,7 +132,9 @@ fn patterns(name: &str) -> Vec<String> {
     let mut out = vec![name.to_owned()];
     for count in [2, 1] {
         let last = tail(count);
-        if !last.is_empty() && !out.contains(&last) {
+        // `*.conf` alone would match nginx.conf itself where the folder it was written with holds nothing.
+        let alone = count == 1 && last.contains(['*', '?', '[']);
+        if !last.is_empty() && !alone && !out.contains(&last) {
             out.push(last);
         }
     }
