@@ -2,6 +2,7 @@
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, Severity, Span, rule};
 use casebook_formats::nft::ir::{Problem, ProblemKind};
+use casebook_formats::nft::text::NOT_CLOSED;
 
 use super::common::span_place;
 use crate::facts::{Form, NftFacts, RulesetFacts};
@@ -14,7 +15,7 @@ rule! {
     /// second `define`) is proved. Of other statements nft itself has the last word, later versions know more: those
     /// are reported as undecided, with the command that decides them.
     ///
-    /// Speaks on: fixtures/statement-after-verdict. Silent on: fixtures/statement-before-verdict.
+    /// Speaks on: fixtures/statement-after-verdict, fixtures/block-not-closed. Silent on: fixtures/statement-before-verdict.
     pub SYNTAX = "NFT110" "unreadable-statement" of "nftables", Warning, since "0.1.0",
     "a statement does not read as nft; nft refuses the whole file for one bad statement",
     check_syntax(NftFacts)
@@ -144,7 +145,7 @@ fn is_include(problem: &Problem) -> bool {
 
 /// True for what every version of nft refuses. Of other statements a later nft may know more than this reader.
 fn certain(problem: &Problem) -> bool {
-    let messages = ["the block is not closed", "this statement comes after one that ends the rule"];
+    let messages = [NOT_CLOSED, "this statement comes after one that ends the rule"];
     messages.contains(&problem.message.as_str()) || problem.message.ends_with("is already defined here")
 }
 

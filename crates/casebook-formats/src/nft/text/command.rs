@@ -177,12 +177,16 @@ impl<'a> Parser<'a> {
         let at = self.commands.len();
         self.push(verb, ObjectAst::Table(table.clone(), Vec::new(), handle), start);
         self.cur.open_scope();
-        let result = self.table_body(&table, open, at);
+        let result = self.block_items(open, |parser| {
+            let start = parser.cur.span();
+            parser.table_item(&table, start, at)
+        });
         self.cur.close_scope();
         result
     }
 
-    fn table_body(&mut self, table: &TableName<'a>, open: Span, at: usize) -> Parse<()> {
+    /// The items of a block up to its `}`. One that cannot be read costs its place and not the block.
+    pub(super) fn block_items(&mut self, open: Span, mut item: impl FnMut(&mut Self) -> Parse<()>) -> Parse<()> {
         loop {
             match self.cur.tok() {
                 Tok::Newline | Tok::Semi => {
@@ -192,10 +196,10 @@ impl<'a> Parser<'a> {
                     self.cur.bump();
                     return Ok(());
                 }
-                Tok::Eof => return Err(Fail { message: "this block is not closed".into(), span: open }),
+                Tok::Eof => return Err(Fail { message: super::NOT_CLOSED.into(), span: open }),
                 _ => {
                     let start = self.cur.span();
-                    let result = self.table_item(table, start, at).and_then(|()| self.separator());
+                    let result = item(self).and_then(|()| self.separator());
                     if let Err(fail) = result {
                         self.cur.skip_statement();
                         self.cur.report(fail, start);
@@ -300,26 +304,7 @@ impl<'a> Parser<'a> {
     fn chain_body(&mut self, chain: &mut ChainAst<'a>) -> Parse<()> {
         let open = self.cur.expect(Tok::Open, "`{`")?;
         chain.handle = self.cur.peek().handle();
-        loop {
-            match self.cur.tok() {
-                Tok::Newline | Tok::Semi => {
-                    self.cur.bump();
-                }
-                Tok::Close => {
-                    self.cur.bump();
-                    return Ok(());
-                }
-                Tok::Eof => return Err(Fail { message: "this block is not closed".into(), span: open }),
-                _ => {
-                    let start = self.cur.span();
-                    let result = self.chain_item(chain).and_then(|()| self.separator());
-                    if let Err(fail) = result {
-                        self.cur.skip_statement();
-                        self.cur.report(fail, start);
-                    }
-                }
-            }
-        }
+        self.block_items(open, |parser| parser.chain_item(chain))
     }
 
     fn chain_item(&mut self, chain: &mut ChainAst<'a>) -> Parse<()> {

@@ -23,6 +23,9 @@ pub use cursor::MAX_INCLUDE_DEPTH;
 
 use super::ast::Parsed;
 
+/// What is said of a block without its `}`, with the place of its `{`.
+pub const NOT_CLOSED: &str = "the block is not closed";
+
 /// Parses the file `root` and everything it includes. `included` of the result lists those files.
 pub fn parse(set: &EvidenceSet, root: EvidenceId) -> (Parsed<'_>, Vec<EvidenceId>) {
     let mut parser = command::Parser::new(set, root);

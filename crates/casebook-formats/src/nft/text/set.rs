@@ -81,28 +81,9 @@ impl<'a> Parser<'a> {
 
     /// The body of a set or map, after its `{`.
     pub(super) fn set_block(&mut self, set: &mut SetAst<'a>) -> Parse<()> {
-        self.cur.expect(Tok::Open, "`{`")?;
+        let open = self.cur.expect(Tok::Open, "`{`")?;
         set.handle = self.cur.peek().handle();
-        loop {
-            match self.cur.tok() {
-                Tok::Newline | Tok::Semi => {
-                    self.cur.bump();
-                }
-                Tok::Close => {
-                    self.cur.bump();
-                    return Ok(());
-                }
-                Tok::Eof => return self.cur.fail("the block is not closed"),
-                _ => {
-                    let start = self.cur.span();
-                    let result = self.set_item(set).and_then(|()| self.separator());
-                    if let Err(fail) = result {
-                        self.cur.skip_statement();
-                        self.cur.report(fail, start);
-                    }
-                }
-            }
-        }
+        self.block_items(open, |parser| parser.set_item(set))
     }
 
     fn set_item(&mut self, set: &mut SetAst<'a>) -> Parse<()> {

@@ -23,26 +23,7 @@ impl<'a> Parser<'a> {
     fn timeout_block(&mut self, timeout: &mut TimeoutAst<'a>) -> Parse<()> {
         let open = self.cur.expect(Tok::Open, "`{`")?;
         timeout.handle = self.cur.peek().handle();
-        loop {
-            match self.cur.tok() {
-                Tok::Newline | Tok::Semi => {
-                    self.cur.bump();
-                }
-                Tok::Close => {
-                    self.cur.bump();
-                    return Ok(());
-                }
-                Tok::Eof => return Err(Fail { message: "this block is not closed".into(), span: open }),
-                _ => {
-                    let start = self.cur.span();
-                    let result = self.timeout_item(timeout).and_then(|()| self.separator());
-                    if let Err(fail) = result {
-                        self.cur.skip_statement();
-                        self.cur.report(fail, start);
-                    }
-                }
-            }
-        }
+        self.block_items(open, |parser| parser.timeout_item(timeout))
     }
 
     fn timeout_item(&mut self, timeout: &mut TimeoutAst<'a>) -> Parse<()> {
