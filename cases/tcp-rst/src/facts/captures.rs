@@ -7,6 +7,7 @@ use casebook_core::{Coverage, Evidence, EvidenceId};
 use super::capture::{self, Capture, Limits};
 use super::flow::{Flow, Peer, Segment, TimeNs};
 use crate::model::leak::{self, strays};
+use crate::model::matching::Numbers;
 use crate::model::series::Pair;
 
 /// Connections that are held whole when there are no more; of a larger capture only those with a RST, and their neighbours,
@@ -26,6 +27,8 @@ pub struct CaptureFacts {
     pub path: String,
     /// Connections, by first packet: all, or of a large capture those with a RST and those that share an end with one.
     pub flows: Vec<Flow>,
+    /// Where in `flows` a connection is that another capture shows too.
+    pub numbers: Numbers,
     /// The packets of connections that were reset, of as many as are kept, by [`Flow::index`].
     pub segments: BTreeMap<u64, Vec<Segment>>,
     /// Connections that are packets of another one under another address, by [`Flow::index`].
@@ -85,7 +88,9 @@ pub fn read(item: &Evidence) -> (CaptureFacts, Coverage) {
         }
     }
     let coverage = capture.coverage(item);
-    let facts = CaptureFacts { evidence: item.id, path: item.path.clone(), flows, segments, strays, survived, last_ns };
+    let numbers = Numbers::of(&flows);
+    let path = item.path.clone();
+    let facts = CaptureFacts { evidence: item.id, path, flows, numbers, segments, strays, survived, last_ns };
     (facts, coverage)
 }
 

@@ -23,7 +23,7 @@ pub fn distance(ttl: u8) -> Distance {
 }
 
 /// How the sender of one packet stands to the usual sender of a flow's packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Relation {
     /// Same number of routers.
     Same,

@@ -90,18 +90,15 @@ pub fn incidents(captures: &[CaptureFacts]) -> Vec<Incident> {
             }
         }
     }
-    let numbers: Vec<matching::Numbers> =
-        captures.iter().map(|capture| matching::Numbers::of(&capture.flows)).collect();
-    let mut out: Vec<Incident> =
-        order.into_iter().filter_map(|sightings| incident(captures, &numbers, sightings)).collect();
+    let mut out: Vec<Incident> = order.into_iter().filter_map(|sightings| incident(captures, sightings)).collect();
     link(captures, &mut out);
-    link_ends(captures, &numbers, &mut out);
+    link_ends(captures, &mut out);
     out
 }
 
 /// Finds the incidents that only follow from an earlier one of the same connection at another point: the first RST ended one
 /// side, and the other side was told when it spoke.
-fn link_ends(captures: &[CaptureFacts], numbers: &[matching::Numbers], incidents: &mut [Incident]) {
+fn link_ends(captures: &[CaptureFacts], incidents: &mut [Incident]) {
     let mut at: HashMap<(usize, usize), usize> = HashMap::new();
     for (index, incident) in incidents.iter().enumerate() {
         incident.sightings().for_each(|seen| {
@@ -114,8 +111,8 @@ fn link_ends(captures: &[CaptureFacts], numbers: &[matching::Numbers], incidents
         }
         let lead = incidents[later].lead;
         let Some((_, flow, reset)) = look(captures, lead) else { continue };
-        let earlier = numbers.iter().enumerate().find_map(|(capture, numbers)| {
-            let index = *at.get(&(capture, numbers.find(flow)?))?;
+        let earlier = captures.iter().enumerate().find_map(|(capture, facts)| {
+            let index = *at.get(&(capture, facts.numbers.find(flow)?))?;
             let (_, _, other) = look(captures, incidents[index].lead)?;
             let before = other.packet.time_ns? < reset.packet.time_ns?;
             (index != later && other.side != reset.side && before).then_some(index)
@@ -155,11 +152,7 @@ fn link(captures: &[CaptureFacts], incidents: &mut [Incident]) {
     }
 }
 
-fn incident(
-    captures: &[CaptureFacts],
-    numbers: &[matching::Numbers],
-    mut sightings: Vec<Sighting>,
-) -> Option<Incident> {
+fn incident(captures: &[CaptureFacts], mut sightings: Vec<Sighting>) -> Option<Incident> {
     sightings.sort_by_key(|at| std::cmp::Reverse(worth(captures, *at)));
     let (lead, others) = sightings.split_first()?;
     let (_, flow, reset) = look(captures, *lead)?;
@@ -222,8 +215,10 @@ fn incident(
             unless: None,
         });
     }
-    verdict.clues.extend(beside(captures, &sightings, &mut verdict.left));
-    let absent = absent(captures, numbers, &sightings);
+    if let Some(clue) = beside(captures, &sightings) {
+        verdict.add(clue);
+    }
+    let absent = absent(captures, &sightings);
     if let Some((capture, _, what)) = absent {
         verdict.add(Clue {
             says: format!(
@@ -260,8 +255,8 @@ impl Incident {
 
 /// A sighting with no router between the capture and the sender, under the address the connection has there: it was sent by the
 /// host of that address itself.
-fn beside(captures: &[CaptureFacts], sightings: &[Sighting], left: &mut Vec<Emitter>) -> Option<Clue> {
-    let clue = sightings.iter().find_map(|at| {
+fn beside(captures: &[CaptureFacts], sightings: &[Sighting]) -> Option<Clue> {
+    sightings.iter().find_map(|at| {
         let (capture, flow, reset) = look(captures, *at)?;
         let ttl = reset.sender.ttl_handshake?;
         let near = flow.handshake == Handshake::Full && reset.ttl == ttl && distance(ttl).hops == 0;
@@ -274,23 +269,17 @@ fn beside(captures: &[CaptureFacts], sightings: &[Sighting], left: &mut Vec<Emit
             refutes: vec![Emitter::OtherBackend, Emitter::Nearer],
             unless: Some("several hosts on that link answer for the address (direct server return)"),
         })
-    })?;
-    left.retain(|emitter| !clue.refutes.contains(emitter));
-    Some(clue)
+    })
 }
 
 /// A capture in which the RST should be, if the side it speaks for had sent it, and is not.
-fn absent(
-    captures: &[CaptureFacts],
-    numbers: &[matching::Numbers],
-    sightings: &[Sighting],
-) -> Option<(usize, usize, There)> {
+fn absent(captures: &[CaptureFacts], sightings: &[Sighting]) -> Option<(usize, usize, There)> {
     let (_, flow, reset) = look(captures, *sightings.first()?)?;
     captures.iter().enumerate().find_map(|(index, capture)| {
         if sightings.iter().any(|at| at.capture == index) {
             return None;
         }
-        let at = numbers.get(index)?.find(flow)?;
+        let at = capture.numbers.find(flow)?;
         let there = capture.flows.get(at)?;
         if !matching::nearer(flow, there, reset.side) {
             return None;

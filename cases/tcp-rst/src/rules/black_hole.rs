@@ -1,6 +1,6 @@
 //! RST112 no-answer
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Place, Rule};
@@ -13,7 +13,7 @@ use crate::facts::captures::{CaptureFacts, UNANSWERED};
 use crate::facts::flow::{Flow, Handshake, Peer, Segment, Side, SideState, Sum};
 use crate::model::emitter::plural;
 use crate::model::explain::{self, Explained};
-use crate::model::matching::{Numbers, nearer};
+use crate::model::matching::nearer;
 use crate::model::words::{at, end, peer, sequence, time_ns};
 
 casebook_core::rule! {
@@ -34,7 +34,8 @@ casebook_core::rule! {
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: HashMap<Key<'_>, usize> = HashMap::new();
     for (capture, silence) in silences(facts) {
         let (flow, side, _) = silence;
         let mute = never_answered(flow);
@@ -50,17 +51,18 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             cause.as_ref().map(|cause| cause.phrase.clone()),
             damage(facts, capture, flow, side).is_some(),
         );
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => {
+        match known.get(&key).and_then(|at| groups.get_mut(*at)) {
+            Some(group) => {
                 group.more += 1;
                 group.ports.insert(flow.server.port);
             }
             None => {
-                groups.push((key, Group { capture, silence, more: 0, ports: BTreeSet::from([flow.server.port]) }));
+                known.insert(key, groups.len());
+                groups.push(Group { capture, silence, more: 0, ports: BTreeSet::from([flow.server.port]) });
             }
         }
     }
-    groups.into_iter().map(|(_, group)| finding(rule, facts, evidence, &group)).collect()
+    groups.into_iter().map(|group| finding(rule, facts, evidence, &group)).collect()
 }
 
 /// What makes them one finding: the capture, the silent host and the server's port if it ever answered, the side that repeats,
@@ -264,7 +266,7 @@ enum Far {
 /// A capture nearer to the silent side that holds the connection, and whether the repeated packets came so far.
 fn beyond<'a>(facts: &'a Facts, capture: &CaptureFacts, flow: &Flow, side: Side) -> Option<(&'a str, Far)> {
     facts.captures.iter().filter(|other| other.evidence != capture.evidence).find_map(|other| {
-        let there = other.flows.get(Numbers::of(&other.flows).find(flow)?)?;
+        let there = other.flows.get(other.numbers.find(flow)?)?;
         if !nearer(flow, there, side.other()) {
             return None;
         }
@@ -305,7 +307,7 @@ fn damage<'a>(facts: &'a Facts, capture: &'a CaptureFacts, flow: &'a Flow, side:
     };
     let own = repeated(capture.segments.get(&flow.index)?)?;
     let same = facts.captures.iter().filter_map(|other| {
-        let there = other.flows.get(Numbers::of(&other.flows).find(flow)?)?;
+        let there = other.flows.get(other.numbers.find(flow)?)?;
         let segment = repeated(other.segments.get(&there.index)?).filter(|segment| segment.seq == own.seq)?;
         Some((other, there, segment))
     });

@@ -1,7 +1,7 @@
 //! What the rules about a single RST share: every RST gets its verdict once, those with the same verdict on the same server
 //! become one finding.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Severity};
@@ -116,7 +116,8 @@ type Key<'a> = (IpAddr, Option<u16>, Side, Option<Relation>, &'a [Emitter]);
 
 /// The RSTs whose cause is `cause`, grouped.
 pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
-    let mut groups: Vec<(Key<'_>, Group<'_>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: HashMap<Key<'_>, usize> = HashMap::new();
     let told = facts.incidents.iter().filter(|incident| !incident.untranslated && !incident.follows);
     let mut seen: Vec<_> =
         told.filter_map(|incident| Some((incident, look(&facts.captures, incident.lead)?))).collect();
@@ -131,8 +132,8 @@ pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
         let key = (flow.server.address, port, reset.side, verdict.relation, verdict.left.as_slice());
         let time_ns = reset.packet.time_ns;
         let quiet = reset.quiet_ns;
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => {
+        match known.get(&key).and_then(|at| groups.get_mut(*at)) {
+            Some(group) => {
                 group.count += 1;
                 group.ports.insert(flow.server.port);
                 group.last_ns = group.last_ns.max(time_ns);
@@ -141,9 +142,9 @@ pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
                     (range, ns) => range.or(ns.map(|ns| (ns, ns))),
                 };
             }
-            None => groups.push((
-                key,
-                Group {
+            None => {
+                known.insert(key, groups.len());
+                groups.push(Group {
                     facts,
                     incident,
                     capture,
@@ -154,11 +155,11 @@ pub fn groups(facts: &Facts, cause: Cause) -> Vec<Group<'_>> {
                     ports: BTreeSet::from([flow.server.port]),
                     last_ns: time_ns,
                     quiet_ns: quiet.map(|ns| (ns, ns)),
-                },
-            )),
+                });
+            }
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
 }
 
 impl Group<'_> {
