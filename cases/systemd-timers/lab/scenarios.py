@@ -1,0 +1,4 @@
+"""All scenarios, in the order in which they are told."""
+import nights  # noqa: F401
+import steps  # noqa: F401
+import repairs  # noqa: F401
