@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod time;
+pub mod timer;
 pub mod version;
 
 /// True when a load is refused under a limit.

@@ -57,15 +57,16 @@ impl System {
     }
 
     /// What it says of each specification: its normal form and its elapses, in seconds; `None` where it refuses it.
-    fn ask(&self, zone: &str, base: Realtime, specs: &[String]) -> Vec<Option<Answer>> {
+    fn ask(&self, zone: &Zone, base: Realtime, specs: &[String]) -> Vec<Option<Answer>> {
         let mut command = Self::command(self.root.as_deref());
         command.arg("calendar").arg(format!("--iterations={ELAPSES}"));
         command.arg(format!("--base-time=@{}.{:06}", base.0 / 1_000_000, base.0 % 1_000_000)).arg("--").args(specs);
-        let output = command.env("TZ", format!(":{zone}")).env("LC_ALL", "C").stderr(Stdio::piped()).output().unwrap();
+        let output =
+            command.env("TZ", format!(":{}", zone.name())).env("LC_ALL", "C").stderr(Stdio::piped()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         // A block for each specification, with an empty line between two; one that is refused has no lines.
         let mut lines = text.lines();
-        specs.iter().map(|_| Answer::read(&mut lines)).collect()
+        specs.iter().map(|_| Answer::read(&mut lines, zone)).collect()
     }
 }
 
@@ -76,7 +77,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn read<'t>(lines: &mut impl Iterator<Item = &'t str>) -> Option<Answer> {
+    fn read<'t>(lines: &mut impl Iterator<Item = &'t str>, zone: &Zone) -> Option<Answer> {
         let utc = Zone::utc();
         let (mut normal, mut elapses) = (None, Vec::new());
         for line in lines.by_ref() {
@@ -91,8 +92,12 @@ impl Answer {
                 "(in UTC)" => *elapses.last_mut().unwrap() = parse_stamp(value, &utc).unwrap().seconds(),
                 "From now" | "Original form" => {}
                 _ if value == "never" => {}
-                // In another zone than UTC the line `(in UTC)` follows and takes its place.
-                _ => elapses.push(parse_stamp(value, &utc).map_or(i64::MIN, Realtime::seconds)),
+                // In a zone that is not UTC now the line `(in UTC)` follows and takes its place.
+                _ => {
+                    let (words, zone_name) = value.rsplit_once(' ').unwrap();
+                    let zone = if zone_name == "UTC" { &utc } else { zone };
+                    elapses.push(parse_stamp(words, zone).unwrap().seconds());
+                }
             }
         }
         normal.map(|normal| Answer { normal, elapses })
@@ -101,7 +106,7 @@ impl Answer {
     fn predict(system: &System, zone: &Zone, base: Realtime, text: &str) -> Option<Answer> {
         let spec = parse(text, zone, now_s(), system).ok()?;
         let utc = Zone::utc();
-        let mut walk = Walk::new(&spec, zone, &utc, base, system.version);
+        let mut walk = Walk::new(&spec, zone, base, system.version);
         let mut elapses = Vec::new();
         while elapses.len() < ELAPSES {
             match walk.step() {
@@ -132,8 +137,8 @@ fn compare(system: &System, seed: u64, count: usize) -> (usize, usize) {
         // What localtime(3) was asked last decides which names of the zone are taken, so such a specification is asked alone.
         let (alone, together): (Vec<String>, Vec<String>) =
             specs.into_iter().partition(|spec| names.iter().any(|name| spec.ends_with(name)));
-        let mut answers = system.ask(name, base, &together);
-        answers.extend(alone.iter().flat_map(|spec| system.ask(name, base, std::slice::from_ref(spec))));
+        let mut answers = system.ask(&zone, base, &together);
+        answers.extend(alone.iter().flat_map(|spec| system.ask(&zone, base, std::slice::from_ref(spec))));
         let specs: Vec<String> = together.into_iter().chain(alone).collect();
         for (text, answer) in specs.iter().zip(answers) {
             compared += 1;

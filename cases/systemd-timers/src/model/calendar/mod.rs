@@ -70,10 +70,10 @@ pub struct Spec {
 
 impl Spec {
     /// The zone its times are in, where the manager's is `manager`.
-    pub fn zone<'a>(&'a self, manager: &'a Zone, utc: &'a Zone) -> &'a Zone {
+    pub fn zone<'a>(&'a self, manager: &'a Zone) -> &'a Zone {
         match &self.zone {
             SpecZone::Manager | SpecZone::ManagerDst(..) => manager,
-            SpecZone::Utc => utc,
+            SpecZone::Utc => Zone::utc_ref(),
             SpecZone::Named(zone) => zone,
         }
     }

@@ -68,9 +68,9 @@ enum Bound {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that begins after `base`. `manager` is the zone of the service manager; `utc` is [`Zone::utc`], held by the caller.
-    pub fn new(spec: &'a Spec, manager: &'a Zone, utc: &'a Zone, base: Realtime, version: Version) -> Self {
-        let clock = LocalClock::new(spec.zone(manager, utc), base.seconds());
+    /// A walk that begins after `base`. `manager` is the zone of the service manager.
+    pub fn new(spec: &'a Spec, manager: &'a Zone, base: Realtime, version: Version) -> Self {
+        let clock = LocalClock::new(spec.zone(manager), base.seconds());
         Self { spec, clock, base, first_day: year_begins_on_its_first_day(version) }
     }
 

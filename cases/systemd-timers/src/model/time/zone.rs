@@ -5,6 +5,7 @@
 //! itself is modelled (glibc, time/mktime.c, `__mktime_internal`).
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
@@ -65,6 +66,12 @@ impl Zone {
     pub fn utc() -> Zone {
         let era = Era { start_s: i64::MIN, offset_s: 0, dst: false, abbreviation: 0 };
         Zone { name: "UTC".to_owned(), eras: vec![era], abbreviations: vec!["UTC".to_owned()] }
+    }
+
+    /// UTC, held for as long as the program runs.
+    pub fn utc_ref() -> &'static Zone {
+        static UTC: LazyLock<Zone> = LazyLock::new(Zone::utc);
+        &UTC
     }
 
     /// The zone of a TZif file (RFC 9636), under the name it goes by.
