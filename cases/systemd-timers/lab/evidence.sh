@@ -6,7 +6,7 @@ shift
 mkdir -p "$out"
 cd "$out" || exit 1
 
-keep() { file=$1; shift; "$@" >"$file" 2>&1; }
+keep() { file=$1; shift; timeout 60 "$@" >"$file" 2>&1; }
 
 keep systemctl-show.txt systemctl show --no-pager "$@"
 keep systemctl-show-timers.txt systemctl show --no-pager '*.timer'
@@ -19,7 +19,7 @@ keep status.txt systemctl status --no-pager --full "$@"
 keep timedatectl-show.txt timedatectl show
 keep timedatectl.txt timedatectl
 keep list-boots.txt journalctl --list-boots --no-pager
-journalctl --sync >/dev/null 2>&1
+sleep 1
 keep journal.export journalctl -o export --no-pager
 keep journal.json journalctl -o json --no-pager
 keep journal.txt journalctl -o short-iso-precise --no-pager

@@ -25,14 +25,14 @@ fn sniff(sniff: &Sniff<'_>) -> bool {
 
 casebook_core::case! {
     /// The case.
-    pub CASE = "systemd-timers" ("TMR", "tmr"),
+    pub CASE = "systemd-timers" ("TMR", "timers"),
     "A title for systemd-timers",
     "what the case is about, in one line",
     kinds: &[&LIMITS],
     wants: &[],
     settings: &[],
     rules: rules::RULES,
-    verbs: &[command::SHOW],
+    verbs: command::VERBS,
     lab: &[("run.sh", include_str!("../lab/run.sh"))],
     read: facts::read,
     page: page::view,

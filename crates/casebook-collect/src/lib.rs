@@ -11,6 +11,7 @@ mod git;
 pub mod glob;
 pub mod live;
 pub mod load;
+pub mod local;
 mod map;
 pub mod pack;
 pub mod redact;

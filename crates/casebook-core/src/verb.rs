@@ -7,6 +7,7 @@ use std::io::Write;
 use crate::dial::{Dialer, Store};
 use crate::evidence::{EvidenceId, EvidenceSet};
 use crate::experiment::Experiments;
+use crate::local::LocalTime;
 
 /// What an argument of a verb is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct VerbInput<'a> {
     pub dialer: Option<&'a dyn Dialer>,
     /// Keeps state between runs; `None` where there is no machine.
     pub store: Option<&'a dyn Store>,
+    /// The machine's time, zone and zone database; `None` where there is no machine.
+    pub local: Option<&'a dyn LocalTime>,
 }
 
 impl VerbInput<'_> {

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
+use casebook_collect::local::Here;
 use casebook_core::{
-    ArgKind, Case, Coverage, Dialer, Experiments, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
+    ArgKind, Case, Coverage, Dialer, Experiments, LocalTime, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
 };
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
@@ -61,8 +62,18 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let stopwatch = Some(&Clock as &dyn Stopwatch);
     let dialer = Some(&Peers as &dyn Dialer);
     let store = Some(&StateFile as &dyn Store);
-    let input =
-        VerbInput { evidence: &collected.evidence, files, values, format, experiments, stopwatch, dialer, store };
+    let local = Some(&Here as &dyn LocalTime);
+    let input = VerbInput {
+        evidence: &collected.evidence,
+        files,
+        values,
+        format,
+        experiments,
+        stopwatch,
+        dialer,
+        store,
+        local,
+    };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {
         Ok(code) => code,

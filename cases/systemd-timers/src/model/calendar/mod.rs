@@ -1,6 +1,8 @@
 //! Calendar specifications, `OnCalendar=`: what they say and when they elapse (systemd.time(7), src/shared/calendarspec.c).
 
+mod cron;
 mod explain;
+mod irregular;
 mod lexis;
 mod next;
 mod normal;
@@ -8,7 +10,9 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use cron::from_cron;
 pub use explain::explain;
+pub use irregular::{Change, Irregular, irregular};
 pub use next::{Never, Walk};
 pub use parse::{SpecError, ZoneSource, parse};
 
