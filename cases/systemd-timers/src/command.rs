@@ -1,6 +1,7 @@
 //! The case's own verbs: facts in, report out.
 
 mod calendar;
+mod clock;
 mod place;
 
 use casebook_core::Verb;

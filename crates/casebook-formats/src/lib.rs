@@ -1,9 +1,13 @@
 //! Pure readers, and the models of mechanisms, that two cases need: bytes in, facts with places out.
 
 pub mod capture;
+pub mod gap;
+pub mod journal;
 pub mod json;
 pub mod nft;
 pub mod packet;
 pub mod sniff;
+pub mod stamp;
 pub mod sysctl;
+pub mod unit;
 pub mod yaml;
