@@ -14,3 +14,5 @@
 mod calendar;
 #[path = "oracle/generate.rs"]
 mod generate;
+#[path = "oracle/manager.rs"]
+mod manager;

@@ -1,5 +1,7 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod typed;
+
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Read, Span, Unmodelled};
 
 use crate::LIMITS;

@@ -105,7 +105,6 @@ impl Answer {
 
     fn predict(system: &System, zone: &Zone, base: Realtime, text: &str) -> Option<Answer> {
         let spec = parse(text, zone, now_s(), system).ok()?;
-        let utc = Zone::utc();
         let mut walk = Walk::new(&spec, zone, base, system.version);
         let mut elapses = Vec::new();
         while elapses.len() < ELAPSES {
