@@ -18,6 +18,8 @@ pub enum Figure {
     Sequence(Sequence),
     /// Spans and instants on a common axis of time.
     Timeline(Timeline),
+    /// What fell into which cell of a table: days by hours.
+    Grid(Grid),
 }
 
 /// Who sent what to whom.
@@ -77,4 +79,17 @@ pub struct Bar {
     pub tone: Tone,
     /// What is said about it.
     pub label: String,
+}
+
+/// A table of cells, most of them empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// What it shows.
+    pub title: String,
+    /// Names of the columns; those left empty have a column and no name.
+    pub columns: Vec<String>,
+    /// Names of the rows, from top to bottom.
+    pub rows: Vec<String>,
+    /// Cells that hold something: row, column, how drawn, what is said.
+    pub cells: Vec<(usize, usize, Tone, String)>,
 }

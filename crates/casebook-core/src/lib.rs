@@ -23,7 +23,7 @@ pub use coverage::{Coverage, ReadStatus, Unmodelled};
 pub use dial::{Dialer, Store};
 pub use evidence::{Bytes, Content, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
-pub use figure::{Bar, Figure, Lane, Message, Sequence, Timeline, Tone};
+pub use figure::{Bar, Figure, Grid, Lane, Message, Sequence, Timeline, Tone};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};
 pub use lines::{LineColumn, LineIndex};
 pub use local::LocalTime;

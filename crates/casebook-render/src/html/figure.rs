@@ -1,6 +1,6 @@
 //! Drawings of a finding as SVG. Colours come from the page's style, so they follow dark and light.
 
-use casebook_core::{Figure, Sequence, Timeline, Tone};
+use casebook_core::{Figure, Grid, Sequence, Timeline, Tone};
 
 use crate::clean::{line, markup};
 
@@ -18,6 +18,7 @@ pub(super) fn draw(figure: &Figure, page: &mut String) {
     match figure {
         Figure::Sequence(sequence) => draw_sequence(sequence, page),
         Figure::Timeline(timeline) => draw_timeline(timeline, page),
+        Figure::Grid(grid) => draw_grid(grid, page),
     }
 }
 
@@ -136,10 +137,53 @@ fn draw_timeline(timeline: &Timeline, page: &mut String) {
     close(page);
 }
 
-/// A length of time, to the millisecond below a minute.
+/// Rows of a grid drawn at most.
+const ROWS: usize = 120;
+
+fn draw_grid(grid: &Grid, page: &mut String) {
+    if grid.columns.is_empty() || grid.rows.is_empty() {
+        return;
+    }
+    let rows = grid.rows.len().min(ROWS);
+    let (left, row, columns) = (110, 15, grid.columns.len() as i64);
+    let x = |column: usize| left + (WIDTH - left - 20) * column as i64 / columns;
+    let width = ((WIDTH - left - 20) / columns - 1).max(2);
+    let height = 24 + row * rows as i64 + if rows < grid.rows.len() { 20 } else { 6 };
+    open(page, &grid.title, height);
+    for (column, name) in grid.columns.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        text(page, x(column) + width / 2, 16, "middle", "time", name);
+    }
+    for (index, name) in grid.rows.iter().take(rows).enumerate() {
+        let y = 24 + row * index as i64;
+        text(page, left - 10, y + 11, "end", "time", name);
+        rule(page, (left, y + row - 1), (WIDTH - 20, y + row - 1), "life");
+    }
+    for (index, column, tone, label) in
+        grid.cells.iter().filter(|(index, column, _, _)| *index < rows && (*column as i64) < columns)
+    {
+        let (label, y) = (markup(&line(label)), 24 + row * *index as i64);
+        page.push_str(&format!(
+            "<rect x=\"{}\" y=\"{}\" width=\"{width}\" height=\"{}\" class=\"{}\"><title>{label}</title></rect>\n",
+            x(*column),
+            y + 1,
+            row - 3,
+            class(*tone)
+        ));
+    }
+    if rows < grid.rows.len() {
+        text(page, left, height - 6, "start", "pause", &format!("{} more rows", grid.rows.len() - rows));
+    }
+    close(page);
+}
+
+/// A length of time: to the millisecond below a minute, in days above two.
 fn time(us: i64) -> String {
     let seconds = us as f64 / 1e6;
-    if seconds.abs() < 60.0 { format!("{seconds:.3} s") } else { format!("{seconds:.0} s") }
+    match seconds.abs() {
+        below if below < 60.0 => format!("{seconds:.3} s"),
+        below if below < 172_800.0 => format!("{seconds:.0} s"),
+        _ => format!("{:.1} d", seconds / 86_400.0),
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +222,20 @@ mod tests {
         let messages = (0..500).map(message).collect();
         let page = drawn(&Figure::Sequence(Sequence { title: String::new(), actors, messages }));
         assert!(page.contains(">packet 0<") && page.contains(">packet 499<") && page.contains("460 more packets"));
+    }
+
+    #[test]
+    fn a_grid_draws_cells_inside_of_it_and_counts_the_rest() {
+        let columns = (0..24).map(|hour| if hour % 6 == 0 { hour.to_string() } else { String::new() }).collect();
+        let rows = (0..130).map(|day| format!("day {day}")).collect();
+        let cells = vec![
+            (0, 2, Tone::Plain, "ran <1>".to_owned()),
+            (129, 2, Tone::Culprit, "lost".to_owned()),
+            (3, 99, Tone::Plain, String::new()),
+        ];
+        let page = drawn(&Figure::Grid(Grid { title: "runs".to_owned(), columns, rows, cells }));
+        assert_eq!(page.matches("<rect").count(), 1);
+        assert!(page.contains("10 more rows") && page.contains("ran &lt;1&gt;"));
     }
 
     #[test]
