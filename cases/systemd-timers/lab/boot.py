@@ -49,7 +49,7 @@ class Machine:
     def __exit__(self, *_):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def boot(self, files, arguments, out, seconds=900, tries=2):
+    def boot(self, files, arguments, out, seconds=240, tries=2):
         """Boots once, unpacks what the machine hands over into `out`. A boot that dies is played again."""
         before = self.cow + ".before"
         if os.path.exists(self.cow):
@@ -74,19 +74,23 @@ class Machine:
         command = [self.kernel, "mem=320M", "ubd0t=%s,%s" % (self.cow, self.image), "ubd1r=" + into, "ubd2=" + back,
                    "root=/dev/ubda", "rw", "con=null", "con0=fd:0,fd:1", "uml_dir=" + self.folder, "init=/lab/init",
                    "quiet", "systemd.show_status=0"] + arguments
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 env=dict(os.environ, TMPDIR=self.folder), start_new_session=True)
+        console = os.path.join(self.folder, "console")
+        with open(console, "wb") as file:
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                                     env=dict(os.environ, TMPDIR=self.folder), start_new_session=True)
         try:
-            said = child.communicate(timeout=seconds)[0]
+            child.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            said = child.communicate()[0] + b"\ndid not end within %d s\n" % seconds
+            with open(console, "ab") as file:
+                file.write(b"\ndid not end within %d s\n" % seconds)
         finally:
             try:
                 os.killpg(child.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        text = said.decode(errors="replace")
+            child.wait()
+        with open(console, errors="replace") as file:
+            text = file.read()
         self.consoles.append(text)
         if "LAB done" not in text:
             raise Dead("the machine said last: " + " | ".join(text.strip().splitlines()[-3:]))

@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import time
+import traceback
 
 import bus
 
@@ -215,9 +216,15 @@ class Driver:
 def main():
     driver = Driver()
     print("LAB up", flush=True)
-    driver.play()
+    try:
+        driver.play()
+    except Exception:
+        # Nobody would end this machine otherwise.
+        traceback.print_exc()
+        driver.boot["power"] = "cut"
+    else:
+        print("LAB done", flush=True)
     driver.hand_over()
-    print("LAB done", flush=True)
     if driver.boot["power"] == "cut":
         subprocess.run(["systemctl", "poweroff", "-f", "-f"])
     else:

@@ -2,6 +2,7 @@
 import argparse
 import concurrent.futures
 import os
+import signal
 import sys
 import threading
 
@@ -64,6 +65,7 @@ def one(scenario, version, kernel, image, out, virtual):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     wanted = arguments()
     if wanted.list:
         for scenario in ALL.values():

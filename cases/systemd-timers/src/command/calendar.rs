@@ -156,7 +156,7 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
 }
 
 fn tell(spec: Spec, asked: &Asked) -> Told {
-    let mut walk = Walk::new(&spec, &asked.zone, asked.from, asked.version);
+    let mut walk = Walk::new(&spec, &*asked.zone, asked.from, asked.version);
     let (mut elapses, mut end) = (Vec::new(), None);
     while elapses.len() < asked.count {
         match walk.step() {
@@ -211,7 +211,7 @@ fn never_text(never: Never) -> &'static str {
 }
 
 fn print(text: &str, told: &Told, asked: &Asked, out: &mut dyn Write) -> std::io::Result<()> {
-    let (zone, own) = (&asked.zone, told.spec.zone(&asked.zone));
+    let (zone, own) = (&*asked.zone, told.spec.zone(&*asked.zone));
     writeln!(out, "{text}")?;
     writeln!(out, "  normal form  {}", told.spec)?;
     if asked.explain {
@@ -220,18 +220,18 @@ fn print(text: &str, told: &Told, asked: &Asked, out: &mut dyn Write) -> std::io
         }
     }
     if let Some(last) = told.last {
-        writeln!(out, "  last         {}", in_zones(last, zone, own))?;
+        writeln!(out, "  last         {}", in_zones(last, zone, &own))?;
     }
     for (index, at) in told.elapses.iter().enumerate() {
         let name = if index == 0 { "next" } else { "" };
-        writeln!(out, "  {name:<11}  {}", in_zones(*at, zone, own))?;
+        writeln!(out, "  {name:<11}  {}", in_zones(*at, zone, &own))?;
     }
     if let Some(never) = told.end {
         let what = if told.elapses.is_empty() { "never: " } else { "" };
         writeln!(out, "  {:<11}  {what}{}", if told.elapses.is_empty() { "next" } else { "then" }, never_text(never))?;
     }
     for one in &told.irregular {
-        writeln!(out, "  note         {}", irregular_text(one, own))?;
+        writeln!(out, "  note         {}", irregular_text(one, &own))?;
     }
     Ok(())
 }
@@ -254,7 +254,7 @@ fn print_invalid(text: &str, error: &SpecError, out: &mut dyn Write) -> std::io:
 }
 
 fn told_json(text: &str, told: &Told, asked: &Asked) -> Value {
-    let own = told.spec.zone(&asked.zone);
+    let own = told.spec.zone(&*asked.zone);
     let elapse = |at: &Realtime| json!({ "us": at.0, "local": format_stamp(*at, &asked.zone) });
     let end = told.end.map(|never| match never {
         Never::Past => "past",
@@ -273,7 +273,7 @@ fn told_json(text: &str, told: &Told, asked: &Asked) -> Value {
             "change": match one.change { Change::Gap => "gap", Change::Fold => "fold" },
             "first": wall_text(one.first_wall_s),
             "count": one.count,
-            "text": irregular_text(one, own),
+            "text": irregular_text(one, &own),
         })).collect::<Vec<_>>(),
     });
     if asked.explain {

@@ -18,7 +18,7 @@ pub use parse::{SpecError, ZoneSource, parse};
 
 use std::sync::Arc;
 
-use super::time::Zone;
+use super::time::{Zone, ZoneRef};
 
 /// First year of specifications.
 pub const MIN_YEAR: i32 = 1970;
@@ -74,11 +74,11 @@ pub struct Spec {
 
 impl Spec {
     /// The zone its times are in, where the manager's is `manager`.
-    pub fn zone<'a>(&'a self, manager: &'a Zone) -> &'a Zone {
+    pub fn zone<'a>(&'a self, manager: impl Into<ZoneRef<'a>>) -> ZoneRef<'a> {
         match &self.zone {
-            SpecZone::Manager | SpecZone::ManagerDst(..) => manager,
-            SpecZone::Utc => Zone::utc_ref(),
-            SpecZone::Named(zone) => zone,
+            SpecZone::Manager | SpecZone::ManagerDst(..) => manager.into(),
+            SpecZone::Utc => Zone::utc_ref().into(),
+            SpecZone::Named(zone) => ZoneRef::Borrowed(zone),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! fields at their beginning, and the search starts again.
 
 use super::{Component, MAX_YEAR, Spec, SpecZone};
-use crate::model::time::{LocalClock, Realtime, SECOND_US, Tm, Zone};
+use crate::model::time::{LocalClock, Realtime, SECOND_US, Tm, ZoneRef};
 use crate::model::version::Version;
 
 /// Rounds of the search before systemd gives up (`MAX_CALENDAR_ITERATIONS`).
@@ -69,7 +69,7 @@ enum Bound {
 
 impl<'a> Walk<'a> {
     /// A walk that begins after `base`. `manager` is the zone of the service manager.
-    pub fn new(spec: &'a Spec, manager: &'a Zone, base: Realtime, version: Version) -> Self {
+    pub fn new(spec: &'a Spec, manager: impl Into<ZoneRef<'a>>, base: Realtime, version: Version) -> Self {
         let clock = LocalClock::new(spec.zone(manager), base.seconds());
         Self { spec, clock, base, first_day: year_begins_on_its_first_day(version) }
     }

@@ -8,7 +8,7 @@ mod zone;
 pub use civil::Tm;
 pub use span::{SpanError, format_span, parse_span};
 pub use stamp::{DAYS, format_stamp, parse_stamp};
-pub use zone::{LocalClock, Zone, ZoneError};
+pub use zone::{LocalClock, Zone, ZoneError, ZoneRef};
 
 /// Microseconds in a second.
 pub const SECOND_US: u64 = 1_000_000;

@@ -5,7 +5,8 @@
 //! itself is modelled (glibc, time/mktime.c, `__mktime_internal`).
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 
@@ -170,19 +171,53 @@ impl Zone {
     }
 }
 
+/// A zone that is borrowed, or held.
+#[derive(Clone, Debug)]
+pub enum ZoneRef<'a> {
+    /// Somebody else holds it.
+    Borrowed(&'a Zone),
+    /// It is held here.
+    Held(Arc<Zone>),
+}
+
+impl Deref for ZoneRef<'_> {
+    type Target = Zone;
+
+    fn deref(&self) -> &Zone {
+        match self {
+            ZoneRef::Borrowed(zone) => zone,
+            ZoneRef::Held(zone) => zone,
+        }
+    }
+}
+
+impl<'a> From<&'a Zone> for ZoneRef<'a> {
+    fn from(zone: &'a Zone) -> Self {
+        ZoneRef::Borrowed(zone)
+    }
+}
+
+impl From<Arc<Zone>> for ZoneRef<'_> {
+    fn from(zone: Arc<Zone>) -> Self {
+        ZoneRef::Held(zone)
+    }
+}
+
 /// A zone with the state mktime(3) keeps between calls: the offset of its last answer, where its next search begins.
 #[derive(Clone, Debug)]
 pub struct LocalClock<'a> {
-    zone: &'a Zone,
+    zone: ZoneRef<'a>,
     guess_s: i64,
     era: usize,
 }
 
 impl<'a> LocalClock<'a> {
     /// A clock whose last answer was at `at_s`.
-    pub fn new(zone: &'a Zone, at_s: i64) -> Self {
+    pub fn new(zone: impl Into<ZoneRef<'a>>, at_s: i64) -> Self {
+        let zone = zone.into();
         let era = zone.era_at(at_s);
-        Self { zone, guess_s: zone.eras[era].offset_s, era }
+        let guess_s = zone.eras[era].offset_s;
+        Self { zone, guess_s, era }
     }
 
     /// The era of an instant. Instants come in order for the most part, so the last one is tried first.

@@ -1,5 +1,7 @@
 //! The simulation: every course the timer can take, from event to event.
 
+use std::sync::Arc;
+
 use super::ledger::{Because, Fire, Ledger};
 use super::random::wakes;
 use super::waiting::Entry;
@@ -67,14 +69,36 @@ impl<'a> Engine<'a> {
             ledger: Ledger::default(),
             may_fire: true,
         };
-        engine.set_zone(&host.zone);
+        engine.set_zone(Arc::clone(&host.zone));
         let state = State::booted(stamp.map(|stamp| Window::at(stamp.0)), None, boot.realtime.0);
         engine.boot(0, boot, vec![state]);
         engine
     }
 
+    /// The timer in a state that is known, on a machine whose clocks are these.
+    pub fn resume(
+        timer: &'a Timer,
+        job: Job,
+        host: &'a Host,
+        clocks: Clocks,
+        states: Vec<State>,
+        draw: Draw,
+    ) -> Engine<'a> {
+        let boot = Boot { realtime: Realtime(0), userspace_us: 0, timers_us: Window::at(0) };
+        let mut engine = Engine::new(timer, job, host, boot, None, draw);
+        (engine.clocks, engine.states) = (clocks, states);
+        engine
+    }
+
+    /// The stamp file can also say this.
+    pub fn or_stamp(&mut self, stamp: Realtime) {
+        let others = self.states.iter().map(|state| State { stamp: Some(Window::at(stamp.0)), ..state.clone() });
+        let others: Vec<State> = others.collect();
+        self.states.extend(others);
+    }
+
     /// Runs a scenario to its end and gives what came of it.
-    pub fn run(mut self, scenario: &'a Scenario) -> Ledger {
+    pub fn run(mut self, scenario: &Scenario) -> Ledger {
         for (at, action) in &scenario.actions {
             self.advance(*at);
             self.act(*at, action);
@@ -109,9 +133,9 @@ impl<'a> Engine<'a> {
         self.states.iter().filter_map(|state| self.fire_window(state)).collect()
     }
 
-    fn set_zone(&mut self, zone: &'a Zone) {
+    fn set_zone(&mut self, zone: Arc<Zone>) {
         let version = self.host.version;
-        self.walks = self.timer.specs().map(|spec| Walk::new(spec, zone, Realtime(0), version)).collect();
+        self.walks = self.timer.specs().map(|spec| Walk::new(spec, Arc::clone(&zone), Realtime(0), version)).collect();
     }
 
     /// The machine starts at `at` of the axis.
@@ -308,7 +332,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Something happens at an instant every course has come to.
-    pub fn act(&mut self, at: u64, action: &'a Action) {
+    pub fn act(&mut self, at: u64, action: &Action) {
         let now = Window::at(at);
         let until = self.clocks.realtime_at(at).0;
         let mut states = std::mem::take(&mut self.states);
@@ -380,7 +404,7 @@ impl<'a> Engine<'a> {
             }
             Action::Clean => out = states.into_iter().map(|state| State { stamp: None, ..state }).collect(),
             Action::Zone(zone) => {
-                self.set_zone(zone);
+                self.set_zone(Arc::clone(zone));
                 for mut state in states {
                     if state.sub != Sub::Waiting {
                         out.push(state);

@@ -16,6 +16,7 @@ mod state;
 mod tests;
 mod waiting;
 mod window;
+mod words;
 
 pub use clocks::Clocks;
 pub use config::{Base, Host, Job, Lasts, Starts, Timer, Trigger};
@@ -26,3 +27,4 @@ pub use random::{Draw, fixed_hash};
 pub use scenario::{Action, Boot, Scenario};
 pub use state::{JobState, Stamp, State, Sub};
 pub use window::Window;
+pub use words::about;

@@ -1,0 +1,113 @@
+//! Lives as the laboratory tells them.
+
+use std::sync::Arc;
+
+use casebook_core::{EvidenceId, Span};
+
+use super::*;
+use crate::model::calendar::{ZoneSource, parse};
+use crate::model::time::{DAY_US, HOUR_US, MINUTE_US, Realtime, SECOND_US, Zone};
+use crate::model::timer::{Cause, Host, Job, Timer, Trigger};
+use crate::model::version::Version;
+
+struct NoZones;
+
+impl ZoneSource for NoZones {
+    fn zone(&self, _: &str) -> Option<Arc<Zone>> {
+        None
+    }
+}
+
+/// 2027-01-10 13:00 UTC.
+const TRUE: u64 = 1_799_586_000_000_000;
+const NINE: i64 = 9 * DAY_US as i64;
+
+fn host(version: Version) -> Host {
+    Host { version, zone: Arc::new(Zone::utc()), machine_id: None, user: None }
+}
+
+fn nightly(persistent: bool) -> Timer {
+    let spec = parse("02:30", &Zone::utc(), 0, &NoZones).unwrap();
+    Timer {
+        triggers: vec![Trigger::Calendar(spec)],
+        persistent,
+        random_us: 45 * MINUTE_US,
+        ..Timer::new("backup.timer")
+    }
+}
+
+fn happening(at_us: u64, what: What) -> Happening {
+    Happening { at_us, what, span: Span::new(EvidenceId(0), 0, 0) }
+}
+
+fn story(runs: &[u64]) -> Life {
+    let mut happenings = vec![happening(2 * SECOND_US, What::Started), happening(8 * MINUTE_US, What::Set(-NINE))];
+    let run = |at: &u64| {
+        happening(*at, What::Run(Run { ended_us: Some(at + SECOND_US), worked: true, succeeded: Some(true) }))
+    };
+    happenings.extend(runs.iter().map(run));
+    Life {
+        boots: vec![Boot {
+            begin: Realtime(TRUE).shift(NINE),
+            userspace_us: SECOND_US,
+            last_us: 12 * DAY_US,
+            happenings,
+        }],
+    }
+}
+
+#[test]
+fn the_nine_nights_are_explained_from_their_life() {
+    let nights: Vec<u64> = [9, 10, 11].into_iter().map(|day| day * DAY_US + 13 * HOUR_US + 45 * MINUTE_US).collect();
+    let replay = replay(&nightly(true), Job::runs(0, MINUTE_US), &host(Version::V257), &story(&nights)).unwrap();
+    let lost: Vec<_> = replay.ledger.losses.iter().map(|loss| (loss.cause, loss.count)).collect();
+    assert_eq!(lost, [(Cause::FutureBase, 9)]);
+    assert_eq!((replay.missing.len(), replay.by_hand.len()), (0, 0));
+    // On 262 nothing would have been lost: the same life is missing nine runs.
+    let other = super::replay(&nightly(true), Job::runs(0, MINUTE_US), &host(Version::V262), &story(&nights)).unwrap();
+    assert!(!other.missing.is_empty());
+}
+
+#[test]
+fn a_run_by_hand_is_told_from_an_elapse() {
+    let life = story(&[3 * DAY_US]);
+    let replay = replay(&nightly(false), Job::runs(0, MINUTE_US), &host(Version::V257), &life).unwrap();
+    assert_eq!(replay.by_hand, [0]);
+}
+
+#[test]
+fn what_is_shown_of_a_stuck_timer_names_its_base_and_what_repairs_it() {
+    let now = Realtime(TRUE + 4 * DAY_US);
+    let entered = Realtime(TRUE + 9 * DAY_US + 2 * SECOND_US);
+    let next = Realtime(TRUE + 9 * DAY_US + 14 * HOUR_US);
+    for version in [Version::V252, Version::V257] {
+        let (timer, host) = (nightly(true), host(version));
+        let standing = Standing { now, last: None, entered: Some(entered), next, stamp: Some(entered) };
+        let found = stuck(&timer, &host, &standing).unwrap();
+        assert_eq!((found.from, found.lost), (CountsFrom::Activation, 5));
+        let all = repairs(&timer, Job::runs(0, MINUTE_US), &host, &standing, &found);
+        let works: Vec<bool> = all.iter().map(|repair| matches!(repair.trial, Trial::Works(_))).collect();
+        // Reload, one restart, stamp and restart, two restarts, the clock set.
+        assert_eq!(works, [false, false, true, true, false], "{version}");
+        // It ran while the clock was ahead.
+        let ran = Standing { last: Some(entered), ..standing };
+        let found = stuck(&timer, &host, &ran).unwrap();
+        assert_eq!(found.from, CountsFrom::LastRun);
+        let all = repairs(&timer, Job::runs(0, MINUTE_US), &host, &ran, &found);
+        let works: Vec<bool> = all.iter().map(|repair| matches!(repair.trial, Trial::Works(_))).collect();
+        assert_eq!(works, [false, false, true, version == Version::V252, true], "{version}");
+    }
+}
+
+#[test]
+fn a_timer_that_waits_for_tonight_is_not_stuck() {
+    let now = Realtime(TRUE);
+    let standing = Standing {
+        now,
+        last: None,
+        entered: Some(Realtime(TRUE - HOUR_US)),
+        next: Realtime(TRUE + 14 * HOUR_US),
+        stamp: None,
+    };
+    assert_eq!(stuck(&nightly(true), &host(Version::V257), &standing), None);
+}
