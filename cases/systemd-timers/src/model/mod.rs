@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod calendar;
+pub mod schedule;
 pub mod time;
 pub mod timer;
 pub mod version;
