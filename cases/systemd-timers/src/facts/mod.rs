@@ -5,6 +5,8 @@ pub mod journal;
 pub mod kinds;
 pub mod listed;
 pub mod machine;
+#[cfg(test)]
+mod promises;
 pub mod show;
 #[cfg(test)]
 mod sniffing;

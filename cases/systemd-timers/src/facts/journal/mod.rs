@@ -13,7 +13,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use casebook_core::{Coverage, Evidence, EvidenceId, Input, Span, Unmodelled};
 use casebook_formats::journal::clock::{Clock, History, Point};
-use casebook_formats::journal::{self, Entry, Form, JOURNAL_EXPORT, JOURNAL_FILE, JOURNAL_JSON, JOURNAL_TEXT, Seqnum};
+use casebook_formats::journal::{self, Entry, Form, JOURNAL_EXPORT, JOURNAL_FILE, JOURNAL_JSON, JOURNAL_TEXT};
 use casebook_formats::stamp::Moment;
 
 pub use event::{Event, Happened, What};
@@ -49,7 +49,8 @@ pub struct JournalFacts {
     /// Events of entries with both clocks, in the order they happened: boots in the order of the history, then the monotonic
     /// clock. An entry that several files hold is here once.
     pub events: Vec<Event>,
-    /// Events that only a text tells, in the order of the text; times are as they were written.
+    /// Events that only a text tells, in the order of the text; times are as they were written. A line whose time needs no zone
+    /// and that another journal has too is not here; of the others that cannot be told.
     pub written: Vec<Event>,
     /// Limits that were hit, each a sentence.
     pub limits: Vec<String>,
@@ -61,7 +62,7 @@ impl JournalFacts {
         self.events.iter().filter(move |event| event.unit.as_deref() == Some(unit))
     }
 
-    /// True when a journal covers this boot from its first message on.
+    /// True when there is no journal.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -73,6 +74,8 @@ struct Collector {
     events: Vec<Event>,
     written: Vec<Event>,
     seen: HashSet<u64>,
+    /// Messages of [`Self::events`] with their times in microseconds and in seconds, as text prints them.
+    told: HashSet<(u64, u64)>,
     units: usize,
     others: usize,
     left_out: u64,
@@ -152,7 +155,7 @@ impl Collector {
         if what.is_of_unit() && !self.interest.wants(unit.as_deref()) {
             return;
         }
-        if !self.seen.insert(key(entry, at)) {
+        if !self.seen.insert(key(entry, at)) || entry.form == Form::Text && self.is_told(entry, at) {
             return;
         }
         let (count, most) = match what.is_of_unit() {
@@ -169,8 +172,21 @@ impl Collector {
         let event = Event::new(entry, what, unit, at.clone(), span, message);
         match entry.form {
             Form::Text => self.written.push(event),
-            Form::Export | Form::Json | Form::File => self.events.push(event),
+            Form::Export | Form::Json | Form::File => {
+                let message = message_hash(entry);
+                for at in [at.realtime, at.source].into_iter().flatten() {
+                    self.told.extend([(message, at.0), (message, at.0 / 1_000_000)]);
+                }
+                self.events.push(event);
+            }
         }
+    }
+
+    /// True when another journal has this line of text. Text prints the sender's time, or journald's.
+    fn is_told(&self, entry: &Entry<'_>, at: &Happened) -> bool {
+        let Some(Moment::Utc { at, precision }) = &at.written else { return false };
+        let time = if precision.0 == 1 { at.0 } else { at.0 / 1_000_000 };
+        self.told.contains(&(message_hash(entry), time))
     }
 
     fn limits(&self) -> Vec<String> {
@@ -193,13 +209,15 @@ fn happened(entry: &Entry<'_>) -> Happened {
         written: entry.written.clone(),
         monotonic: entry.monotonic,
         boot: entry.boot,
-        seqnum: seqnum(entry),
+        seqnum: entry.seqnum(),
         after_reboot: entry.after_reboot,
     }
 }
 
-fn seqnum(entry: &Entry<'_>) -> Option<Seqnum> {
-    entry.seqnum()
+fn message_hash(entry: &Entry<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    entry.bytes(journal::Field::Message).unwrap_or(&[]).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The same for one entry in several files: boot, monotonic time and message; in text, what is printed of the time and the message.

@@ -244,3 +244,15 @@ fn text_is_kept_apart() {
     assert_eq!((facts.events.len(), facts.written.len(), facts.history.boots.len()), (0, 2, 0));
     assert!(facts.written[0].at.realtime.is_none() && facts.written[0].at.written.is_some());
 }
+
+#[test]
+fn a_line_of_text_that_another_journal_has_is_not_told_again() {
+    let message = "Started a.timer.";
+    let text = "2027-01-10T12:00:01.000000+00:00 lab systemd[1]: Started a.timer.\n2027-01-10T12:00:02.000000+00:00 lab systemd[1]: Started a.timer.\n\
+                Sun 2027-01-10 12:00:01 UTC lab systemd[1]: Started a.timer.\n";
+    let facts =
+        facts(&[(JOURNAL_TEXT.name, text.to_owned()), json(entry(1, 0, &systemd(message, "")))], Interest::default());
+    // 1799582400 is 2027-01-10 12:00:00 UTC.
+    assert_eq!((facts.events.len(), facts.written.len()), (1, 1));
+    assert_eq!(facts.written[0].at.realtime, Some(RealtimeUs(1_799_582_402_000_000)));
+}
