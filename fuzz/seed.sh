@@ -127,6 +127,53 @@ END
             printf '%s\x01\x00\x00\x70\x01' "$text" >"$folder/seed-line-$(echo "$text" | tr -c 'a-zA-Z0-9' _)"
         done
         ;;
+    unit)
+        line timer $'[Unit]\nDescription=x\n[Timer]\nOnCalendar=\nOnCalendar=Mon..Fri 02:00\nPersistent=true\n# c\n'
+        line continued $'\xef\xbb\xbf[Service]\r\nExecStart=/bin/a \\\r\n; c\r\n b \\\\\r\nx\r\n=1\r\n'
+        ;;
+    journal_export)
+        line text $'__CURSOR=s=81a2bf427ae94ffaa22985569b60e878;i=1f3;b=6c7c6013a26343b29e964691ff25d04c\n__REALTIME_TIMESTAMP=1795600125500000\n__MONOTONIC_TIMESTAMP=125500000\n_BOOT_ID=6c7c6013a26343b29e964691ff25d04c\nUNIT=a.timer\nMESSAGE=x\n\n'
+        printf '__CURSOR=s=1\nMESSAGE\n\3\0\0\0\0\0\0\0a\nb\n_PID=1\n\n' >"$folder/seed-line-binary"
+        ;;
+    journal_json)
+        line one '{"__REALTIME_TIMESTAMP":"1795600125750000","__MONOTONIC_TIMESTAMP":"125750000","_BOOT_ID":"6c7c6013a26343b29e964691ff25d04c","__SEQNUM":"500","MESSAGE":[116,10,255],"_PID":["7","8"],"UNIT":null,"_COMM":"a\"\u0041\n"}'
+        line pretty $'{\n\t"__CURSOR" : "s=1;i=2",\n\t"MESSAGE" : "x"\n}\n\x1e{"MESSAGE":[[1,2],"x"]}\ndata: {}\n'
+        ;;
+    journal_file)
+        # What the target puts before its input is left out: the signature. One entry with a message, in an array.
+        python3 - "$folder" <<'END'
+import struct, sys
+for compact in (0, 1):
+    data = bytearray(272)
+    def thing(kind, body, flags=0):
+        while len(data) % 8:
+            data.append(0)
+        at = len(data)
+        data.extend(struct.pack("<BB6xQ", kind, flags, 16 + len(body)) + body)
+        return at
+    number = (lambda at: struct.pack("<I", at)) if compact else (lambda at: struct.pack("<Q", at))
+    message = thing(1, bytes(56 if compact else 48) + b"MESSAGE=Started a.timer.")
+    item = number(message) if compact else number(message) + bytes(8)
+    entry = thing(3, struct.pack("<QQQ", 1, 1795600125500000, 125500000) + bytes(16) + bytes(8) + item)
+    array = thing(6, bytes(8) + number(entry) + number(0))
+    struct.pack_into("<8sII", data, 0, b"LPKSHHRH", 0, 0x1E if compact else 0x0E)
+    struct.pack_into("<QQ", data, 88, 272, len(data) - 272)
+    struct.pack_into("<Q", data, 176, array)
+    open(f"{sys.argv[1]}/seed-line-{compact}", "wb").write(data[8:])
+END
+        ;;
+    journal_text)
+        line forms $'-- Boot 6c7c6013a26343b29e964691ff25d04c --\nWed 2026-11-25 09:48:45 UTC h systemd[1]: Started a.timer.\n2026-11-25T09:48:45.499979+0000 h kernel: x\nNov 25 09:48:45 h (a)[17]: two\n                lines\n[  125.750000 <    0.250000 >] h systemd[1]: x\n1795600125.499979 h systemd[1]: [1.1K blob data]\n'
+        ;;
+    timers_facts)
+        line show $'\x0bId=a.timer\nTimersCalendar={ OnCalendar=*-*-* 02:00:00 ; next_elapse=Wed 2027-01-20 02:00:00 UTC }\nNextElapseUSecRealtime=n/a\n\nId=a.service\n'
+        line status $'\x0c● a.timer - x\n     Loaded: loaded (/etc/systemd/system/a.timer; enabled; preset: enabled)\n    Drop-In: /etc/systemd/system/a.timer.d\n             └─b.conf\n     Active: active (waiting) since Tue 2027-01-19 12:00:03 UTC; 1 week left\n    Trigger: n/a\n   Triggers: ● a.service\n\nJan 19 12:00:03 h systemd[1]: x\n'
+        line timers $'\x05NEXT LEFT LAST PASSED UNIT ACTIVATES\nWed 2027-01-20 02:00:00 UTC 1 week left - - a.timer a.service\n'
+        line stamps $'\x13/var/lib/systemd/timers/stamp-a.timer 1800360003.47\n  File: /usr/lib/clock-epoch\nModify: 2027-01-19 12:00:03.470038016 +0000\n'
+        line clock $'\x0d               Local time: Sun 2027-01-10 13:00:19 CET\n           Universal time: Sun 2027-01-10 12:00:19 UTC\n                Time zone: Europe/Berlin (CET, +0100)\n'
+        line cat $'\x1a# /etc/systemd/system/a.timer\n[Timer]\nOnCalendar=daily\nUnit=%p.service\n\n# /etc/systemd/system/a.timer.d/x.conf\n[Timer]\nOnCalendar=\n'
+        line json '{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795600125750000","__MONOTONIC_TIMESTAMP":"125750000","_BOOT_ID":"6c7c6013a26343b29e964691ff25d04c","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"a.service - x skipped, unmet condition check ConditionPathExists=/x"}'
+        ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;
 esac

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use case_nftables::facts::{self, RulesetFacts};
 use case_tcp_rst::facts::timer::ProxyFacts;
 use casebook_core::{At, Bytes, Case, EvidenceId, EvidenceSet, Input, Span};
+use casebook_formats::journal::clock::{Clock, Point};
+use casebook_formats::journal::{self, Field, Form};
 use casebook_formats::nft::ir::Ruleset;
 use casebook_formats::nft::packet::Packet;
 use casebook_formats::nft::release::Host;
@@ -195,6 +197,38 @@ fn evaluate(ruleset: &Ruleset) {
         let (again, events) = evaluator.trace(packet);
         assert_eq!(first, again, "the same packet met another end");
         drop(events);
+    }
+}
+
+/// Walks a journal: entries have their places inside, in the order of the file, and their clock is a history in order.
+pub fn journal(form: Form, data: &[u8]) {
+    let mut walk = journal::entries(data, form);
+    let mut clock = Clock::default();
+    let (mut at, mut number) = (0, 0);
+    while let Some(entry) = walk.next() {
+        assert!(at <= entry.start && entry.start <= entry.end && entry.end <= data.len());
+        assert_eq!(entry.number, number);
+        number += 1;
+        at = entry.start;
+        for field in Field::ALL {
+            if let Some(value) = entry.value(*field) {
+                assert!(value.start <= value.end && value.end <= data.len());
+                assert!(entry.bytes(*field).is_some() != value.omitted);
+            }
+        }
+        if let (Some(boot), Some(realtime), Some(monotonic)) = (entry.boot, entry.realtime, entry.monotonic) {
+            let span = Span::new(EvidenceId(0), entry.start, entry.end);
+            clock.add(Point { boot, realtime, monotonic, seqnum: entry.seqnum(), span, suspend: entry.number % 7 == 0 });
+        }
+    }
+    for gap in walk.gaps().list() {
+        assert!(gap.start <= gap.end && gap.end <= data.len(), "{gap:?}");
+    }
+    for boot in &clock.finish().boots {
+        assert_eq!(boot.steps.len() + 1, boot.segments.len());
+        for pair in boot.segments.windows(2) {
+            assert!(pair[0].last.monotonic <= pair[1].first.monotonic);
+        }
     }
 }
 

@@ -1,6 +1,4 @@
-//! systemd-timers: the mechanism in ten lines.
-//!
-//! Evidence states a limit and a load. A load over the limit is refused.
+//! Timers of systemd that did not run: which base their next run was computed from, and which clock moved it.
 
 pub mod command;
 pub mod facts;
@@ -8,27 +6,12 @@ pub mod model;
 pub mod page;
 pub mod rules;
 
-use casebook_core::{Kind, Sniff};
-
-/// A limit and a load, one `word number` a line.
-pub static LIMITS: Kind = Kind {
-    name: "tmr-limits",
-    what: "a limit and a load, one `word number` a line",
-    sniff,
-    refers: None,
-    comment: Some("#"),
-};
-
-fn sniff(sniff: &Sniff<'_>) -> bool {
-    sniff.path.ends_with(".tmr") && sniff.head.starts_with(b"limit ")
-}
-
 casebook_core::case! {
     /// The case.
     pub CASE = "systemd-timers" ("TMR", "timers"),
     "A title for systemd-timers",
     "what the case is about, in one line",
-    kinds: &[&LIMITS],
+    kinds: facts::kinds::KINDS,
     wants: &[],
     settings: &[],
     rules: rules::RULES,

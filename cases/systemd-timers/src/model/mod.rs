@@ -6,8 +6,3 @@ pub mod schedule;
 pub mod time;
 pub mod timer;
 pub mod version;
-
-/// True when a load is refused under a limit.
-pub fn refused(limit: u64, load: u64) -> bool {
-    load > limit
-}
