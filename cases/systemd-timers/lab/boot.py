@@ -14,7 +14,7 @@ class Dead(Exception):
 
 
 def pack(path, files):
-    """Writes a tar of {absolute path: text, bytes, ("link", target) or (text, mtime in ns)}, times to the nanosecond."""
+    """Writes a tar of {absolute path: text, bytes, ("link", target) or (text, mtime in nanoseconds)}."""
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in sorted(files.items()):
             info = tarfile.TarInfo(name.lstrip("/"))
@@ -32,6 +32,19 @@ def pack(path, files):
                 info.mtime = mtime // 10**9
                 info.pax_headers = {"mtime": "%d.%09d" % (mtime // 10**9, mtime % 10**9)}
             tar.addfile(info, io.BytesIO(data))
+
+
+RUNNING = {}  # machines that are on: their process and folder
+
+
+def stop_all():
+    """For a program that is told to end: nothing stays behind."""
+    for child, folder in list(RUNNING.items()):
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Machine:
@@ -78,6 +91,7 @@ class Machine:
         with open(console, "wb") as file:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
                                      env=dict(os.environ, TMPDIR=self.folder), start_new_session=True)
+        RUNNING[child] = self.folder
         try:
             child.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -89,6 +103,7 @@ class Machine:
             except ProcessLookupError:
                 pass
             child.wait()
+            del RUNNING[child]
         with open(console, errors="replace") as file:
             text = file.read()
         self.consoles.append(text)

@@ -131,7 +131,7 @@ class Bus:
         self.socket.sendall(pad(head, 8) + body)
         while True:
             start = self.exactly(16)
-            kind, size, fields_size = start[1], *struct.unpack_from("<I", start, 4), *struct.unpack_from("<I", start, 12)
+            kind, (size, _, fields_size) = start[1], struct.unpack_from("<III", start, 4)
             rest = self.exactly((fields_size + 7) // 8 * 8 + size)
             headers = dict(Reader(start[12:] + b"\0\0\0\0" + rest).fields(fields_size))
             if headers.get(5) != self.serial:

@@ -209,7 +209,7 @@ class Driver:
         """Everything the host is to keep goes to the third disk, as a tar."""
         os.makedirs("/lab/out", exist_ok=True)
         subprocess.run(["cp", "-p", STATE + "/truth.jsonl", "/lab/out/"])
-        subprocess.run(["tar", "-cf", "/dev/ubdc", "-C", "/lab/out", "."])
+        subprocess.run(["tar", "-S", "-cf", "/dev/ubdc", "-C", "/lab/out", "."])
         os.sync()
 
 

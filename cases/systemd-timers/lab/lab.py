@@ -9,7 +9,7 @@ import threading
 import kernel as kernels
 import machine
 import play
-from boot import Dead
+from boot import Dead, stop_all
 from scenario import ALL
 from scenarios import *  # noqa: F401,F403  (the scenarios register themselves)
 
@@ -64,8 +64,14 @@ def one(scenario, version, kernel, image, out, virtual):
         "" if truth["as_told"] else "  NOT AS TOLD: " + "; ".join(truth["differences"]))
 
 
+def stop(number, _):
+    stop_all()
+    os._exit(128 + number)
+
+
 def main():
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     wanted = arguments()
     if wanted.list:
         for scenario in ALL.values():

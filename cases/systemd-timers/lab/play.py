@@ -57,7 +57,8 @@ def play(scenario, version, kernel, image, out, virtual=True):
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else out
-    with Machine(kernel, image, os.path.join(memory, "casebook-%d-%s-%s" % (os.getpid(), version, scenario["name"]))) as m:
+    folder = os.path.join(memory, "casebook-%d-%s-%s" % (os.getpid(), version, scenario["name"]))
+    with Machine(kernel, image, folder) as machine:
         try:
             for boot in boots:
                 files = first_files(scenario, version) if boot["boot"] == 0 else {}
@@ -66,10 +67,10 @@ def play(scenario, version, kernel, image, out, virtual=True):
                 arguments = scenario.get("cmdline", "").split()
                 arguments += ["time-travel", "time-travel-start=%d" % rtc] if virtual else [
                     "systemd.clock_usec=%d" % (rtc // 1000)]
-                m.boot(files, arguments, out)
+                machine.boot(files, arguments, out)
         finally:
             with open(os.path.join(out, "console.txt"), "w") as file:
-                file.write("\n".join(m.consoles))
+                file.write("\n".join(machine.consoles))
     truth = truth_of(scenario, version, boots, os.path.join(out, "truth.jsonl"))
     truth["wall_seconds"] = round(time.time() - begun, 1)
     with open(os.path.join(out, "truth.json"), "w") as file:

@@ -2,3 +2,6 @@
 import nights  # noqa: F401
 import steps  # noqa: F401
 import repairs  # noqa: F401
+import boots  # noqa: F401
+import monotonic  # noqa: F401
+import zones  # noqa: F401

@@ -3,8 +3,10 @@
 mod calendar;
 mod clock;
 mod place;
+mod simulate;
+mod units;
 
 use casebook_core::Verb;
 
 /// Every verb of the case.
-pub static VERBS: &[Verb] = &[calendar::CALENDAR];
+pub static VERBS: &[Verb] = &[calendar::CALENDAR, simulate::SIMULATE];

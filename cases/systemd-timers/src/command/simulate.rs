@@ -30,16 +30,86 @@ pub const SIMULATE: Verb = Verb {
            casebook timers simulate /etc/systemd/system/backup.timer --clock 'boot ahead 9d; +8min step -9d' --systemd 257\n  \
            casebook timers simulate units/ --clock clock.txt --seed 7 --format json",
     args: &[
-        Arg { name: "unit", kind: ArgKind::Evidence, value_name: "UNIT", help: "Timers, folders of units, bundles", required: true, many: true },
-        Arg { name: "days", kind: ArgKind::Value, value_name: "N", help: "How long [default: 14]", required: false, many: false },
-        Arg { name: "clock", kind: ArgKind::Value, value_name: "SCENARIO", help: "What happens to the machine [default: it stays up]", required: false, many: false },
-        Arg { name: "clock-file", kind: ArgKind::EvidenceOption, value_name: "FILE", help: "The same, from a file", required: false, many: false },
-        Arg { name: "from", kind: ArgKind::Value, value_name: "TIME", help: "The first boot, where the scenario does not say [default: now]", required: false, many: false },
-        Arg { name: "seed", kind: ArgKind::Value, value_name: "N", help: "One draw of the random delays", required: false, many: false },
-        Arg { name: "all-seeds", kind: ArgKind::Flag, value_name: "", help: "Every draw [default]", required: false, many: false },
-        Arg { name: "job-lasts", kind: ArgKind::Value, value_name: "TIME", help: "How long a run takes at most [default: 1min]", required: false, many: false },
-        Arg { name: "tz", kind: ArgKind::Value, value_name: "ZONE", help: "The machine's zone [default: this machine's]", required: false, many: false },
-        Arg { name: "systemd", kind: ArgKind::Value, value_name: "VERSION", help: "Version of systemd, as 257 [default: 262.1]", required: false, many: false },
+        Arg {
+            name: "unit",
+            kind: ArgKind::Evidence,
+            value_name: "UNIT",
+            help: "Timers, folders of units, bundles",
+            required: true,
+            many: true,
+        },
+        Arg {
+            name: "days",
+            kind: ArgKind::Value,
+            value_name: "N",
+            help: "How long [default: 14]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "clock",
+            kind: ArgKind::Value,
+            value_name: "SCENARIO",
+            help: "What happens to the machine [default: it stays up]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "clock-file",
+            kind: ArgKind::EvidenceOption,
+            value_name: "FILE",
+            help: "The same, from a file",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "from",
+            kind: ArgKind::Value,
+            value_name: "TIME",
+            help: "The first boot, where the scenario does not say [default: now]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "seed",
+            kind: ArgKind::Value,
+            value_name: "N",
+            help: "One draw of the random delays",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "all-seeds",
+            kind: ArgKind::Flag,
+            value_name: "",
+            help: "Every draw [default]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "job-lasts",
+            kind: ArgKind::Value,
+            value_name: "TIME",
+            help: "How long a run takes at most [default: 1min]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "tz",
+            kind: ArgKind::Value,
+            value_name: "ZONE",
+            help: "The machine's zone [default: this machine's]",
+            required: false,
+            many: false,
+        },
+        Arg {
+            name: "systemd",
+            kind: ArgKind::Value,
+            value_name: "VERSION",
+            help: "Version of systemd, as 257 [default: 262.1]",
+            required: false,
+            many: false,
+        },
     ],
     run,
 };
@@ -52,22 +122,31 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
     let zone = zone(input, &zones)?;
     let days = match input.value("days") {
         None => 14,
-        Some(text) => text.parse::<u64>().ok().filter(|days| (1..=36_525).contains(days)).ok_or_else(|| {
-            VerbError::usage(format!("--days: `{text}` is no number from 1 to 36525"))
-        })?,
+        Some(text) => text
+            .parse::<u64>()
+            .ok()
+            .filter(|days| (1..=36_525).contains(days))
+            .ok_or_else(|| VerbError::usage(format!("--days: `{text}` is no number from 1 to 36525")))?,
     };
     let from = match input.value("from") {
-        Some(text) => parse_stamp(text, &zone).ok_or_else(|| VerbError::usage(format!("--from: `{text}` is no time, as 2027-01-31 12:00")))?,
+        Some(text) => parse_stamp(text, &zone)
+            .ok_or_else(|| VerbError::usage(format!("--from: `{text}` is no time, as 2027-01-31 12:00")))?,
         None => now(input).ok_or_else(|| VerbError::usage("--from is needed where there is no clock"))?,
     };
     let lasts_us = match input.value("job-lasts") {
         None => MINUTE_US,
-        Some(text) => parse_span(text, 1_000_000).map_err(|error| VerbError::usage(format!("--job-lasts: {}", error.why)))?,
+        Some(text) => {
+            parse_span(text, 1_000_000).map_err(|error| VerbError::usage(format!("--job-lasts: {}", error.why)))?
+        }
     };
     let draw = match input.value("seed") {
-        Some(_) if input.flag("all-seeds") => return Err(VerbError::usage("--seed and --all-seeds exclude each other")),
+        Some(_) if input.flag("all-seeds") => {
+            return Err(VerbError::usage("--seed and --all-seeds exclude each other"));
+        }
         None => Draw::All,
-        Some(text) => Draw::Seed(text.parse().map_err(|_| VerbError::usage(format!("--seed: `{text}` is no whole number")))?),
+        Some(text) => {
+            Draw::Seed(text.parse().map_err(|_| VerbError::usage(format!("--seed: `{text}` is no whole number")))?)
+        }
     };
     let text = match (input.value("clock"), input.file("clock-file").and_then(|id| input.evidence.get(id))) {
         (Some(_), Some(_)) => return Err(VerbError::usage("--clock and --clock-file exclude each other")),
@@ -78,8 +157,10 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
     let job = Job { starts: Starts::Runs, lasts: Lasts::For(Window::new(0, lasts_us)) };
     let host = Host { version: version(input)?, zone: Arc::clone(&zone), machine_id: None, user: None };
     let context = Context { zone: &zone, zones: &zones, now: from, end: days * DAY_US, job };
-    let scenario = parse(&text, &context).map_err(|error| VerbError::with_hint(format!("--clock: {error}"), "`casebook timers simulate --help` lists what can happen"))?;
-    let loaded = load(input, &host, &zones, scenario.boot.realtime, job)?;
+    let scenario = parse(&text, &context).map_err(|error| {
+        VerbError::with_hint(format!("--clock: {error}"), "`casebook timers simulate --help` lists what can happen")
+    })?;
+    let loaded = load(input, job)?;
     let (mut code, mut all) = (0, Vec::new());
     for (index, one) in loaded.iter().enumerate() {
         let ledger = simulate(one, &host, &scenario, &draw);
@@ -99,7 +180,11 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
             Draw::All => Value::Null,
             Draw::Seed(seed) => seed.into(),
         };
-        writeln!(out, "{}", json!({ "systemd": host.version.to_string(), "zone": zone.name(), "seed": seed, "timers": all }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "systemd": host.version.to_string(), "zone": zone.name(), "seed": seed, "timers": all })
+        )?;
     }
     Ok(code)
 }
@@ -113,8 +198,15 @@ fn simulate(one: &Loaded, host: &Host, scenario: &Scenario, draw: &Draw) -> Ledg
 fn grouped(ledger: &Ledger) -> Vec<Fire> {
     let mut out: Vec<Fire> = Vec::new();
     for fire in &ledger.fires {
-        match out.iter_mut().rev().take(8).find(|known| known.slot.is_some() && known.slot == fire.slot && known.again == fire.again) {
-            Some(known) => (known.axis, known.realtime) = (known.axis.hull(fire.axis), known.realtime.hull(fire.realtime)),
+        match out
+            .iter_mut()
+            .rev()
+            .take(8)
+            .find(|known| known.slot.is_some() && known.slot == fire.slot && known.again == fire.again)
+        {
+            Some(known) => {
+                (known.axis, known.realtime) = (known.axis.hull(fire.axis), known.realtime.hull(fire.realtime))
+            }
             None => out.push(*fire),
         }
     }
@@ -157,7 +249,13 @@ fn print(one: &Loaded, ledger: &Ledger, host: &Host, draw: &Draw, out: &mut dyn 
         writeln!(out, "  lost  {times}: {}", loss.why())?;
     }
     let lost: u64 = ledger.losses.iter().map(|loss| u64::from(loss.count)).sum();
-    writeln!(out, "  {} run{}, {lost} time{} of the calendar lost", fires.len() as u64 + ledger.more_fires, plural(fires.len()), plural(lost as usize))
+    writeln!(
+        out,
+        "  {} run{}, {lost} time{} of the calendar lost",
+        fires.len() as u64 + ledger.more_fires,
+        plural(fires.len()),
+        plural(lost as usize)
+    )
 }
 
 fn plural(count: usize) -> &'static str {

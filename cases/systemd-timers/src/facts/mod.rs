@@ -1,5 +1,6 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
+pub mod accounts;
 pub mod clock;
 pub mod journal;
 pub mod kinds;
@@ -55,6 +56,8 @@ pub struct Facts {
     pub machine: Machine,
     /// Events, and the history of the clock.
     pub journal: JournalFacts,
+    /// Every timer, with all of this taken together.
+    pub accounts: accounts::Accounts,
 }
 
 impl Facts {
@@ -187,6 +190,7 @@ pub fn read(input: &Input<'_>) -> Read {
     facts.clock = clock::read(input, &mut coverage);
     // The journal last: the others say whose events matter.
     facts.journal = journal::read(input, interest(&facts), &mut coverage);
+    facts.accounts = accounts::of(&facts);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
 }

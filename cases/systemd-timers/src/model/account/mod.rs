@@ -11,4 +11,4 @@ mod tests;
 pub use life::{Boot, Happening, Life, Run, What};
 pub use repair::{Repair, Trial, repairs};
 pub use replay::{Missing, Replay, replay};
-pub use stuck::{CountsFrom, Standing, Stuck, stuck};
+pub use stuck::{CountsFrom, Standing, Stuck, next_elapse, stuck};

@@ -53,6 +53,10 @@ impl Stuck {
 }
 
 /// The earliest time of a timer's calendar after an instant.
+pub fn next_elapse(timer: &Timer, host: &Host, base: Realtime) -> Option<Realtime> {
+    next_slot(timer, host, base.0)
+}
+
 pub(super) fn next_slot(timer: &Timer, host: &Host, base: u64) -> Option<Realtime> {
     let walks = timer.specs().map(|spec| Walk::new(spec, &*host.zone, Realtime(base), host.version));
     walks.filter_map(|mut walk| walk.step().ok()).min()

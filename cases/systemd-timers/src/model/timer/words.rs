@@ -15,7 +15,7 @@ pub fn about(us: u64) -> String {
         1
     };
     // Systemd's own month and year are no round numbers of days: weeks are the largest unit here.
-    let rounded = us / unit * unit;
+    let rounded = us.saturating_add(unit / 2) / unit * unit;
     if rounded >= DAY_US {
         let (days, rest) = (rounded / DAY_US, rounded % DAY_US);
         return if rest == 0 { format!("{days}d") } else { format!("{days}d {}", format_span(rest)) };
@@ -65,8 +65,9 @@ mod tests {
     fn two_units_are_enough() {
         assert_eq!(about(9 * DAY_US), "9d");
         assert_eq!(about(9 * DAY_US + 12 * HOUR_US + 5 * MINUTE_US), "9d 12h");
+        assert_eq!(about(9 * DAY_US - 8 * MINUTE_US), "9d");
         assert_eq!(about(211 * SECOND_US), "3min 31s");
-        assert_eq!(about(3 * HOUR_US + 59 * SECOND_US), "3h");
+        assert_eq!(about(3 * HOUR_US + 29 * SECOND_US), "3h");
         assert_eq!(about(400 * DAY_US), "400d");
     }
 }
