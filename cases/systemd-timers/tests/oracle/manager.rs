@@ -161,15 +161,15 @@ fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, E
                 Action::Touch(Realtime(micros(before, "realtime_ns") as u64).shift((seconds * 1e6) as i64))
             }
             "remove" if action["path"].as_str().unwrap().ends_with(&format!("stamp-{name}")) => Action::Clean,
-            "systemctl" => match (args.first().copied(), args.last().copied()) {
-                (Some("daemon-reload" | "daemon-reexec"), _) => Action::Reload,
-                (Some("restart"), Some(unit)) if unit == name => Action::Restart,
-                (Some("start"), Some(unit)) if unit == name => Action::Start,
-                (Some("stop"), Some(unit)) if unit == name => Action::Stop,
-                (Some("clean"), Some(unit)) if unit == name => Action::Clean,
-                (Some("start"), Some(unit)) if unit == service => Action::RunJob,
-                (Some("show" | "status" | "list-timers" | "is-active"), _) => continue,
-                (_, Some(unit)) if unit != name && unit != service => continue,
+            "systemctl" => match args.split_first() {
+                Some((&("daemon-reload" | "daemon-reexec"), _)) => Action::Reload,
+                Some((&"restart", units)) if units.contains(&name) => Action::Restart,
+                Some((&"start", units)) if units.contains(&name) => Action::Start,
+                Some((&"stop", units)) if units.contains(&name) => Action::Stop,
+                Some((&"clean", units)) if units.contains(&name) => Action::Clean,
+                Some((&"start", units)) if units.contains(&service) => Action::RunJob,
+                Some((&("show" | "status" | "list-timers" | "is-active"), _)) => continue,
+                Some((_, units)) if !units.contains(&name) && !units.contains(&service) => continue,
                 _ => return Err(format!("systemctl {}", args.join(" "))),
             },
             "write" if action["path"].as_str().is_some_and(|path| path.contains(name.trim_end_matches(".timer"))) => {

@@ -272,6 +272,7 @@ impl<'a> Engine<'a> {
     /// `timer_enter_running`, and what becomes of the start job.
     fn fire(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
         let because = state.because();
+        state.by_change = None;
         self.elapse(&mut state, now, because);
         self.trigger(state, now, out);
     }
@@ -410,6 +411,7 @@ impl<'a> Engine<'a> {
                         out.push(state);
                     } else if self.timer.on_timezone_change {
                         self.elapse(&mut state, now, Because::TimezoneChange);
+                        state.by_change = Some(now.lo);
                         self.trigger(state, now, &mut out);
                     } else {
                         self.enter_waiting(
@@ -462,6 +464,7 @@ impl<'a> Engine<'a> {
             }
             if self.timer.on_clock_change {
                 self.elapse(&mut state, now, Because::ClockChange);
+                state.by_change = Some(now.lo);
                 self.trigger(state, now, out);
             } else {
                 self.enter_waiting(state, Entry { now, active: true, time_change: true, why }, out);
@@ -472,17 +475,25 @@ impl<'a> Engine<'a> {
     /// Says that the timer was seen to elapse at an instant, give or take `slack_us`, and not between the last one and this: only
     /// the courses that agree are left. Where none does all are left.
     pub fn observe(&mut self, at: u64, slack_us: u64) -> Observation {
+        // A change of the clock makes it elapse while that is followed.
+        let by_change = |state: &State| state.by_change.is_some_and(|elapsed| elapsed.abs_diff(at) <= slack_us);
+        if self.states.iter().any(by_change) {
+            self.states.retain(by_change);
+            self.states.iter_mut().for_each(|state| state.by_change = None);
+            return Observation::Expected;
+        }
         self.quiet_until(at.saturating_sub(slack_us));
         let before = self.states.clone();
         let seen = Window::new(at.saturating_sub(slack_us), at + slack_us);
         let mut out = Vec::new();
         for state in std::mem::take(&mut self.states) {
-            // Within the slack a service may still have to end before the timer can elapse.
+            // Within the slack a service may still have to end before the timer can elapse. What was seen a moment too
+            // early was not: no timer elapses before its time.
             let mut open = vec![state];
             while let Some(state) = open.pop() {
                 match self.pending(&state) {
                     Some((Own::Fire, window)) if window.meet(seen).is_some() => {
-                        self.fire(state, Window::at(at), &mut out)
+                        self.fire(state, Window::at(at.max(window.lo)), &mut out)
                     }
                     Some((Own::JobEnd, window)) if window.lo <= seen.hi => {
                         self.job_end(state, Window::new(window.lo, window.hi.min(seen.hi)), &mut open)

@@ -86,6 +86,8 @@ pub struct State {
     pub early: super::Cause,
     /// Why times from [`State::slot`] to the run have none of their own.
     pub late: super::Cause,
+    /// Where on the axis it elapsed because the clock or the zone was changed, until it elapses again.
+    pub by_change: Option<u64>,
     /// True while a unit file's enablement keeps the timer loaded, so that stopping it forgets nothing.
     pub kept: bool,
 }
@@ -113,6 +115,7 @@ impl State {
             ahead_us: 0,
             early: super::Cause::Off,
             late: super::Cause::Off,
+            by_change: None,
             kept: true,
         }
     }
@@ -130,6 +133,7 @@ impl State {
             && self.served == other.served
             && self.disabled == other.disabled
             && self.kept == other.kept
+            && self.by_change == other.by_change
             && self.last.is_some() == other.last.is_some()
             && self.entered.is_some() == other.entered.is_some()
             && self.job_exit.is_some() == other.job_exit.is_some()
