@@ -101,7 +101,10 @@ class Bus:
         self.socket.connect(SOCKET)
         # BEGIN at once: the manager does not look at a request that arrives together with it.
         self.socket.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\nBEGIN\r\n")
-        if not self.socket.recv(4096).startswith(b"OK"):
+        said = b""
+        while not said.endswith(b"\r\n"):  # and no further: a signal may follow
+            said += self.exactly(1)
+        if not said.startswith(b"OK"):
             raise Refused("authentication")
         self.serial = 0
 

@@ -1,6 +1,6 @@
 """What helps a stuck timer and what does not. K1 never triggered, K2 was stepped back while its service ran."""
 from scenario import DAY, HOUR, MINUTE, at, end, scenario, systemctl, timer, utc
-from steps import DAILY, EXACT, FAST, KEEP, long_first_run
+from steps import DAILY, EXACT, FAST, FINE, KEEP, OLD_STUCK, STUCK, long_first_run
 
 TIMERS = ("plain.timer", "keep.timer")
 NEVER = dict(start="2027-01-10 12:00")
@@ -16,32 +16,49 @@ def stuck(kind):
     return files
 
 
-def repair(name, about, *actions, until=2 * HOUR, **more):
-    """The same repair on both kinds. The clock is corrected at 8 minutes; the repair begins at 30."""
-    for kind, when in (("k1", NEVER), ("k2", RUNNING)):
-        scenario("%s-%s" % (name, kind), about + (" Never triggered." if kind == "k1" else " Stepped while running."),
-                 stuck(kind), rtc_error=FAST, actions=[at(8 * MINUTE, "correct"), *actions, end(until)], **when, **more)
+def repair(name, about, *actions, told=()):
+    """The same repair on both kinds. The clock is corrected at 8 minutes (action 0); the repair begins at 30.
 
+    `told` says what holds after an action: (kind or both, number of the action, timer or both, next elapse).
+    """
+    for kind, when in (("k1", NEVER), ("k2", RUNNING)):
+        checks = [dict(when="action %d" % number, unit=timer_name, next_in=next_in)
+                  for which, number, timers, next_in in told if kind in which for timer_name in TIMERS
+                  if timer_name in timers]
+        scenario("%s-%s" % (name, kind), about + (" Never triggered." if kind == "k1" else " Stepped while running."),
+                 stuck(kind), rtc_error=FAST, actions=[at(8 * MINUTE, "correct"), *actions, end(2 * HOUR)],
+                 checks=checks, **when)
+
+
+BOTH = ("k1", "k2")
+ONLY_257 = {"252": FINE, "257": STUCK, "262": FINE}
 
 repair("repair-restart", """Stuck; restarted once, a second time, a third time.""",
-       *[systemctl(t * MINUTE, "restart", *TIMERS) for t in (30, 40, 50)])
+       *[systemctl(t * MINUTE, "restart", *TIMERS) for t in (30, 40, 50)],
+       told=[(BOTH, 1, TIMERS, OLD_STUCK), ("k1", 2, TIMERS, FINE), ("k2", 3, TIMERS, ONLY_257)])
 repair("repair-reload", """Stuck; daemon-reload, then daemon-reexec.""",
-       systemctl(30 * MINUTE, "daemon-reload"), systemctl(40 * MINUTE, "daemon-reexec"), at(45 * MINUTE, "snapshot"))
+       systemctl(30 * MINUTE, "daemon-reload"), systemctl(40 * MINUTE, "daemon-reexec"), at(45 * MINUTE, "snapshot"),
+       told=[(BOTH, 1, TIMERS, OLD_STUCK), (BOTH, 3, TIMERS, OLD_STUCK)])
 repair("repair-set-now", """Stuck; the clock is set to the time it shows.""",
-       at(30 * MINUTE, "set"), at(40 * MINUTE, "set"))
+       at(30 * MINUTE, "set"), at(40 * MINUTE, "set"),
+       told=[("k1", 2, TIMERS, OLD_STUCK), ("k2", 1, TIMERS, FINE)])
 repair("repair-touch", """Stuck; the stamp is given the time of the last good run, two days ago, and the timer is
        restarted.""",
        at(30 * MINUTE, "touch", path="/var/lib/systemd/timers/stamp-keep.timer", seconds=-2 * DAY),
-       systemctl(40 * MINUTE, "restart", *TIMERS), at(50 * MINUTE, "snapshot"))
+       systemctl(40 * MINUTE, "restart", *TIMERS), at(50 * MINUTE, "snapshot"),
+       told=[(BOTH, 2, ("keep.timer",), FINE), (BOTH, 2, ("plain.timer",), OLD_STUCK)])
 repair("repair-clean", """Stuck; stop, clean --what=state, start; then stop and start again.""",
        systemctl(30 * MINUTE, "stop", *TIMERS), systemctl(31 * MINUTE, "clean", "--what=state", "keep.timer"),
        systemctl(32 * MINUTE, "start", *TIMERS), systemctl(40 * MINUTE, "stop", *TIMERS),
-       systemctl(41 * MINUTE, "start", *TIMERS))
+       systemctl(41 * MINUTE, "start", *TIMERS),
+       told=[(BOTH, 3, TIMERS, OLD_STUCK), (BOTH, 5, ("keep.timer",), FINE), ("k1", 5, ("plain.timer",), FINE),
+             ("k2", 5, ("plain.timer",), ONLY_257)])
 repair("repair-start-service", """Stuck; the service is started by hand, as people do to get a backup at all.""",
        systemctl(30 * MINUTE, "start", "plain.service", "keep.service"), at(32 * MINUTE, "snapshot"),
-       systemctl(40 * MINUTE, "daemon-reload"))
+       systemctl(40 * MINUTE, "daemon-reload"), told=[(BOTH, 2, TIMERS, OLD_STUCK), (BOTH, 3, TIMERS, OLD_STUCK)])
 repair("repair-reboot", """Stuck; rebooted, the RTC being right by then.""",
-       at(30 * MINUTE, "reboot", downtime=30, rtc_error=0), at(40 * MINUTE, "snapshot"))
+       at(30 * MINUTE, "reboot", downtime=30, rtc_error=0), at(40 * MINUTE, "snapshot"),
+       told=[(BOTH, 2, TIMERS, FINE)])
 
 scenario("reload-draws-again", """daemon-reload, daemon-reexec and restart draw RandomizedDelaySec again, but not with
          FixedRandomDelay.""", timer("random", "OnCalendar=*-*-* 02:00:00", "RandomizedDelaySec=6h"),
