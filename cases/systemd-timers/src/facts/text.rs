@@ -53,9 +53,12 @@ impl<T> Reading<T> {
     }
 }
 
-/// A point in time as a tool prints it.
+/// A point in time as a tool prints it. 0 is none (src/basic/time-util.h, `timestamp_is_set`).
 pub fn moment(text: &str) -> Reading<Moment> {
-    Reading::of(text.trim(), stamp::moment(text))
+    match stamp::moment(text) {
+        Some(Moment::Utc { at, .. }) if at.0 == 0 => Reading::Unset,
+        moment => Reading::of(text.trim(), moment),
+    }
 }
 
 /// A length of time as systemd prints it; `infinity` is [`SpanUs::INFINITY`].

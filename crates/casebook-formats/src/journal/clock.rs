@@ -4,7 +4,7 @@
 //! journald stamps every entry with both clocks (src/journal/journald-server.c, `server_process_entry_meta` and
 //! `dual_timestamp_now`). Setting the clock moves the difference at once; a time daemon that slews it, at a rate; a suspend
 //! moves it forward by its length, as CLOCK_MONOTONIC stands still meanwhile. Two readings of one entry are some
-//! microseconds apart, ten milliseconds on a busy boot.
+//! microseconds apart, tens of milliseconds on a busy boot.
 //!
 //! The points come in any order, from files that overlap, some of them wrong. They are kept as runs that do not overlap on
 //! the monotonic clock, each with a bounded number of knots, so memory depends on the number of steps and not of entries.
@@ -23,8 +23,12 @@ use crate::stamp::{MonotonicUs, RealtimeUs};
 pub use history::{Boot, Change, History, Segment, Step};
 use runs::Runs;
 
-/// Noise of a reading, in microseconds: changes of the difference below this are none.
-pub const NOISE_US: u64 = 20_000;
+/// Noise of a reading, in microseconds: changes of the difference below this are none. Laboratory machines that boot under load
+/// show single entries up to 70 ms off; time daemons do not step by less (128 ms ntpd, 400 ms systemd-timesyncd).
+pub const NOISE_US: u64 = 100_000;
+
+/// Up to three entries in a row that are no further off than this, between others that agree with each other, are noise too.
+pub const STRAY_US: u64 = 250_000;
 
 /// The kernel's own limit of slewing without a step, in parts per million (`MAXFREQ` and adjtime(3)). chrony can go beyond it
 /// (`maxslewrate`, 83 333 ppm by default), and is then taken for a step.

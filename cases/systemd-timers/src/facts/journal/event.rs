@@ -170,6 +170,10 @@ pub enum What {
     ChronyWrong(f64),
     /// chronyd: `System clock was stepped by S seconds`; positive is forward.
     ChronyStepped(f64),
+    /// chronyd: `Selected source S`; the source.
+    ChronySelected(String),
+    /// chronyd: `Can't synchronise: no selectable sources`.
+    ChronyUnsynchronised,
     /// The system goes to sleep.
     SuspendBegins,
     /// The system was asleep.

@@ -92,7 +92,10 @@ fn others(entry: &Entry<'_>, sender: &[u8]) -> Option<What> {
     let seconds = |rest: String| rest.split(' ').next()?.parse::<f64>().ok();
     if sender == b"chronyd" || sender == b"chronyd.service" || sender == b"chrony.service" {
         let wrong = rest("System clock wrong by ").and_then(seconds).map(What::ChronyWrong);
-        return wrong.or_else(|| rest("System clock was stepped by ").and_then(seconds).map(What::ChronyStepped));
+        let stepped = || rest("System clock was stepped by ").and_then(seconds).map(What::ChronyStepped);
+        let selected = || rest("Selected source ").map(What::ChronySelected);
+        let lost = || text.starts_with("Can't synchronise: ").then_some(What::ChronyUnsynchronised);
+        return wrong.or_else(stepped).or_else(selected).or_else(lost);
     }
     if text.starts_with("System clock time advanced to ")
         || text.starts_with("System clock time unset or jumped backwards")

@@ -76,6 +76,8 @@ struct Collector {
     seen: HashSet<u64>,
     /// Messages of [`Self::events`] with their times in microseconds and in seconds, as text prints them.
     told: HashSet<(u64, u64)>,
+    /// There is text, so that [`Self::told`] is needed.
+    has_text: bool,
     units: usize,
     others: usize,
     left_out: u64,
@@ -84,7 +86,8 @@ struct Collector {
 
 /// Reads all journals. `interest` says whose events are kept.
 pub(super) fn read(input: &Input<'_>, interest: Interest, coverage: &mut Vec<Coverage>) -> JournalFacts {
-    let mut collector = Collector { interest, ..Collector::default() };
+    let has_text = input.of_kind(&JOURNAL_TEXT).next().is_some();
+    let mut collector = Collector { interest, has_text, ..Collector::default() };
     let mut facts = JournalFacts::default();
     // Text last: what it tells is known better from the others.
     let kinds = [
@@ -155,17 +158,18 @@ impl Collector {
         if what.is_of_unit() && !self.interest.wants(unit.as_deref()) {
             return;
         }
-        if !self.seen.insert(key(entry, at)) || entry.form == Form::Text && self.is_told(entry, at) {
-            return;
-        }
-        let (count, most) = match what.is_of_unit() {
-            true => (&mut self.units, MOST_UNIT_EVENTS),
-            false => (&mut self.others, MOST_OTHER_EVENTS),
+        let is_full = match what.is_of_unit() {
+            true => self.units >= MOST_UNIT_EVENTS,
+            false => self.others >= MOST_OTHER_EVENTS,
         };
-        if *count >= most {
+        if is_full {
             self.left_out += 1;
             return;
         }
+        if !self.seen.insert(key(entry, at)) || entry.form == Form::Text && self.is_told(entry, at) {
+            return;
+        }
+        let count = if what.is_of_unit() { &mut self.units } else { &mut self.others };
         *count += 1;
         let (start, end) = entry.message_range();
         let message = Span::new(evidence, start, end);
@@ -173,9 +177,11 @@ impl Collector {
         match entry.form {
             Form::Text => self.written.push(event),
             Form::Export | Form::Json | Form::File => {
-                let message = message_hash(entry);
-                for at in [at.realtime, at.source].into_iter().flatten() {
-                    self.told.extend([(message, at.0), (message, at.0 / 1_000_000)]);
+                if self.has_text {
+                    let message = message_hash(entry);
+                    for at in [at.realtime, at.source].into_iter().flatten() {
+                        self.told.extend([(message, at.0), (message, at.0 / 1_000_000)]);
+                    }
                 }
                 self.events.push(event);
             }

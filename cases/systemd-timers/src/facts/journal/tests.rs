@@ -176,6 +176,12 @@ fn other_senders_tell_of_the_clock() {
         ),
         ("chronyd", "System clock wrong by -777600.123456 seconds", What::ChronyWrong(-777_600.123_456)),
         ("chronyd", "System clock was stepped by -777600.123456 seconds", What::ChronyStepped(-777_600.123_456)),
+        (
+            "chronyd",
+            "Selected source 192.0.2.1 (ntp.example.net)",
+            What::ChronySelected("192.0.2.1 (ntp.example.net)".into()),
+        ),
+        ("chronyd", "Can't synchronise: no selectable sources", What::ChronyUnsynchronised),
         ("kernel", "PM: suspend entry (deep)", What::SuspendBegins),
         ("kernel", "PM: suspend exit", What::SuspendEnded),
         (

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::runs::{Run, Runs};
-use super::{BootId, MOST_BOOTS, MOST_RUNS, NOISE_US, Point, Seqnum, fit};
+use super::{BootId, MOST_BOOTS, MOST_RUNS, NOISE_US, Point, STRAY_US, Seqnum, fit, runs};
 
 /// Why the difference of the clocks moved between two entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,7 +142,7 @@ fn boot(id: BootId, mut runs: Runs) -> Option<Boot> {
     suspends.sort_by_key(|point| point.monotonic);
     suspends.dedup_by_key(|point| point.monotonic);
     let mut parts: Vec<(Run, bool)> = Vec::new();
-    for run in runs.into_list() {
+    for run in without_strays(runs.into_list()) {
         divide(run, false, 0, &mut parts);
     }
     let segments: Vec<Segment> = parts.iter().map(|(run, _)| segment(run)).collect();
@@ -152,6 +152,27 @@ fn boot(id: BootId, mut runs: Runs) -> Option<Boot> {
     });
     let steps = steps.collect();
     (!segments.is_empty()).then_some(Boot { id, seqnum, segments, steps, suspends, lost })
+}
+
+/// Joins runs between which a few entries are off by a little: nobody sets a clock by a quarter of a second and at once back.
+fn without_strays(runs: Vec<Run>) -> Vec<Run> {
+    let mut out: Vec<Run> = Vec::with_capacity(runs.len());
+    let mut rest = runs.into_iter().peekable();
+    while let Some(run) = rest.next() {
+        let stray = match (out.last(), rest.peek()) {
+            (Some(before), Some(after)) => {
+                let off = run.knots.iter().map(|knot| knot.offset_us().abs_diff(before.last().offset_us())).max();
+                run.knots.len() <= 3 && off.unwrap_or(0) <= STRAY_US && runs::agree(before.last(), after.first())
+            }
+            _ => false,
+        };
+        if !stray {
+            out.push(run);
+        } else if let (Some(before), Some(after)) = (out.last_mut(), rest.next()) {
+            before.join(run.entries, after);
+        }
+    }
+    out
 }
 
 /// Divides a run where one gap between two knots holds most of its drift: the entries there are too far apart to tell a
@@ -165,7 +186,7 @@ fn divide(run: Run, doubtful: bool, depth: usize, out: &mut Vec<(Run, bool)>) {
         let noise = fit::noise_us(&run.knots, slope);
         let gap = run.knots[at + 1].monotonic.0 - run.knots[at].monotonic.0;
         let rate = moved.unsigned_abs() as f64 / gap.max(1) as f64 * 1e6;
-        let is = moved.unsigned_abs() > 5 * NOISE_US && moved.unsigned_abs() as f64 > 20.0 * noise && rate > 20.0;
+        let is = moved.unsigned_abs() > NOISE_US && moved.unsigned_abs() as f64 > 20.0 * noise && rate > 20.0;
         is.then_some(at)
     });
     match found.flatten() {

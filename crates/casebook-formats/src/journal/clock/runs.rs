@@ -36,8 +36,19 @@ impl Run {
         &self.knots[self.knots.len() - 1]
     }
 
+    /// Goes on with a run that begins behind it; `strays` entries between the two are of it, and tell nothing.
+    pub(super) fn join(&mut self, strays: u64, after: Run) {
+        self.entries += strays + after.entries;
+        self.every_us = self.every_us.max(after.every_us);
+        self.knots.extend(after.knots);
+        self.thin();
+    }
+
     /// Takes a point at the end of the run or behind it.
     fn append(&mut self, point: Point) {
+        if same(self.last(), &point) {
+            return;
+        }
         self.entries += 1;
         // The last knot is the last point; it stays when it is far enough from the one before, or in front of a wide gap.
         let keeps = match self.knots.len() {
@@ -57,8 +68,11 @@ impl Run {
 
     /// Takes a point between the first and the last, or in front of the first.
     fn insert(&mut self, point: Point) {
-        self.entries += 1;
         let at = self.knots.partition_point(|knot| knot.monotonic < point.monotonic);
+        if self.knots.get(at).is_some_and(|knot| same(knot, &point)) {
+            return;
+        }
+        self.entries += 1;
         let near = |index: usize| {
             self.knots
                 .get(index)
@@ -121,6 +135,11 @@ impl Run {
         self.recent = None;
         (self, after)
     }
+}
+
+/// True for an entry that another file has too.
+fn same(first: &Point, second: &Point) -> bool {
+    first.monotonic == second.monotonic && first.realtime == second.realtime
 }
 
 /// How far two readings may lie apart without a step between them.

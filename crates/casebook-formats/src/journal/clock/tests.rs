@@ -126,6 +126,22 @@ fn one_wrong_entry_is_a_segment_of_one() {
     assert_eq!(sizes(boot)[2], (777_600, 999, 1000));
 }
 
+/// The laboratory's machines, booting under load: one entry 70 ms off (257.13), two 200 ms off.
+#[test]
+fn entries_that_are_off_by_a_little_are_noise() {
+    let points = (0..300).map(|second| {
+        let off = match second {
+            50 => -70_000,
+            100 | 101 => 200_000,
+            _ => 0,
+        };
+        point(1, f64::from(second), BASE + off, second as u64 + 1)
+    });
+    let boot = &history(points).boots[0].clone();
+    assert_eq!((boot.steps.len(), boot.segments[0].entries), (0, 300));
+    assert!(boot.segments[0].slope_ppm.unwrap().abs() < 1.0);
+}
+
 #[test]
 fn memory_is_bounded() {
     // Every entry steps.
