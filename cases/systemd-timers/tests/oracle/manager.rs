@@ -136,8 +136,21 @@ enum Event<'a> {
 /// Everything that happened to one timer, in order; `Err` names what the model has no word for.
 fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, Event<'a>)>, String> {
     let mut out: Vec<(u64, u8, Event<'a>)> = Vec::new();
-    for boot in truth.boots().iter().skip(1) {
-        out.push((truth.start_us(boot) as u64, 0, Event::Boots(boot)));
+    for pair in truth.boots().windows(2) {
+        // The last thing known of the boot before is when the machine goes down.
+        let of_boot = |record: &&Value| record["boot"] == pair[0]["boot"];
+        let snapshots = truth.list("snapshots").filter(of_boot).map(|one| &one["clocks"]);
+        let actions = truth
+            .list("actions")
+            .filter(of_boot)
+            .map(|one| if one["after"].is_object() { &one["after"] } else { &one["before"] });
+        let last = snapshots
+            .chain(actions)
+            .filter(|clocks| clocks.is_object())
+            .map(|clocks| truth.axis(&pair[0], clocks))
+            .max();
+        let start = truth.start_us(&pair[1]) as u64;
+        out.push((last.map_or(start, |last| (last + 1).min(start)), 5, Event::Boots(&pair[1])));
     }
     for action in truth.list("actions") {
         let boot = truth.boot_of(action);
@@ -293,8 +306,11 @@ fn compare(truth: &Truth, name: &str, tally: &mut Tally) {
         .collect();
     let reboots: Vec<Action> = events
         .iter()
-        .filter_map(|(at, event)| if let Event::Boots(value) = event { Some((at, value)) } else { None })
-        .map(|(_, value)| Action::Reboot { down_us: 0, boot: boot(truth, value, name) })
+        .filter_map(|(at, event)| if let Event::Boots(value) = event { Some((*at, *value)) } else { None })
+        .map(|(at, value)| Action::Reboot {
+            down_us: truth.start_us(value) as u64 - at,
+            boot: boot(truth, value, name),
+        })
         .collect();
     let jobs: Vec<Action> = events
         .iter()
@@ -359,11 +375,15 @@ fn manager() {
     };
     let mut tally = Tally::default();
     let mut open = vec![PathBuf::from(folder)];
+    let mut stuck: Vec<Truth> = Vec::new();
     while let Some(path) = open.pop() {
         if let Some(truth) = Truth::read(&path) {
             tally.scenarios += 1;
             for name in truth.value["recipe"]["enable"].as_array().unwrap() {
                 compare(&truth, name.as_str().unwrap(), &mut tally);
+            }
+            if truth.value["scenario"] == "nine-nights" {
+                stuck.push(truth);
             }
         } else if let Ok(entries) = std::fs::read_dir(&path) {
             let mut folders: Vec<PathBuf> =
@@ -372,6 +392,17 @@ fn manager() {
             open.extend(folders);
         }
     }
+    // The same records, said to be of a version that treats a base in the future otherwise, must not agree.
+    let mut noticed = 0;
+    for truth in &mut stuck {
+        let other = if truth.version < Version::V262 { Version::V262 } else { Version::V257 };
+        truth.version = other;
+        let mut wrong = Tally::default();
+        compare(truth, "backup.timer", &mut wrong);
+        noticed += usize::from(!wrong.differences.is_empty());
+    }
+    eprintln!("manager: {} records under another version, {noticed} noticed", stuck.len());
+    assert_eq!(noticed, stuck.len());
     tally.differences.iter().for_each(|line| eprintln!("{line}"));
     tally.unknown.iter().for_each(|line| eprintln!("not compared: {line}"));
     eprintln!(

@@ -30,14 +30,19 @@ fn one(facts: &Facts, boot: &clock::Boot, timer: &str, service: &Service) -> Boo
             Change::Suspended if step.by_us > 0 => What::Slept(step.by_us as u64),
             _ => What::Set(step.by_us),
         };
-        happenings.push(Happening { at_us: step.after.monotonic.0, what, span: step.after.span });
+        happenings.push(Happening {
+            at_us: step.after.monotonic.0,
+            from_us: step.before.monotonic.0,
+            what,
+            span: step.after.span,
+        });
     }
     let mut userspace_us = None;
     let mut reloaded = None::<u64>;
     let mut open: Option<usize> = None;
     for (at_us, event) in events(facts, boot.id) {
         let mut add = |what: What| {
-            happenings.push(Happening { at_us, what, span: event.message });
+            happenings.push(Happening { at_us, from_us: at_us, what, span: event.message });
             happenings.len() - 1
         };
         let unit = event.unit.as_deref();

@@ -20,8 +20,10 @@ pub struct Boot {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happening {
-    /// CLOCK_MONOTONIC, in microseconds.
+    /// CLOCK_MONOTONIC, in microseconds: when it is told.
     pub at_us: u64,
+    /// CLOCK_MONOTONIC of the earliest moment it can have happened: the clock is set between two entries.
+    pub from_us: u64,
     /// What.
     pub what: What,
     /// Where it is told.

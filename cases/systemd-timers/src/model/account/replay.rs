@@ -53,8 +53,9 @@ fn start_of(boot: &Boot, from_us: u64) -> Window {
     started.map_or(Window::at(u64::MAX / 4), |us| Window::new(us.saturating_sub(SECOND_US).max(from_us), us))
 }
 
-/// Places everything on one axis. Between two boots lies what their clocks say, where that can be.
-fn steps(life: &Life, usual: Job) -> (Vec<(u64, Step)>, u64) {
+/// Places everything on one axis. Between two boots lies what their clocks say, where that can be. The clock is set between two
+/// entries: right after the first, or right before the second.
+fn steps(life: &Life, usual: Job, early: bool) -> (Vec<(u64, Step)>, u64) {
     let (mut out, mut number) = (Vec::new(), 0);
     let mut axis_of_boot = 0u64;
     let mut end = 0u64;
@@ -75,7 +76,10 @@ fn steps(life: &Life, usual: Job) -> (Vec<(u64, Step)>, u64) {
         for one in &boot.happenings {
             let at = axis_of_boot + one.at_us + slept;
             match &one.what {
-                What::Set(by) => out.push((at, Step::Do(Action::Step(*by)))),
+                What::Set(by) => {
+                    let at = if early && one.from_us < one.at_us { at - (one.at_us - one.from_us) + 1 } else { at };
+                    out.push((at, Step::Do(Action::Step(*by))));
+                }
                 What::Slept(us) => {
                     out.push((at, Step::Do(Action::Suspend(*us))));
                     slept += us;
@@ -99,14 +103,27 @@ fn steps(life: &Life, usual: Job) -> (Vec<(u64, Step)>, u64) {
 }
 
 /// Runs the life of a timer. `usual` is what the service does where nothing is told of a run. `None` when there is no boot.
+///
+/// When exactly the clock was set is not told. Both ends of the time in which it must have been are tried; the one the runs
+/// contradict less is it.
 pub fn replay(timer: &Timer, usual: Job, host: &Host, life: &Life) -> Option<Replay> {
+    let early = follow(timer, usual, host, life, true)?;
+    let wrong = |replay: &Replay| replay.missing.len() + replay.by_hand.len();
+    if wrong(&early) == 0 || !life.happenings().any(|(_, one)| one.from_us < one.at_us) {
+        return Some(early);
+    }
+    let late = follow(timer, usual, host, life, false)?;
+    Some(if wrong(&late) < wrong(&early) { late } else { early })
+}
+
+fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> Option<Replay> {
     let first = life.boots.first()?;
     let boot = timer::Boot {
         realtime: first.begin,
         userspace_us: first.userspace_us,
         timers_us: start_of(first, first.userspace_us),
     };
-    let (steps, end) = steps(life, usual);
+    let (steps, end) = steps(life, usual, early);
     // What the stamp file said at first is not known: it asks for a run to be caught up, or it does not.
     let caught_up = Realtime(first.begin.0.saturating_sub(1));
     let mut engine = Engine::new(timer, usual, host, boot, None, Draw::All);

@@ -37,7 +37,7 @@ fn nightly(persistent: bool) -> Timer {
 }
 
 fn happening(at_us: u64, what: What) -> Happening {
-    Happening { at_us, what, span: Span::new(EvidenceId(0), 0, 0) }
+    Happening { at_us, from_us: at_us, what, span: Span::new(EvidenceId(0), 0, 0) }
 }
 
 fn story(runs: &[u64]) -> Life {
@@ -110,4 +110,21 @@ fn a_timer_that_waits_for_tonight_is_not_stuck() {
         stamp: None,
     };
     assert_eq!(stuck(&nightly(true), &host(Version::V257), &standing), None);
+}
+
+#[test]
+fn a_step_of_which_only_the_second_run_tells_lies_before_it() {
+    // It ran at 02:30, the clock went back by 211 s a minute later, and the next entry is the second run at 02:30.
+    let first = 13 * HOUR_US + 30 * MINUTE_US;
+    let run =
+        |at: u64| happening(at, What::Run(Run { ended_us: Some(at + SECOND_US), worked: true, succeeded: Some(true) }));
+    let second = first + 211 * SECOND_US;
+    let step = Happening { from_us: first + SECOND_US, ..happening(second, What::Set(-211 * SECOND_US as i64)) };
+    let happenings = vec![happening(2 * SECOND_US, What::Started), run(first), step, run(second)];
+    let life =
+        Life { boots: vec![Boot { begin: Realtime(TRUE), userspace_us: SECOND_US, last_us: DAY_US, happenings }] };
+    let timer = Timer { random_us: 0, ..nightly(false) };
+    let replay = replay(&timer, Job::runs(0, MINUTE_US), &host(Version::V257), &life).unwrap();
+    assert_eq!((replay.by_hand.len(), replay.missing.len()), (0, 0));
+    assert_eq!(replay.ledger.fires.iter().filter(|fire| fire.again).count(), 1);
 }

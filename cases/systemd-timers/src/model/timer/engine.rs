@@ -26,8 +26,18 @@ pub struct Engine<'a> {
     job: Job,
     states: Vec<State>,
     pub(super) ledger: Ledger,
-    /// False while only courses without an elapse are followed, because elapses were observed.
-    may_fire: bool,
+    fires: Fires,
+}
+
+/// What becomes of an elapse while courses are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fires {
+    /// It happens.
+    Happen,
+    /// Elapses are observed, and none was: the course is given up.
+    GiveUp,
+    /// It is late: it happens after what comes next.
+    Late,
 }
 
 /// What an observed elapse is to the model.
@@ -67,7 +77,7 @@ impl<'a> Engine<'a> {
             job,
             states: Vec::new(),
             ledger: Ledger::default(),
-            may_fire: true,
+            fires: Fires::Happen,
         };
         engine.set_zone(Arc::clone(&host.zone));
         let state = State::booted(stamp.map(|stamp| Window::at(stamp.0)), None, boot.realtime.0);
@@ -188,8 +198,11 @@ impl<'a> Engine<'a> {
         match own {
             Own::Start => self.start(state, now, Cause::Off, open),
             Own::JobEnd => self.job_end(state, now, open),
-            Own::Fire if self.may_fire => self.fire(state, now, open),
-            Own::Fire => {}
+            Own::Fire => match self.fires {
+                Fires::Happen => self.fire(state, now, open),
+                Fires::GiveUp => {}
+                Fires::Late => done.push(State { not_before: to, ..state }),
+            },
         }
     }
 
@@ -332,8 +345,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Something happens at an instant every course has come to.
+    /// Something happens at an instant. Courses that have not come to it do so first; what should have elapsed by then is late.
     pub fn act(&mut self, at: u64, action: &Action) {
+        self.fires = Fires::Late;
+        self.advance(at);
+        self.fires = Fires::Happen;
         let now = Window::at(at);
         let until = self.clocks.realtime_at(at).0;
         let mut states = std::mem::take(&mut self.states);
@@ -516,9 +532,9 @@ impl<'a> Engine<'a> {
     /// Says that the timer was not seen to elapse before an instant: courses in which it must have are given up, unless all are.
     pub fn quiet_until(&mut self, to: u64) -> Observation {
         let before = self.states.clone();
-        self.may_fire = false;
+        self.fires = Fires::GiveUp;
         self.advance(to);
-        self.may_fire = true;
+        self.fires = Fires::Happen;
         if self.states.is_empty() {
             self.states = before;
             let windows = self.windows();
