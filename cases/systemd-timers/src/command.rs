@@ -1,5 +1,6 @@
 //! The case's own verbs: facts in, report out.
 
+mod audit;
 mod calendar;
 mod clock;
 mod place;
@@ -9,4 +10,4 @@ mod units;
 use casebook_core::Verb;
 
 /// Every verb of the case.
-pub static VERBS: &[Verb] = &[calendar::CALENDAR, simulate::SIMULATE];
+pub static VERBS: &[Verb] = &[audit::AUDIT, calendar::CALENDAR, simulate::SIMULATE];
