@@ -68,7 +68,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
                 faults.push(format!("{code} has no page"));
             }
             if !speaks.contains(code) {
-                faults.push(format!("{code} speaks in no fixture (`speaks` of fixture.toml)"));
+                faults.push(format!("{code} speaks in no fixture (`speaks`, `open` or `clears` of fixture.toml)"));
             }
             if !silent.contains(code) {
                 faults.push(format!("{code} is shown silent in no fixture (`silent` of fixture.toml)"));
@@ -106,8 +106,10 @@ fn promises(fixtures: &Path, faults: &mut Vec<String>) -> (BTreeSet<String>, BTr
             faults.push(format!("{} is missing or no TOML", path.display()));
             continue;
         };
-        for (key, codes) in [("speaks", &mut speaks), ("silent", &mut silent)] {
+        // A rule that leaves something open, or clears something of suspicion, speaks too.
+        for key in ["speaks", "open", "clears", "silent"] {
             let list = table.get(key).and_then(toml::Value::as_array);
+            let codes = if key == "silent" { &mut silent } else { &mut speaks };
             codes.extend(list.into_iter().flatten().filter_map(|code| code.as_str().map(str::to_owned)));
         }
     }

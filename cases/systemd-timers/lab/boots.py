@@ -16,31 +16,34 @@ scenario("reboot-during-delay", """Off for a minute at 02:10 while a random dela
          timer("plain", DAILY, "RandomizedDelaySec=6h", "FixedRandomDelay=true"),
          timer("keep", DAILY, "RandomizedDelaySec=6h", "FixedRandomDelay=true", KEEP),
          timer("again", DAILY, "RandomizedDelaySec=6h", KEEP), start="2027-01-10 12:00",
-         actions=[at(k * DAY + 14 * HOUR + 10 * MINUTE, "reboot", downtime=60) for k in range(2)] + [end(3 * DAY)])
+         actions=[at(k * DAY + 14 * HOUR + 10 * MINUTE, "reboot", downtime=60) for k in range(2)] + [end(3 * DAY)],
+         runs={"plain.service": 1, "keep.service": 3, "again.service": [2, 4]})
 
 scenario("power-cut", """The power fails at 01:00 and is back at 03:00; the RTC is right.""", kinds(),
          start="2027-01-10 12:00", actions=[at(13 * HOUR, "reboot", downtime=2 * HOUR, cut=True), end(2 * DAY)],
          runs={"plain.service": 1, "keep.service": 2})
 
 scenario("rtc-fast-at-second-boot", """A healthy first boot; at the second the RTC is nine days fast, corrected ten
-         minutes later: a catch-up in the wrong time, then nine nights of nothing.""", kinds(),
+         minutes later: with Persistent there is a catch-up in the wrong time, which counts as a run, and no night is
+         lost; without, 252 and 257 lose nine.""", kinds(),
          start="2027-01-10 12:00",
          actions=[at(1 * DAY, "reboot", downtime=60, rtc_error=FAST), at(1 * DAY + 11 * MINUTE, "correct"),
-                  end(4 * DAY)])
+                  end(4 * DAY)],
+         runs={"plain.service": {"252": 1, "257": 1, "262": 4}, "keep.service": 5, "random.service": [4, 5]})
 
 scenario("rtc-slow-at-second-boot", """A healthy first boot; at the second the RTC is nine days slow, so that stamps
          lie in the future; corrected ten minutes later.""", kinds(), start="2027-01-10 12:00",
          actions=[at(1 * DAY, "reboot", downtime=60, rtc_error=-FAST), at(1 * DAY + 11 * MINUTE, "correct"),
-                  end(3 * DAY)])
+                  end(3 * DAY)], runs={name + ".service": 4 for name in KINDS})
 
 scenario("rtc-dead", """No battery: the RTC says 1970, systemd raises the clock to its build time, the time daemon
          corrects it a minute later.""", kinds(), start="2027-01-10 12:00", rtc_error=1000 - utc("2027-01-10 12:00"),
          stamps={"keep.timer": utc("2027-01-10 02:00")},
-         actions=[at(1 * MINUTE, "correct"), end(1 * DAY)])
+         actions=[at(1 * MINUTE, "correct"), end(1 * DAY)], runs={name + ".service": 2 for name in KINDS})
 
 scenario("rtc-far-future", """The RTC says 2060, more than fifteen years after the build.""", kinds(),
          start="2027-01-10 12:00", rtc_error=utc("2060-01-01 00:00") - utc("2027-01-10 12:00"),
-         actions=[at(1 * MINUTE, "correct"), end(1 * DAY)])
+         actions=[at(1 * MINUTE, "correct"), end(1 * DAY)], runs={name + ".service": 2 for name in KINDS})
 
 scenario("rtc-local-time", """The RTC holds local time and /etc/adjtime says so: warped once at boot.""", kinds(),
          {"/etc/adjtime": "0.0 0 0.0\n0\nLOCAL\n"}, start="2027-01-10 12:00", rtc_error=3600, zone="Europe/Berlin",

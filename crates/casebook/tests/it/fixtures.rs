@@ -4,6 +4,7 @@
 //! speaks = ["NFT101"]   # rules that prove something here
 //! silent = ["NFT102"]   # rules that were run here and prove nothing
 //! open = ["RST110"]     # rules that say here what is missing to decide
+//! clears = ["TMR211"]   # rules that exonerate something here
 //! args = ["before"]     # arguments of `check`; "." when absent
 //! ```
 //!
@@ -50,13 +51,20 @@ struct Promise {
     speaks: Vec<String>,
     silent: Vec<String>,
     open: Vec<String>,
+    clears: Vec<String>,
     args: Vec<String>,
 }
 
 impl Promise {
     fn read(text: &str) -> Result<Self, Failed> {
         let table: toml::Table = text.parse()?;
-        let mut promise = Self { speaks: Vec::new(), silent: Vec::new(), open: Vec::new(), args: vec![".".to_owned()] };
+        let mut promise = Self {
+            speaks: Vec::new(),
+            silent: Vec::new(),
+            open: Vec::new(),
+            clears: Vec::new(),
+            args: vec![".".to_owned()],
+        };
         for (key, value) in &table {
             let list = value.as_array().ok_or(format!("{key} is no list"))?;
             let words = list.iter().map(|word| word.as_str().map(str::to_owned).ok_or("not a string"));
@@ -65,6 +73,7 @@ impl Promise {
                 "speaks" => promise.speaks = words,
                 "silent" => promise.silent = words,
                 "open" => promise.open = words,
+                "clears" => promise.clears = words,
                 "args" => promise.args = words,
                 _ => return Err(format!("unknown key {key}").into()),
             }
@@ -145,10 +154,16 @@ fn silent(json: &Value) -> BTreeSet<String> {
 }
 
 fn keeps(promise: &Promise, json: &Value) -> Result<(), Failed> {
-    let findings = list(json, "findings").iter().filter(|finding| finding["status"] == "insufficient");
-    let open: BTreeSet<&str> = findings.filter_map(|finding| finding["code"].as_str()).collect();
+    let of = |status: &str| -> BTreeSet<&str> {
+        let findings = list(json, "findings").iter().filter(|finding| finding["status"] == status);
+        findings.filter_map(|finding| finding["code"].as_str()).collect()
+    };
+    let (open, cleared) = (of("insufficient"), of("exonerated"));
     if let Some(code) = promise.open.iter().find(|code| !open.contains(code.as_str())) {
         return Err(format!("{code} leaves nothing open here; {open:?} do").into());
+    }
+    if let Some(code) = promise.clears.iter().find(|code| !cleared.contains(code.as_str())) {
+        return Err(format!("{code} clears nothing here; {cleared:?} do").into());
     }
     let (proved, silent) = (proved(json), silent(json));
     if let Some(code) = promise.speaks.iter().find(|code| !proved.contains(*code)) {
