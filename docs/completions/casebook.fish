@@ -43,6 +43,7 @@ complete -c casebook -n "__fish_casebook_needs_command" -f -a "man" -d 'Write th
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "timers" -d 'Tools of the case systemd-timers: which timer runs were lost or will be, by which mechanism, and what brings the timer back'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s f -l format -d 'Format of the report, and the file it goes to; can be given several times' -r
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s o -l output -d 'File for the --format it stands beside' -r -F
@@ -364,20 +365,73 @@ complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_s
 complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from help" -f -a "bench" -d 'Measure every version of the checksums on this machine'
 complete -c casebook -n "__fish_casebook_using_subcommand checksum; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "cases" -d 'List the cases and what evidence each reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "rules" -d 'List every rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "config" -d 'Show the configuration that holds for a path'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "man" -d 'Write the man pages into a folder'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -f -a "audit" -d 'List every timer: its state, its last and next run, how often, and what is wrong with it'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -f -a "calendar" -d 'Say what an OnCalendar= specification means and when it elapses, as systemd does'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -f -a "simulate" -d 'Say when timers will run, and which runs will be lost, under a clock that steps, drifts, sleeps or reboots'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and not __fish_seen_subcommand_from audit calendar simulate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from audit" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from audit" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from audit" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from audit" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l from -d 'Where to begin: \'2027-01-31 12:00:00\', \'@SECONDS\' [default: now]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l to -d 'Where to end [default: no end]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l count -d 'How many elapses at most [default: 5; with --to, all]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l tz -d 'The machine\'s zone [default: this machine\'s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l systemd -d 'Version of systemd, as 257 [default: 262.1]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -l explain -d 'Say what each part means'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from calendar" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l days -d 'How long [default: 14]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l clock -d 'What happens to the machine [default: it stays up]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l clock-file -d 'The same, from a file' -r -F
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l from -d 'The first boot, where the scenario does not say [default: now]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l seed -d 'One draw of the random delays' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l job-lasts -d 'How long a run takes at most [default: 1min]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l tz -d 'The machine\'s zone [default: this machine\'s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l systemd -d 'Version of systemd, as 257 [default: 262.1]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -l all-seeds -d 'Every draw [default]'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "audit" -d 'List every timer: its state, its last and next run, how often, and what is wrong with it'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "calendar" -d 'Say what an OnCalendar= specification means and when it elapses, as systemd does'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "simulate" -d 'Say when timers will run, and which runs will be lost, under a clock that steps, drifts, sleeps or reboots'
+complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "cases" -d 'List the cases and what evidence each reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "rules" -d 'List every rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "config" -d 'Show the configuration that holds for a path'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "man" -d 'Write the man pages into a folder'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "timers" -d 'Tools of the case systemd-timers: which timer runs were lost or will be, by which mechanism, and what brings the timer back'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "eval" -d 'evaluate many packets: one outcome per line'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
@@ -394,3 +448,6 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "respond" -d 'Be the far end of `casebook rst probe`, so that the server\'s direction can be tried'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from rst" -f -a "devices" -d 'List the known devices, their timers, and where those are written'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from checksum" -f -a "bench" -d 'Measure every version of the checksums on this machine'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "audit" -d 'List every timer: its state, its last and next run, how often, and what is wrong with it'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "calendar" -d 'Say what an OnCalendar= specification means and when it elapses, as systemd does'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "simulate" -d 'Say when timers will run, and which runs will be lost, under a clock that steps, drifts, sleeps or reboots'

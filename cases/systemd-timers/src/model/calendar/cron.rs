@@ -5,15 +5,15 @@
 pub fn from_cron(text: &str) -> Option<String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     if let [word] = fields[..] {
-        return Some(match word {
+        let name = match word {
             "@hourly" => "hourly",
             "@daily" | "@midnight" => "daily",
             "@weekly" => "weekly",
             "@monthly" => "monthly",
             "@yearly" | "@annually" => "yearly",
             _ => return None,
-        })
-        .map(str::to_owned);
+        };
+        return Some(name.to_owned());
     }
     let [minute, hour, day, month, weekday] = fields[..] else { return None };
     let minute = list(minute, 0, 59, true)?;

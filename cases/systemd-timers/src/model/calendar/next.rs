@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The day of the month that is the `day`-th last; -1 when the month has none (`find_end_of_month`).
-    fn from_end(&mut self, tm: &Tm, day: i32) -> i32 {
+    fn nth_last(&mut self, tm: &Tm, day: i32) -> i32 {
         let mut t = Tm { month: tm.month + 1, day: 1 - day, ..*tm };
         match self.clock.mktime(&mut t) {
             Some(_) if t.month == tm.month => t.day,
@@ -162,7 +162,7 @@ impl<'a> Walk<'a> {
         let mut best: Option<i32> = None;
         for one in list {
             let (start, stop) = if end_of_month {
-                let (start, stop) = (self.from_end(tm, one.start), self.from_end(tm, one.stop.unwrap_or(-1)));
+                let (start, stop) = (self.nth_last(tm, one.start), self.nth_last(tm, one.stop.unwrap_or(-1)));
                 if stop > 0 { (stop, start) } else { (start, stop) }
             } else {
                 (one.start, one.stop.unwrap_or(-1))

@@ -172,7 +172,7 @@ impl<'a> Engine<'a> {
             self.follow(state, to, &mut open, &mut done);
             rounds += 1;
             // Courses that meet again are one.
-            if open.len() > 8 || rounds % 64 == 0 && open.len() > 1 {
+            if open.len() > 8 || rounds.is_multiple_of(64) && open.len() > 1 {
                 open = State::merge(open);
             }
         }
