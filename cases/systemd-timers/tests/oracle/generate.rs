@@ -191,7 +191,10 @@ pub(crate) fn specification(random: &mut Random, names: [&str; 2], base: Realtim
             text = format!("{text} {}", random.pick(&names));
         }
         2 | 3 if random.once(4) => text = format!("{text} {}", random.pick(ZONES)),
-        4 if random.once(4) => text.push_str(random.pick(TAILS)),
+        4 if random.once(4) => {
+            let tail: &str = random.pick(TAILS);
+            text.push_str(tail);
+        }
         // One character lost or doubled.
         5 if random.once(2) && text.len() > 1 => {
             let at = random.below(text.len() as u64) as usize;
