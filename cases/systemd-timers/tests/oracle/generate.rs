@@ -192,8 +192,7 @@ pub(crate) fn specification(random: &mut Random, names: [&str; 2], base: Realtim
         }
         2 | 3 if random.once(4) => text = format!("{text} {}", random.pick(ZONES)),
         4 if random.once(4) => {
-            let tail: &str = random.pick(TAILS);
-            text.push_str(tail);
+            text.push_str(random.pick::<&str>(TAILS));
         }
         // One character lost or doubled.
         5 if random.once(2) && text.len() > 1 => {
