@@ -11,8 +11,8 @@ scenario("nine-nights", """The RTC is nine days fast at boot; the time daemon st
          checks=[dict(when="action 1", unit="backup.timer",
                       next_in={"252": [9 * 24, 10 * 24], "257": [9 * 24, 10 * 24], "262": [0, 24]})])
 
-scenario("nine-nights-with-stamp", """The same on a machine whose backup ran last night: the catch-up in the wrong time
-         counts as a run, and no night is lost.""", BACKUP, rtc_error=9 * DAY, zone="Europe/Berlin",
+scenario("nine-nights-with-stamp", """The same on a machine whose backup ran last night: the next elapse counts from the
+         stamp, whether the catch-up in the wrong time has run or still waits, and no night is lost.""", BACKUP, rtc_error=9 * DAY, zone="Europe/Berlin",
          stamps={"backup.timer": utc("2027-01-10 01:47")}, actions=[at(8 * MINUTE, "correct"), end(12 * DAY)],
          runs={"backup.service": [12, 14]})
 

@@ -27,7 +27,7 @@ impl ZoneSource for Bundled {
 /// Between the elapse of a timer and the instant systemd notes for it: a busy machine is late, and never early.
 const LATE_US: u64 = 1_500_000;
 /// Instants that systemd notes at two moments of one event.
-const CLOSE_US: u64 = 50_000;
+const CLOSE_US: u64 = 300_000;
 
 /// What was compared and what differed.
 #[derive(Default)]
@@ -89,6 +89,16 @@ impl Truth {
         self.list("snapshots").filter(|snapshot| snapshot["boot"] == boot["boot"] && snapshot["units"].is_object())
     }
 
+    /// Drop-ins of a unit, in the order in which they are read.
+    fn drop_ins(&self, name: &str) -> Vec<&str> {
+        let files = self.value["recipe"]["files"].as_object().unwrap();
+        let folder = format!("/{name}.d/");
+        let mut found: Vec<(&str, &str)> =
+            files.iter().filter_map(|(path, text)| Some((path.split_once(&folder)?.1, text.as_str()?))).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+
     fn file(&self, name: &str) -> Option<&str> {
         self.value["recipe"]["files"][format!("/etc/systemd/system/{name}")].as_str()
     }
@@ -136,6 +146,9 @@ enum Event<'a> {
 /// Everything that happened to one timer, in order; `Err` names what the model has no word for.
 fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, Event<'a>)>, String> {
     let mut out: Vec<(u64, u8, Event<'a>)> = Vec::new();
+    if truth.file(service).is_some_and(|text| text.contains("StartLimit")) {
+        return Err("an elapse that runs nothing leaves no trace between two readings".to_owned());
+    }
     for pair in truth.boots().windows(2) {
         // The last thing known of the boot before is when the machine goes down.
         let of_boot = |record: &&Value| record["boot"] == pair[0]["boot"];
@@ -190,7 +203,8 @@ fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, E
             }
             _ => continue,
         };
-        // The effect lies between the two readings of the clock.
+        // The effect lies between the two readings of the clock; units are read again at the end of it.
+        let at = if matches!(act, Action::Reload) { truth.axis(boot, after) } else { at };
         out.push((at, 3, Event::Act(act)));
     }
     for boot in truth.boots() {
@@ -209,12 +223,18 @@ fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, E
             }
             // How long this run lasts is known before it begins.
             let start = truth.axis(boot, &run["start"]);
-            let lasts = match run["end"].is_object() {
-                true => Job::runs(
-                    (micros(&run["end"], "boottime_ns") - micros(&run["start"], "boottime_ns")) as u64,
-                    (micros(&run["end"], "boottime_ns") - micros(&run["start"], "boottime_ns")) as u64 + 1_500_000,
-                ),
-                false => job(truth, service),
+            // Another timer's run, or one by hand.
+            if run["trigger"]["TRIGGER_UNIT"] != *name {
+                out.push((start, 2, Event::Act(Action::RunJob)));
+            }
+            let told = match run["end"].is_object() {
+                true => Some(micros(&run["end"], "boottime_ns") - micros(&run["start"], "boottime_ns")),
+                false => run["seconds"].as_i64().filter(|seconds| *seconds > 0).map(|seconds| seconds * 1_000_000),
+            };
+            let usual = job(truth, service);
+            let lasts = match told {
+                Some(us) if usual.lasts != Lasts::Forever => Job::runs(us as u64, us as u64 + 1_500_000),
+                _ => usual,
             };
             out.push((start.saturating_sub(LATE_US), 1, Event::Lasts(lasts)));
         }
@@ -224,7 +244,16 @@ fn events<'a>(truth: &'a Truth, name: &str, service: &str) -> Result<Vec<(u64, E
             let suspended = micros(clocks, "boottime_ns") - micros(clocks, "monotonic_ns");
             elapsed(unit["LastTriggerUSecMonotonic"].as_u64().unwrap_or(0), &mut out, suspended);
             if unit.is_object() && snapshot["why"] != "boot" {
-                out.push((truth.axis(boot, clocks), 4, Event::Seen(snapshot)));
+                // The clocks were read before the properties.
+                let of_service = &snapshot["units"][service];
+                let stamps = [
+                    &unit["LastTriggerUSecMonotonic"],
+                    &of_service["InactiveEnterTimestampMonotonic"],
+                    &of_service["InactiveExitTimestampMonotonic"],
+                ];
+                let latest = stamps.into_iter().filter_map(Value::as_u64).max().unwrap_or(0);
+                let latest = (truth.start_us(boot) + latest as i64 + suspended) as u64;
+                out.push((truth.axis(boot, clocks).max(latest + 1), 4, Event::Seen(snapshot)));
             }
         }
     }
@@ -256,6 +285,12 @@ fn unlike(state: &State, unit: &Value) -> Option<String> {
         Sub::Elapsed => "elapsed",
         Sub::Failed => "failed",
     };
+    // Properties are read one after the other: a timer that elapses meanwhile waits for nothing in them.
+    let all = u64::MAX;
+    if unit["SubState"] == "waiting" && unit["NextElapseUSecRealtime"] == all && unit["NextElapseUSecMonotonic"] == all
+    {
+        return None;
+    }
     if unit["SubState"] != sub {
         return Some(format!("{sub}, not {}", unit["SubState"]));
     }
@@ -281,6 +316,9 @@ fn unlike(state: &State, unit: &Value) -> Option<String> {
 fn compare(truth: &Truth, name: &str, tally: &mut Tally) {
     let Some(text) = truth.file(name) else { return };
     let file = casebook_formats::unit::read(text.as_bytes());
+    let drop_ins = truth.drop_ins(name);
+    let drop_ins: Vec<_> = drop_ins.iter().map(|text| casebook_formats::unit::read(text.as_bytes())).collect();
+    let lines: Vec<Line<'_>> = std::iter::once(&file).chain(&drop_ins).flat_map(assignments).collect();
     let first_boot = &truth.boots()[0];
     let reading = Reading {
         zone: &truth.zone,
@@ -289,7 +327,7 @@ fn compare(truth: &Truth, name: &str, tally: &mut Tally) {
         version: truth.version,
         accuracy_us: 60_000_000,
     };
-    let unit = timer(name, &assignments(&file), &reading);
+    let unit = timer(name, &lines, &reading);
     let (config, service): (&Timer, String) = (&unit.timer, unit.starts());
     let what = format!("{} {name}", truth.name);
     let events = match events(truth, name, &service) {

@@ -243,6 +243,7 @@ impl<'a> Engine<'a> {
             out.push(state);
             return;
         }
+        state.active_from = None;
         if self.quirks.start_forgets_last {
             state.last = None;
         }
@@ -382,6 +383,11 @@ impl<'a> Engine<'a> {
                 }
                 self.states = states;
                 self.advance(wake);
+                for state in &mut self.states {
+                    // What woke the machine happened while this is followed.
+                    let elapsed = state.last.map(|last| self.clocks.of_realtime(last.realtime).lo);
+                    state.by_change = elapsed.filter(|elapsed| self.timer.wake_system && *elapsed >= at);
+                }
                 let (states, clock) = (std::mem::take(&mut self.states), self.clocks.realtime_at(wake).0);
                 // The kernel cancels the timer descriptors that watch for a set clock (`timerfd_resume`, fs/timerfd.c).
                 self.time_change(states, Window::at(wake), clock, Cause::Asleep, &mut out);
@@ -397,6 +403,9 @@ impl<'a> Engine<'a> {
             Action::Reload => {
                 for mut state in states {
                     state.disabled = 0;
+                    if self.quirks.reload_restarts_active {
+                        state.active_from = Some(self.clocks.monotonic(now));
+                    }
                     if state.sub == Sub::Waiting {
                         self.enter_waiting(
                             state,

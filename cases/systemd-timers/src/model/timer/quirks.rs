@@ -28,6 +28,9 @@ pub struct Quirks {
     pub offset_off_last: bool,
     /// `DeferReactivation=` is known.
     pub knows_defer: bool,
+    /// After a reload `OnActiveSec=` goes on counting from the reload; before, only until the service ended next. Seen on 262.1, which
+    /// was held against the model without its source.
+    pub reload_restarts_active: bool,
     /// PID 1 raises the clock to the time stamp of timesyncd's file at boot.
     pub reads_timesync_clock: bool,
 }
@@ -47,6 +50,7 @@ impl Quirks {
             knows_offset: since(258, 0),
             offset_off_last: since(262, 0),
             knows_defer: since(257, 0),
+            reload_restarts_active: since(262, 0),
             reads_timesync_clock: since(257, 0),
         }
     }

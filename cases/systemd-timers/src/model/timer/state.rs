@@ -86,6 +86,8 @@ pub struct State {
     pub early: super::Cause,
     /// Why times from [`State::slot`] to the run have none of their own.
     pub late: super::Cause,
+    /// What `OnActiveSec=` counts from since a reload, where that is not the start of the timer.
+    pub active_from: Option<Window>,
     /// Where on the axis it elapsed because the clock or the zone was changed, until it elapses again.
     pub by_change: Option<u64>,
     /// True while a unit file's enablement keeps the timer loaded, so that stopping it forgets nothing.
@@ -115,6 +117,7 @@ impl State {
             ahead_us: 0,
             early: super::Cause::Off,
             late: super::Cause::Off,
+            active_from: None,
             by_change: None,
             kept: true,
         }
@@ -134,6 +137,7 @@ impl State {
             && self.disabled == other.disabled
             && self.kept == other.kept
             && self.by_change == other.by_change
+            && self.active_from.is_some() == other.active_from.is_some()
             && self.last.is_some() == other.last.is_some()
             && self.entered.is_some() == other.entered.is_some()
             && self.job_exit.is_some() == other.job_exit.is_some()
@@ -172,6 +176,7 @@ impl State {
             both(self.next_monotonic, other.next_monotonic, |(one, base), (other, _)| (one.hull(other), base));
         self.stamp = both(self.stamp, other.stamp, Window::hull);
         self.starts = both(self.starts, other.starts, Window::hull);
+        self.active_from = both(self.active_from, other.active_from, Window::hull);
         self.not_before = self.not_before.min(other.not_before);
         self.settled = self.settled.min(other.settled);
         self.base = self.base.max(other.base);

@@ -158,6 +158,7 @@ impl Engine<'_> {
             }
             let last = state.last.map_or(Window::at(0), |last| last.monotonic);
             let from = match base {
+                Base::Active if entry.active && state.active_from.is_some() => state.active_from.unwrap_or(now),
                 Base::Active if entry.active => state.entered.map_or(now, |entered| entered.monotonic),
                 Base::Active => now,
                 Base::Boot => Window::at(0),
@@ -178,7 +179,9 @@ impl Engine<'_> {
             };
             let elapse = from.plus(Window::at(after_us.saturating_add(wake_us)));
             let once = matches!(base, Base::Active | Base::Boot | Base::Startup);
-            if once && state.last.is_some() && !entry.time_change && elapse.hi <= now.lo + wake_us {
+            // It has passed; or it is what the timer elapsed for, where that is as exact as is known.
+            let passed = elapse.hi <= now.lo + wake_us || elapse.lo <= last.hi + wake_us;
+            if once && state.last.is_some() && !entry.time_change && passed {
                 state.disabled |= bit;
                 continue;
             }
