@@ -3,7 +3,7 @@
 use super::{Boot, Life, What};
 use crate::model::time::{Realtime, SECOND_US};
 use crate::model::timer;
-use crate::model::timer::{Action, Draw, Engine, Host, Job, Lasts, Ledger, Observation, Starts, State, Timer, Window};
+use crate::model::timer::{Action, Draw, Engine, Host, Job, Ledger, Observation, Starts, State, Timer, Window};
 
 /// How much later than it elapsed a timer's service is seen to start.
 const LATE_US: u64 = 5 * SECOND_US;
@@ -168,11 +168,4 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> O
     }
     let (states, clocks) = (engine.states().to_vec(), *engine.clocks());
     Some(Replay { ledger: engine.finish(end), by_hand, missing, states, clocks, end })
-}
-
-impl Job {
-    /// True when the service never ends by itself.
-    pub fn is_endless(&self) -> bool {
-        self.lasts == Lasts::Forever
-    }
 }
