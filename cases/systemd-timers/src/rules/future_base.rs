@@ -70,7 +70,11 @@ fn finding(
             builder.place(context(evidence, line, format!("the time after the clock is {}", at(facts, stuck.due))));
     }
     for (by, span) in back(account).take(2) {
-        builder = builder.place(context(evidence, span, format!("the clock was set back by {}", about(by))));
+        builder = builder.place(context(
+            evidence,
+            span,
+            format!("before this entry the clock was set back by {}", about(by)),
+        ));
     }
     let from = match base {
         Some(base) => format!("{what}, {}", at(facts, base.value)),

@@ -83,7 +83,7 @@ fn finding(
         .severity(severity(account, cause, lost))
         .witness(
             json!({ "timer": account.name, "cause": cause.name(), "lost": lost, "first_us": first.first.0, "last_us": last.last.0, "ahead_us": first.ahead_us, "systemd": facts.accounts.setting.host.version.to_string() }),
-            format!("{} in {}", count(lost, "lost time"), count(losses.len() as u64, "stretch").replace("stretchs", "stretches")),
+            format!("{} in {}", count(lost, "lost time"), count(losses.len() as u64, "place")),
         )
         .key(&account.name)
         .key(cause.name());
@@ -99,12 +99,10 @@ fn finding(
         };
         builder = builder.step(format!("{times}: {}", loss.why()), None);
     }
-    if losses.len() > 1 {
-        builder = builder.because(format!(
-            "The longest stretch is {} times, from {} on.",
-            losses.iter().map(|loss| loss.count).max().unwrap_or(0),
-            at(facts, losses.iter().max_by_key(|loss| loss.count)?.first)
-        ));
+    if let Some(longest) = losses.iter().max_by_key(|loss| loss.count).filter(|loss| losses.len() > 1 && loss.count > 1)
+    {
+        let sentence = format!("Most in a row are {}, from {} on.", longest.count, at(facts, longest.first));
+        builder = builder.because(sentence);
     }
     if !replay.by_hand.is_empty() {
         builder = builder.because(format!(
@@ -134,7 +132,7 @@ fn places(account: &Account, cause: Cause) -> Vec<(Span, String)> {
                 let bases = account.life.happenings().filter(|(of, one)| *of == boot && one.at_us < step.at_us);
                 let base = bases.filter(|(_, one)| matches!(one.what, What::Started | What::Run(_))).last();
                 out.extend(base.map(|(_, one)| (one.span, "the timer counts from here".to_owned())));
-                out.push((step.span, format!("by here the clock was set back by {}", about(by))));
+                out.push((step.span, format!("before this entry the clock was set back by {}", about(by))));
             }
         }
         Cause::Redrawn => {

@@ -11,6 +11,9 @@ use crate::facts::journal::{Event, What as Told};
 use crate::model::account::{Boot, Happening, Life, Run, What};
 use crate::model::time::Realtime;
 
+/// A machine that goes down stops its timers this long before the last entry, at most.
+const SHUTDOWN_US: u64 = 120_000_000;
+
 /// Two lines of one reload.
 const SAME_US: u64 = 5_000_000;
 
@@ -114,6 +117,13 @@ fn one(events: Vec<(u64, &Event)>, boot: &clock::Boot, timer: &str, service: &Se
         }
     }
     happenings.sort_by_key(|one| one.at_us);
+    // The stop at shutdown is the machine's, not the timer's.
+    if let Some(index) = happenings.iter().rposition(|one| matches!(one.what, What::Started | What::Stopped))
+        && happenings[index].what == What::Stopped
+        && happenings[index].at_us + SHUTDOWN_US >= last.monotonic.0
+    {
+        happenings.remove(index);
+    }
     Boot { begin, userspace_us: userspace_us.unwrap_or(first.monotonic.0), last_us: last.monotonic.0, happenings }
 }
 

@@ -244,6 +244,8 @@ impl<'a> Engine<'a> {
             return;
         }
         state.active_from = None;
+        // The machine went down while a delay lasted.
+        let why = if why == Cause::Off && state.late == Cause::Redrawn { Cause::Redrawn } else { why };
         if self.quirks.start_forgets_last {
             state.last = None;
         }
