@@ -189,9 +189,25 @@ fn explain(builder: FindingBuilder, facts: &Facts, account: &Account, cause: Cau
         Cause::Delay => builder
             .because("The next time is looked up from the run, so what passes during the delay is lost (timer_enter_waiting).")
             .fix(advice("a delay shorter than the time between two elapses")),
-        Cause::Redrawn => builder
-            .because("Every start of the timer draws the delay again, from the same time of the calendar; a start that comes before the delay ends begins it anew (add_random; systemd issue 21166).")
-            .fix(commands("draw the delay once for this machine", FixClass::Display, vec![format!("systemctl edit {}    # [Timer] FixedRandomDelay=yes", account.name)])),
+        Cause::Redrawn => {
+            let builder = builder.because(
+                "Every start of the timer draws the delay again; a start that comes before the delay ends begins it anew \
+                 (add_random; systemd issue 21166).",
+            );
+            let name = &account.name;
+            if account.unit.timer.persistent {
+                let edit = format!("systemctl edit {name}    # [Timer] FixedRandomDelay=yes");
+                builder.fix(commands("draw the delay once for this machine", FixClass::Display, vec![edit]))
+            } else {
+                let edit = format!("systemctl edit {name}    # [Timer] Persistent=true");
+                builder
+                    .because(
+                        "Without Persistent=yes a boot forgets the time whose delay had not ended: the timer counts from its \
+                         new start.",
+                    )
+                    .fix(commands("remember the last run over boots", FixClass::Display, vec![edit]))
+            }
+        }
         Cause::Off | Cause::Asleep => {
             let builder = builder.because(if account.unit.timer.persistent { "Persistent=yes catches up once, however many times were missed." } else { "Without Persistent=yes nothing is caught up after a boot." });
             if account.unit.timer.persistent { builder } else { builder.fix(commands("catch up once after a boot", FixClass::Display, vec![format!("systemctl edit {}    # [Timer] Persistent=true", account.name)])) }
