@@ -41,6 +41,25 @@ pub static WANTS: &[Want] = &[
     ),
     want("systemd-timers/cat.txt", &["systemctl", "cat", "*.timer"], "the lines of timers stay unknown"),
     want(
+        "systemd-timers/list-unit-files.json",
+        &["systemctl", "list-unit-files", "--type=timer", "--output=json"],
+        "which timers are enabled stays unknown",
+    ),
+    want(
+        "systemd-timers/links.txt",
+        &[
+            "find",
+            "/etc/systemd",
+            "/run/systemd/system",
+            "/usr/lib/systemd/system",
+            "-type",
+            "l",
+            "-printf",
+            "%p -> %l\\n",
+        ],
+        "aliases, masks and enablement stay unknown",
+    ),
+    want(
         "systemd-timers/timedatectl.txt",
         &["timedatectl"],
         "the zone, the RTC and whether the clock is synchronised stay unknown",

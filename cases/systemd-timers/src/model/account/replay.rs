@@ -30,6 +30,8 @@ pub struct Replay {
     pub clocks: timer::Clocks,
     /// The end, on the axis.
     pub end: u64,
+    /// Where on the axis the clock was set, and by how many microseconds.
+    pub steps: Vec<(u64, i64)>,
 }
 
 /// Everything as actions with their places on the axis; runs are numbered.
@@ -131,6 +133,11 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> O
         engine.or_stamp(caught_up);
     }
     let (mut by_hand, mut missing, mut awake) = (Vec::new(), Vec::new(), 0u64);
+    let set = steps.iter().filter_map(|(at, step)| match step {
+        Step::Do(Action::Step(by)) => Some((*at, *by)),
+        _ => None,
+    });
+    let set: Vec<(u64, i64)> = set.collect();
     let actions: Vec<(u64, Option<Action>, Option<usize>)> = steps
         .into_iter()
         .map(|(at, step)| match step {
@@ -167,5 +174,5 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> O
         missing.extend(windows.first().map(|window| Missing { realtime: engine.clocks().realtime(*window) }));
     }
     let (states, clocks) = (engine.states().to_vec(), *engine.clocks());
-    Some(Replay { ledger: engine.finish(end), by_hand, missing, states, clocks, end })
+    Some(Replay { ledger: engine.finish(end), by_hand, missing, states, clocks, end, steps: set })
 }
