@@ -99,8 +99,11 @@ fn account(facts: &Facts, setting: &Setting, index: &life::Index<'_>, name: Stri
     let block = facts.shown(&name);
     let has_lines =
         merged.as_ref().is_some_and(|unit| unit.settings.iter().any(|setting| setting.assignment.section == "Timer"));
+    // Files that were changed since the manager read them are not what it goes by.
+    let is_stale =
+        block.is_some_and(|block| block.text("NeedDaemonReload") == Some("yes") && !block.calendars().is_empty());
     let unit = match (&merged, block) {
-        (Some(merged), _) if has_lines => {
+        (Some(merged), _) if has_lines && !is_stale => {
             let own = UnitName::of(&name);
             let lines: Vec<Line<'_>> = merged
                 .settings
@@ -127,7 +130,10 @@ fn account(facts: &Facts, setting: &Setting, index: &life::Index<'_>, name: Stri
     let standing = shown.standing(setting, facts.stamp(&name));
     let stuck = standing.and_then(|standing| stuck(&unit.timer, host, &standing));
     let told = unit.timer.is_calendar() && life.tells_of_timer() && job.starts != Starts::Refused;
-    let replay = told.then(|| replay(&unit.timer, job, host, &life)).flatten();
+    // What is enabled or wanted stays loaded when it is stopped.
+    let kept = merged.as_ref().is_some_and(|unit| !unit.wanted_by.is_empty())
+        || block.and_then(|block| block.text("UnitFileState")).is_some_and(|state| state.starts_with("enabled"));
+    let replay = told.then(|| replay(&unit.timer, job, host, &life, kept)).flatten();
     let install = |key: &'static str| {
         merged.iter().flat_map(move |unit| {
             let found: Vec<(String, Span)> =

@@ -4,6 +4,7 @@
 mod life;
 mod repair;
 mod replay;
+mod settle;
 mod stuck;
 #[cfg(test)]
 mod tests;

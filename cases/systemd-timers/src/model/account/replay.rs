@@ -1,5 +1,6 @@
 //! The life of a timer, run through the simulation.
 
+use super::settle::settle;
 use super::{Boot, Life, What};
 use crate::model::time::{Realtime, SECOND_US};
 use crate::model::timer;
@@ -107,18 +108,19 @@ fn steps(life: &Life, usual: Job, early: bool) -> (Vec<(u64, Step)>, u64) {
 /// Runs the life of a timer. `usual` is what the service does where nothing is told of a run. `None` when there is no boot.
 ///
 /// When exactly the clock was set is not told. Both ends of the time in which it must have been are tried; the one the runs
-/// contradict less is it.
-pub fn replay(timer: &Timer, usual: Job, host: &Host, life: &Life) -> Option<Replay> {
-    let early = follow(timer, usual, host, life, true)?;
+/// contradict less is it. `kept` is false where nothing but its being active keeps the timer loaded: stopping it may forget what it
+/// counts from.
+pub fn replay(timer: &Timer, usual: Job, host: &Host, life: &Life, kept: bool) -> Option<Replay> {
+    let early = follow(timer, usual, host, life, kept, true)?;
     let wrong = |replay: &Replay| replay.missing.len() + replay.by_hand.len();
     if wrong(&early) == 0 || !life.happenings().any(|(_, one)| one.from_us < one.at_us) {
         return Some(early);
     }
-    let late = follow(timer, usual, host, life, false)?;
+    let late = follow(timer, usual, host, life, kept, false)?;
     Some(if wrong(&late) < wrong(&early) { late } else { early })
 }
 
-fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> Option<Replay> {
+fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, kept: bool, early: bool) -> Option<Replay> {
     let first = life.boots.first()?;
     let boot = timer::Boot {
         realtime: first.begin,
@@ -131,6 +133,9 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> O
     let mut engine = Engine::new(timer, usual, host, boot, None, Draw::All);
     if timer.persistent {
         engine.or_stamp(caught_up);
+    }
+    if !kept {
+        engine.or_forgotten();
     }
     let (mut by_hand, mut missing, mut awake) = (Vec::new(), Vec::new(), 0u64);
     let set = steps.iter().filter_map(|(at, step)| match step {
@@ -174,5 +179,7 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, early: bool) -> O
         missing.extend(windows.first().map(|window| Missing { realtime: engine.clocks().realtime(*window) }));
     }
     let (states, clocks) = (engine.states().to_vec(), *engine.clocks());
-    Some(Replay { ledger: engine.finish(end), by_hand, missing, states, clocks, end, steps: set })
+    let mut ledger = engine.finish(end);
+    ledger.losses = settle(timer, host, life, &ledger, &by_hand);
+    Some(Replay { ledger, by_hand, missing, states, clocks, end, steps: set })
 }

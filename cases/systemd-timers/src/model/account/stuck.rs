@@ -101,8 +101,12 @@ pub(super) fn clocks(standing: &Standing, axis: u64) -> Clocks {
 pub(super) fn state(standing: &Standing, stuck: &Stuck) -> State {
     let stamp = |at: Realtime| Stamp { realtime: Window::at(at.0), monotonic: Window::at(2_000_000) };
     let hidden = Stamp { realtime: stuck.base, monotonic: Window::at(2_000_000) };
+    // One restart computes from the activation before and then writes its own down: what is shown is no base any more.
+    let is_past = |at: Option<Realtime>| at.is_none_or(|at| at <= standing.now);
+    let restarted = standing.entered.is_some() && is_past(standing.entered) && is_past(standing.last);
     let last = match stuck.from {
         CountsFrom::Activation => None,
+        CountsFrom::Hidden if restarted => standing.last.map(stamp),
         CountsFrom::LastRun => standing.last.map(stamp),
         CountsFrom::Hidden => Some(hidden),
     };

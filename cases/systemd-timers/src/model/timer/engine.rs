@@ -107,6 +107,12 @@ impl<'a> Engine<'a> {
         self.states.extend(others);
     }
 
+    /// The timer can also be one that stopping forgets, because nothing keeps it loaded.
+    pub fn or_forgotten(&mut self) {
+        let others: Vec<State> = self.states.iter().map(|state| State { kept: false, ..state.clone() }).collect();
+        self.states.extend(others);
+    }
+
     /// Runs a scenario to its end and gives what came of it.
     pub fn run(mut self, scenario: &Scenario) -> Ledger {
         for (at, action) in &scenario.actions {
@@ -158,6 +164,7 @@ impl<'a> Engine<'a> {
             early: state.early,
             late: state.late,
             settled: state.settled.min(boot.realtime.0),
+            kept: state.kept,
             ..State::booted(state.stamp, Some(starts), state.settled)
         });
         self.states = State::merge(fresh.collect());
@@ -289,7 +296,16 @@ impl<'a> Engine<'a> {
     fn fire(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
         let because = state.because();
         state.by_change = None;
+        let fires = self.ledger.fires.len();
         self.elapse(&mut state, now, because);
+        if state.job != JobState::Inactive
+            && let Some(slot) = state.slot.filter(|_| because == Because::Calendar)
+        {
+            // There is no run for it.
+            self.ledger.fires.truncate(fires);
+            state.settled = state.settled.min(slot.0 - 1);
+            self.lose(&mut state, slot.0, Cause::StillRunning, now.lo);
+        }
         self.trigger(state, now, out);
     }
 
@@ -420,7 +436,16 @@ impl<'a> Engine<'a> {
                 }
             }
             Action::Start => states.into_iter().for_each(|state| self.start(state, now, Cause::Inactive, &mut out)),
-            Action::Stop => out = states.into_iter().map(|state| self.stop(state)).collect(),
+            Action::Stop => {
+                for mut state in states {
+                    // The delay after a time that has come is cut short. A stamp of the run before brings that time back.
+                    let waits = state.sub == Sub::Waiting && state.slot.is_some_and(|slot| slot.0 <= until);
+                    if waits && !self.timer.persistent {
+                        self.lose(&mut state, until, Cause::Redrawn, at);
+                    }
+                    out.push(self.stop(state));
+                }
+            }
             Action::Restart => {
                 for state in states {
                     let stopped = self.stop(State { kept: true, ..state });
