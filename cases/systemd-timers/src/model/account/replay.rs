@@ -131,6 +131,7 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, kept: bool, early
     // What the stamp file said at first is not known: it asks for a run to be caught up, or it does not.
     let caught_up = Realtime(first.begin.0.saturating_sub(1));
     let mut engine = Engine::new(timer, usual, host, boot, None, Draw::All);
+    engine.observes_runs();
     if timer.persistent {
         engine.or_stamp(caught_up);
     }

@@ -24,14 +24,16 @@ pub struct Engine<'a> {
     pub(super) clocks: Clocks,
     pub(super) draw: Draw,
     job: Job,
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     pub(super) ledger: Ledger,
-    fires: Fires,
+    pub(super) fires: Fires,
+    /// Runs are observed, not elapses: one that finds its service active leaves no trace.
+    pub(super) runs_only: bool,
 }
 
 /// What becomes of an elapse while courses are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fires {
+pub(super) enum Fires {
     /// It happens.
     Happen,
     /// Elapses are observed, and none was: the course is given up.
@@ -40,18 +42,9 @@ enum Fires {
     Late,
 }
 
-/// What an observed elapse is to the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Observation {
-    /// A course of the model elapses there.
-    Expected,
-    /// No course does: these are the windows in which one can, on the axis.
-    Unexpected(Vec<Window>),
-}
-
 /// What happens to a state by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
+pub(super) enum Own {
     Start,
     JobEnd,
     Fire,
@@ -78,6 +71,7 @@ impl<'a> Engine<'a> {
             states: Vec::new(),
             ledger: Ledger::default(),
             fires: Fires::Happen,
+            runs_only: false,
         };
         engine.set_zone(Arc::clone(&host.zone));
         let state = State::booted(stamp.map(|stamp| Window::at(stamp.0)), None, boot.realtime.0);
@@ -207,6 +201,7 @@ impl<'a> Engine<'a> {
             Own::JobEnd => self.job_end(state, now, open),
             Own::Fire => match self.fires {
                 Fires::Happen => self.fire(state, now, open),
+                Fires::GiveUp if self.runs_only && state.job != JobState::Inactive => self.fire(state, now, open),
                 Fires::GiveUp => {}
                 Fires::Late => done.push(State { not_before: to, ..state }),
             },
@@ -215,7 +210,7 @@ impl<'a> Engine<'a> {
 
     /// What a state does next by itself, and when. Where a service ends and a timer elapses in overlapping windows the earlier
     /// beginning goes first.
-    fn pending(&self, state: &State) -> Option<(Own, Window)> {
+    pub(super) fn pending(&self, state: &State) -> Option<(Own, Window)> {
         let end = match state.job {
             JobState::Until(window) => Some((Own::JobEnd, window)),
             _ => None,
@@ -244,7 +239,7 @@ impl<'a> Engine<'a> {
     }
 
     /// `timer_start`.
-    fn start(&mut self, mut state: State, now: Window, why: Cause, out: &mut Vec<State>) {
+    pub(super) fn start(&mut self, mut state: State, now: Window, why: Cause, out: &mut Vec<State>) {
         state.starts = None;
         if !matches!(state.sub, Sub::Dead | Sub::Failed) || self.job.starts == Starts::Refused {
             out.push(state);
@@ -293,7 +288,7 @@ impl<'a> Engine<'a> {
     }
 
     /// `timer_enter_running`, and what becomes of the start job.
-    fn fire(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
+    pub(super) fn fire(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
         let because = state.because();
         state.by_change = None;
         let fires = self.ledger.fires.len();
@@ -343,7 +338,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The service becomes inactive (`timer_trigger_notify`).
-    fn job_end(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
+    pub(super) fn job_end(&mut self, mut state: State, now: Window, out: &mut Vec<State>) {
         state.job = JobState::Inactive;
         state.job_enter = Some(self.stamp(now));
         self.notify(state, now, out);
@@ -522,62 +517,6 @@ impl<'a> Engine<'a> {
                 self.enter_waiting(state, Entry { now, active: true, time_change: true, why }, out);
             }
         }
-    }
-
-    /// Says that the timer was seen to elapse at an instant, give or take `slack_us`, and not between the last one and this: only
-    /// the courses that agree are left. Where none does all are left.
-    pub fn observe(&mut self, at: u64, slack_us: u64) -> Observation {
-        // A change of the clock makes it elapse while that is followed.
-        let by_change = |state: &State| state.by_change.is_some_and(|elapsed| elapsed.abs_diff(at) <= slack_us);
-        if self.states.iter().any(by_change) {
-            self.states.retain(by_change);
-            self.states.iter_mut().for_each(|state| state.by_change = None);
-            return Observation::Expected;
-        }
-        self.quiet_until(at.saturating_sub(slack_us));
-        let before = self.states.clone();
-        let seen = Window::new(at.saturating_sub(slack_us), at + slack_us);
-        let mut out = Vec::new();
-        for state in std::mem::take(&mut self.states) {
-            // Within the slack a service may still have to end before the timer can elapse. What was seen a moment too
-            // early was not: no timer elapses before its time.
-            let mut open = vec![state];
-            while let Some(state) = open.pop() {
-                match self.pending(&state) {
-                    Some((Own::Fire, window)) if window.meet(seen).is_some() => {
-                        self.fire(state, Window::at(at.max(window.lo)), &mut out)
-                    }
-                    Some((Own::JobEnd, window)) if window.lo <= seen.hi => {
-                        self.job_end(state, Window::new(window.lo, window.hi.min(seen.hi)), &mut open)
-                    }
-                    Some((Own::Start, window)) if window.lo <= seen.hi => {
-                        self.start(state, Window::new(window.lo, window.hi.min(seen.hi)), Cause::Off, &mut open);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if out.is_empty() {
-            self.states = before;
-            return Observation::Unexpected(self.windows());
-        }
-        self.states = State::merge(out);
-        Observation::Expected
-    }
-
-    /// Says that the timer was not seen to elapse before an instant: courses in which it must have are given up, unless all are.
-    pub fn quiet_until(&mut self, to: u64) -> Observation {
-        let before = self.states.clone();
-        self.fires = Fires::GiveUp;
-        self.advance(to);
-        self.fires = Fires::Happen;
-        if self.states.is_empty() {
-            self.states = before;
-            let windows = self.windows();
-            self.advance(to);
-            return Observation::Unexpected(windows);
-        }
-        Observation::Expected
     }
 
     /// An elapse is written down.

@@ -8,6 +8,7 @@ mod clocks;
 mod config;
 mod engine;
 mod ledger;
+mod observe;
 mod quirks;
 mod random;
 mod scenario;
@@ -20,8 +21,9 @@ mod words;
 
 pub use clocks::Clocks;
 pub use config::{Base, Host, Job, Lasts, Starts, Timer, Trigger};
-pub use engine::{Engine, Observation};
+pub use engine::Engine;
 pub use ledger::{Because, Cause, Fire, Ledger, Loss};
+pub use observe::Observation;
 pub use quirks::Quirks;
 pub use random::{Draw, fixed_hash};
 pub use scenario::{Action, Boot, Scenario};
