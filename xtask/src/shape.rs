@@ -74,6 +74,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
                 faults.push(format!("{code} is shown silent in no fixture (`silent` of fixture.toml)"));
             }
         }
+        laboratory(&folder.join("lab"), case, &mut faults);
         for code in speaks.union(&silent).filter(|code| case.rule(code).is_none()) {
             faults.push(format!("a fixture of {} names {code}, which is no rule of it", case.name));
         }
@@ -92,6 +93,16 @@ fn rooms(folder: &Path, case: &str, faults: &mut Vec<String>) {
         };
         if !there {
             faults.push(format!("cases/{case}/{room} is missing"));
+        }
+    }
+}
+
+/// The binary carries the whole laboratory: a file that is not in the table is missing where `casebook lab` runs.
+fn laboratory(folder: &Path, case: &casebook_core::Case, faults: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_file()) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !case.lab.is_empty() && !case.lab.iter().any(|(known, _)| *known == name) {
+            faults.push(format!("cases/{}/lab/{name} is not in the case's `lab` table", case.name));
         }
     }
 }

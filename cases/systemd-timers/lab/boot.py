@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import time
 
 OUT_SIZE = 96 << 20
 
@@ -35,15 +36,20 @@ def pack(path, files):
 
 
 RUNNING = {}  # machines that are on: their process and folder
+STOPPING = []
 
 
 def stop_all():
     """For a program that is told to end: nothing stays behind."""
-    for child, folder in list(RUNNING.items()):
+    STOPPING.append(True)
+    machines = list(RUNNING.items())
+    for child, _ in machines:
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+    time.sleep(0.3)
+    for _, folder in machines:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -56,6 +62,8 @@ class Machine:
         self.consoles = []
 
     def __enter__(self):
+        if STOPPING:
+            raise Dead("told to end")
         os.makedirs(self.folder)
         return self
 
@@ -71,7 +79,7 @@ class Machine:
             try:
                 return self.once(files, arguments, out, seconds)
             except Dead:
-                if not left:
+                if not left or STOPPING:
                     raise
                 if os.path.exists(self.cow):
                     os.unlink(self.cow)
@@ -80,6 +88,8 @@ class Machine:
         return None
 
     def once(self, files, arguments, out, seconds):
+        if STOPPING:
+            raise Dead("told to end")
         into, back = os.path.join(self.folder, "in.tar"), os.path.join(self.folder, "out.tar")
         pack(into, files)
         with open(back, "wb") as file:

@@ -1,12 +1,13 @@
 //! Drawings: nights by hours, with what ran and what was lost.
 
-use casebook_core::{Figure, Grid, Tone};
+use casebook_core::{Bar, Figure, Grid, Lane, Timeline, Tone};
 
 use super::words::at;
 use crate::facts::Facts;
 use crate::facts::accounts::Account;
 use crate::model::account::{What, next_elapse};
 use crate::model::time::{Realtime, Tm};
+use crate::model::timer::about;
 
 /// Days drawn.
 const DAYS: i64 = 60;
@@ -57,4 +58,52 @@ pub(super) fn nights(facts: &Facts, account: &Account) -> Option<Figure> {
         rows: (first..=last).map(name).collect(),
         cells: cells.collect(),
     }))
+}
+
+/// Marks drawn at most in one lane.
+const MARKS: usize = 200;
+
+/// The life of a timer on one axis: how far the clock was off, when it ran, what was lost. The axis is the machine's own time; the clock
+/// of the end is taken for the right one.
+pub(super) fn life(facts: &Facts, account: &Account) -> Option<Figure> {
+    let replay = account.replay.as_ref()?;
+    let axis = |realtime: u64| realtime.saturating_add_signed(-replay.clocks.offset_us) as i64;
+    // Backwards from the end: before a step the clock was off by what the step took away.
+    let (mut off, mut until, mut bars) = (0i64, replay.end, Vec::new());
+    for (at, by) in replay.steps.iter().rev().take(MARKS) {
+        if off != 0 {
+            bars.push(clock_bar(*at, until, off));
+        }
+        (off, until) = (off - by, *at);
+    }
+    if off != 0 {
+        bars.push(clock_bar(0, until, off));
+    }
+    bars.reverse();
+    let fires = replay.ledger.fires.iter().take(MARKS);
+    let runs =
+        fires.map(|fire| (fire.axis.lo as i64, Tone::Plain, format!("ran {}", at(facts, Realtime(fire.realtime.lo)))));
+    let lost = replay.ledger.losses.iter().take(MARKS).map(|loss| Bar {
+        from_us: axis(loss.first.0),
+        to_us: axis(loss.last.0),
+        tone: Tone::Culprit,
+        label: format!("{} lost: {}", loss.count, loss.why()),
+    });
+    let lane = |name: &str, bars: Vec<Bar>, marks| Lane { name: name.to_owned(), bars, marks };
+    let lanes = vec![
+        lane("clock", bars, Vec::new()),
+        lane("runs", Vec::new(), runs.collect()),
+        lane("lost", lost.collect(), Vec::new()),
+    ];
+    Some(Figure::Timeline(Timeline { title: format!("{}: the clock, the runs, what was lost", account.name), lanes }))
+}
+
+fn clock_bar(from: u64, to: u64, off: i64) -> Bar {
+    let way = if off > 0 { "ahead" } else { "behind" };
+    Bar {
+        from_us: from as i64,
+        to_us: to as i64,
+        tone: Tone::Notable,
+        label: format!("the clock is {} {way} of what it showed at the end", about(off.unsigned_abs())),
+    }
 }

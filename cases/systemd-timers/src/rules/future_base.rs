@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, FixClass, Rule, rule};
 use serde_json::json;
 
-use super::figures::nights;
+use super::figures::{life, nights};
 use super::words::{at, calendars, commands, context, count, primary, version, watch};
 use crate::facts::Facts;
 use crate::facts::accounts::Account;
@@ -70,7 +70,11 @@ fn finding(
             builder.place(context(evidence, line, format!("the time after the clock is {}", at(facts, stuck.due))));
     }
     for (by, span) in back(account).take(2) {
-        builder = builder.place(context(evidence, span, format!("the clock was set back by {}", about(by))));
+        builder = builder.place(context(
+            evidence,
+            span,
+            format!("before this entry the clock was set back by {}", about(by)),
+        ));
     }
     let from = match base {
         Some(base) => format!("{what}, {}", at(facts, base.value)),
@@ -132,7 +136,7 @@ fn finding(
         ));
     }
     builder = builder.fix(watch(account));
-    if let Some(figure) = nights(facts, account) {
+    for figure in [nights(facts, account), life(facts, account)].into_iter().flatten() {
         builder = builder.figure(figure);
     }
     Some(builder.build(evidence))

@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, FixClass, Rule, Severity, Span, rule};
 use serde_json::json;
 
-use super::figures::nights;
+use super::figures::{life, nights};
 use super::words::{advice, at, calendars, commands, context, count, primary, version, watch};
 use crate::facts::Facts;
 use crate::facts::accounts::Account;
@@ -83,7 +83,7 @@ fn finding(
         .severity(severity(account, cause, lost))
         .witness(
             json!({ "timer": account.name, "cause": cause.name(), "lost": lost, "first_us": first.first.0, "last_us": last.last.0, "ahead_us": first.ahead_us, "systemd": facts.accounts.setting.host.version.to_string() }),
-            format!("{} in {}", count(lost, "lost time"), count(losses.len() as u64, "stretch").replace("stretchs", "stretches")),
+            format!("{} in {}", count(lost, "lost time"), count(losses.len() as u64, "place")),
         )
         .key(&account.name)
         .key(cause.name());
@@ -99,12 +99,10 @@ fn finding(
         };
         builder = builder.step(format!("{times}: {}", loss.why()), None);
     }
-    if losses.len() > 1 {
-        builder = builder.because(format!(
-            "The longest stretch is {} times, from {} on.",
-            losses.iter().map(|loss| loss.count).max().unwrap_or(0),
-            at(facts, losses.iter().max_by_key(|loss| loss.count)?.first)
-        ));
+    if let Some(longest) = losses.iter().max_by_key(|loss| loss.count).filter(|loss| losses.len() > 1 && loss.count > 1)
+    {
+        let sentence = format!("Most in a row are {}, from {} on.", longest.count, at(facts, longest.first));
+        builder = builder.because(sentence);
     }
     if !replay.by_hand.is_empty() {
         builder = builder.because(format!(
@@ -113,7 +111,7 @@ fn finding(
         ));
     }
     builder = builder.fix(watch(account));
-    if let Some(figure) = nights(facts, account) {
+    for figure in [nights(facts, account), life(facts, account)].into_iter().flatten() {
         builder = builder.figure(figure);
     }
     Some(builder.build(evidence))
@@ -134,7 +132,7 @@ fn places(account: &Account, cause: Cause) -> Vec<(Span, String)> {
                 let bases = account.life.happenings().filter(|(of, one)| *of == boot && one.at_us < step.at_us);
                 let base = bases.filter(|(_, one)| matches!(one.what, What::Started | What::Run(_))).last();
                 out.extend(base.map(|(_, one)| (one.span, "the timer counts from here".to_owned())));
-                out.push((step.span, format!("by here the clock was set back by {}", about(by))));
+                out.push((step.span, format!("before this entry the clock was set back by {}", about(by))));
             }
         }
         Cause::Redrawn => {
@@ -191,9 +189,25 @@ fn explain(builder: FindingBuilder, facts: &Facts, account: &Account, cause: Cau
         Cause::Delay => builder
             .because("The next time is looked up from the run, so what passes during the delay is lost (timer_enter_waiting).")
             .fix(advice("a delay shorter than the time between two elapses")),
-        Cause::Redrawn => builder
-            .because("Every start of the timer draws the delay again, from the same time of the calendar; a start that comes before the delay ends begins it anew (add_random; systemd issue 21166).")
-            .fix(commands("draw the delay once for this machine", FixClass::Display, vec![format!("systemctl edit {}    # [Timer] FixedRandomDelay=yes", account.name)])),
+        Cause::Redrawn => {
+            let builder = builder.because(
+                "Every start of the timer draws the delay again; a start that comes before the delay ends begins it anew \
+                 (add_random; systemd issue 21166).",
+            );
+            let name = &account.name;
+            if account.unit.timer.persistent {
+                let edit = format!("systemctl edit {name}    # [Timer] FixedRandomDelay=yes");
+                builder.fix(commands("draw the delay once for this machine", FixClass::Display, vec![edit]))
+            } else {
+                let edit = format!("systemctl edit {name}    # [Timer] Persistent=true");
+                builder
+                    .because(
+                        "Without Persistent=yes a boot forgets the time whose delay had not ended: the timer counts from its \
+                         new start.",
+                    )
+                    .fix(commands("remember the last run over boots", FixClass::Display, vec![edit]))
+            }
+        }
         Cause::Off | Cause::Asleep => {
             let builder = builder.because(if account.unit.timer.persistent { "Persistent=yes catches up once, however many times were missed." } else { "Without Persistent=yes nothing is caught up after a boot." });
             if account.unit.timer.persistent { builder } else { builder.fix(commands("catch up once after a boot", FixClass::Display, vec![format!("systemctl edit {}    # [Timer] Persistent=true", account.name)])) }

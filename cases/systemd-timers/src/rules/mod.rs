@@ -15,6 +15,7 @@ mod never_ends;
 mod no_start;
 mod no_work;
 mod not_started;
+mod other_day;
 mod overdue;
 mod ran_twice;
 mod refused_service;
@@ -39,6 +40,7 @@ pub use never_ends::NEVER_ENDS;
 pub use no_start::NOTHING_STARTS_IT;
 pub use no_work::NO_WORK;
 pub use not_started::NOT_STARTED;
+pub use other_day::OTHER_DAY;
 pub use overdue::OVERDUE;
 pub use ran_twice::RAN_TWICE;
 pub use refused_service::REFUSED_SERVICE;
@@ -57,6 +59,7 @@ pub static RULES: &[&Rule] = &[
     &LONG_DELAY,
     &USELESS_PERSISTENT,
     &ZONE_CHANGE,
+    &OTHER_DAY,
     &FUTURE_BASE,
     &RUNS_LOST,
     &FUTURE_STAMP,

@@ -79,6 +79,12 @@ fn runs(rule: &'static Rule, facts: &Facts, account: &Account, evidence: &Eviden
     if first > now.value {
         return None;
     }
+    // A run that takes as long as others did is no hang; that runs are lost to it is told elsewhere.
+    let age_us = now.value.0.saturating_sub(last.value.0);
+    let longest = account.life.runs().filter_map(|(_, one, run)| Some(run.ended_us? - one.at_us)).max();
+    if longest.is_some_and(|longest| age_us <= longest + longest / 5) {
+        return None;
+    }
     let state = account.service.sub.as_ref().or(account.service.active.as_ref());
     let words = account.service.active.as_ref().map_or_else(
         || "not inactive".to_owned(),

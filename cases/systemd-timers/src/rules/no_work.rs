@@ -50,7 +50,7 @@ fn finding(rule: &'static Rule, facts: &Facts, account: &Account, evidence: &Evi
     let number = trailing.len() as u64;
     let title = match since {
         Some(since) => format!(
-            "{} elapses, and {service} has done no work since {}: {} of {} in a row {words}",
+            "{} elapses, and {service} has done no work since {}: the last {} of {} runs {words}",
             account.name,
             at(facts, since),
             number,

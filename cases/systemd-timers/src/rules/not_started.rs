@@ -40,6 +40,11 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             }
             _ => continue,
         };
+        let unmet = facts
+            .shown(&account.name)
+            .and_then(|block| block.get("ConditionResult"))
+            .filter(|one| one.value.value == "no");
+        let words = if unmet.is_some() { "not started: a condition of its own is not met" } else { words };
         let title = format!("{} is {words}: nothing runs {}", account.name, account.service.name);
         let mut builder = FindingBuilder::new(rule, title, primary(evidence, place, words))
             .place(context(evidence, *install, format!("{target} would start it, once it is enabled")))
@@ -47,7 +52,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             .witness(json!({ "timer": account.name, "state": words }), words)
             .key(&account.name)
             .step("the timer is dead: no value is looked at", None)
-            .fix(commands("enable it and start it", FixClass::Display, vec![format!("systemctl enable --now {}", account.name)]));
+            .fix(commands(if unmet.is_some() { "start it once its conditions are met" } else { "enable it and start it" }, FixClass::Display, vec![format!("systemctl enable --now {}", account.name)]));
+        if let Some(unmet) = unmet {
+            builder = builder.place(context(evidence, unmet.line, "Condition…= of the timer itself"));
+        }
         if let Some(state) = inactive.or(dead).filter(|state| state.span != place) {
             builder = builder.place(context(evidence, state.span, "it does not run"));
         }

@@ -35,13 +35,14 @@ fn finding(rule: &'static Rule, facts: &Facts, account: &Account, evidence: &Evi
     let again: Vec<&Fire> = replay.ledger.fires.iter().filter(|fire| fire.again).collect();
     let (first, slot) = (again.first()?, again.first()?.slot?);
     let (by, step) = back(account).next()?;
+    let step_at = account.life.happenings().find(|(_, one)| one.span == step).map(|(boot, one)| (boot, one.at_us))?;
     let title = format!(
         "{} ran twice for {}: the clock was set back by {} in between",
         account.name,
         at(facts, slot),
         about(by)
     );
-    let mut builder = FindingBuilder::new(rule, title, primary(evidence, step, format!("set back by {}", about(by))))
+    let mut builder = FindingBuilder::new(rule, title, primary(evidence, step, format!("before this entry the clock was set back by {}", about(by))))
         .because(format!("The last run lay in the future after the step, so {} took it for now and looked the next time up from there (timer_time_change): {} came again.", version(facts), at(facts, slot)))
         .witness(json!({ "timer": account.name, "slot_us": slot.0, "again_us": first.realtime.lo, "times": again.len() }), format!("again at {}", at(facts, Realtime(first.realtime.lo))))
         .key(&account.name)
@@ -55,7 +56,7 @@ fn finding(rule: &'static Rule, facts: &Facts, account: &Account, evidence: &Evi
     }
     for (boot, one, _) in account.life.runs() {
         let when = account.life.boots[boot].realtime_at(one.at_us);
-        if when.0.abs_diff(first.realtime.lo) < 10_000_000 {
+        if (boot, one.at_us) >= step_at && one.span != step && when.0.abs_diff(first.realtime.lo) < 10_000_000 {
             builder = builder.place(context(evidence, one.span, "the second run"));
             break;
         }

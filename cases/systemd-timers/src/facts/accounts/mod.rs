@@ -80,11 +80,12 @@ pub fn of(facts: &Facts) -> Accounts {
     let names = facts.timers();
     // Templates are no timers until they have an instance.
     let names = names.into_iter().filter(|name| UnitName::of(name).is_some_and(|name| !name.is_template()));
-    let timers = names.map(|name| account(facts, &setting, name)).collect();
+    let index = life::Index::new(facts);
+    let timers = names.map(|name| account(facts, &setting, &index, name)).collect();
     Accounts { setting, timers }
 }
 
-fn account(facts: &Facts, setting: &Setting, name: String) -> Account {
+fn account(facts: &Facts, setting: &Setting, index: &life::Index<'_>, name: String) -> Account {
     let host = &setting.host;
     let databases = Databases::new(facts);
     let reading = Reading {
@@ -124,7 +125,7 @@ fn account(facts: &Facts, setting: &Setting, name: String) -> Account {
     };
     let service = service::of(facts, &name, &unit);
     let shown = shown::of(facts, setting, &name);
-    let life = life::of(facts, setting, &name, &service);
+    let life = life::of(facts, index, &name, &service);
     let job = job(&service, &life);
     let standing = shown.standing(setting, facts.stamp(&name));
     let stuck = standing.and_then(|standing| stuck(&unit.timer, host, &standing));
@@ -174,18 +175,6 @@ fn job(service: &Service, life: &Life) -> Job {
         .filter_map(|(_, one, run)| Some(run.ended_us?.saturating_sub(one.at_us)));
     let told = ended.map(Window::at).reduce(Window::hull);
     Job { starts: Starts::Runs, lasts: Lasts::For(told.unwrap_or(Window::new(0, USUAL_US))) }
-}
-
-impl Account {
-    /// The machine's part of a model's question.
-    pub fn host<'a>(&self, setting: &'a Setting) -> &'a Host {
-        &setting.host
-    }
-
-    /// The place that stands for the timer where nothing better does: its file, what is shown of it.
-    pub fn place(&self) -> Option<Span> {
-        self.file.or(self.shown.span)
-    }
 }
 
 /// A host with UTC, for a machine of which nothing is known.

@@ -4,7 +4,7 @@ use super::settle::settle;
 use super::{Boot, Life, What};
 use crate::model::time::{Realtime, SECOND_US};
 use crate::model::timer;
-use crate::model::timer::{Action, Draw, Engine, Host, Job, Lasts, Ledger, Observation, Starts, State, Timer, Window};
+use crate::model::timer::{Action, Draw, Engine, Host, Job, Ledger, Observation, Starts, State, Timer, Window};
 
 /// How much later than it elapsed a timer's service is seen to start.
 const LATE_US: u64 = 5 * SECOND_US;
@@ -31,6 +31,8 @@ pub struct Replay {
     pub clocks: timer::Clocks,
     /// The end, on the axis.
     pub end: u64,
+    /// Where on the axis the clock was set, and by how many microseconds.
+    pub steps: Vec<(u64, i64)>,
 }
 
 /// Everything as actions with their places on the axis; runs are numbered.
@@ -136,6 +138,11 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, kept: bool, early
         engine.or_forgotten();
     }
     let (mut by_hand, mut missing, mut awake) = (Vec::new(), Vec::new(), 0u64);
+    let set = steps.iter().filter_map(|(at, step)| match step {
+        Step::Do(Action::Step(by)) => Some((*at, *by)),
+        _ => None,
+    });
+    let set: Vec<(u64, i64)> = set.collect();
     let actions: Vec<(u64, Option<Action>, Option<usize>)> = steps
         .into_iter()
         .map(|(at, step)| match step {
@@ -174,12 +181,5 @@ fn follow(timer: &Timer, usual: Job, host: &Host, life: &Life, kept: bool, early
     let (states, clocks) = (engine.states().to_vec(), *engine.clocks());
     let mut ledger = engine.finish(end);
     ledger.losses = settle(timer, host, life, &ledger, &by_hand);
-    Some(Replay { ledger, by_hand, missing, states, clocks, end })
-}
-
-impl Job {
-    /// True when the service never ends by itself.
-    pub fn is_endless(&self) -> bool {
-        self.lasts == Lasts::Forever
-    }
+    Some(Replay { ledger, by_hand, missing, states, clocks, end, steps: set })
 }

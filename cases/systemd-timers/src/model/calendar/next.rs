@@ -93,12 +93,29 @@ impl<'a> Walk<'a> {
         Ok(self.base)
     }
 
-    /// The last elapse at or before `at`, not before `from`; `None` when there is none. The next elapse never falls when its base
-    /// rises, so halving finds the base after which it lies past `at`.
+    /// The last elapse at or before `at`, not before `from`; `None` when there is none.
+    ///
+    /// It goes back from `at` by ever longer strides until an elapse lies in between, and forward from there; where many do, by
+    /// halving: the next elapse never falls when its base rises.
     pub fn last_until(&mut self, at: Realtime, from: Realtime) -> Option<Realtime> {
-        let (mut low, mut high) = (from.0.saturating_sub(1), at.0);
-        let mut last = self.after(Realtime(low)).ok().filter(|found| *found <= at)?;
-        low = low.max(last.0);
+        const STEPS: u32 = 64;
+        let earliest = from.0.saturating_sub(1);
+        let mut back = SECOND_US;
+        let (mut low, mut last) = loop {
+            let base = at.0.saturating_sub(back).max(earliest);
+            match self.after(Realtime(base)).ok().filter(|found| *found <= at) {
+                Some(found) => break (found.0, found),
+                None if base == earliest => return None,
+                None => back = back.saturating_mul(8),
+            }
+        };
+        for _ in 0..STEPS {
+            match self.step() {
+                Ok(found) if found <= at => (low, last) = (found.0, found),
+                _ => return Some(last),
+            }
+        }
+        let mut high = at.0;
         while low < high {
             let middle = low + (high - low) / 2;
             match self.after(Realtime(middle)) {

@@ -1,4 +1,4 @@
-//! Time as the service manager keeps it: microseconds of two clocks, broken-down local time, zones, spans.
+//! Time as the service manager keeps it: microseconds, broken-down local time, zones, spans.
 
 mod civil;
 mod span;
@@ -23,10 +23,6 @@ pub const DAY_US: u64 = 24 * HOUR_US;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Realtime(pub u64);
 
-/// Microseconds since the machine booted, as `CLOCK_MONOTONIC` counts them: never set, and still while it is suspended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Monotonic(pub u64);
-
 impl Realtime {
     /// The latest instant systemd prints: 9999-12-30 23:59:59 (`USEC_TIMESTAMP_FORMATTABLE_MAX`, src/basic/time-util.h).
     pub const FORMATTABLE_MAX: Realtime = Realtime(253_402_214_399_000_000);
@@ -44,12 +40,5 @@ impl Realtime {
     /// `self - earlier` in microseconds; negative when `earlier` is later.
     pub fn since(self, earlier: Realtime) -> i64 {
         self.0.wrapping_sub(earlier.0) as i64
-    }
-}
-
-impl Monotonic {
-    /// The instant `us` microseconds later; stays in the range of the type.
-    pub fn plus(self, us: u64) -> Monotonic {
-        Monotonic(self.0.saturating_add(us))
     }
 }

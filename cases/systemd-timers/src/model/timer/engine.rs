@@ -205,6 +205,8 @@ impl<'a> Engine<'a> {
         match own {
             Own::Start => self.start(state, now, Cause::Off, open),
             Own::JobEnd => self.job_end(state, now, open),
+            // Where its service is active already nothing is seen of an elapse.
+            Own::Fire if state.job != JobState::Inactive => self.fire(state, now, open),
             Own::Fire => match self.fires {
                 Fires::Happen => self.fire(state, now, open),
                 Fires::GiveUp => {}
@@ -251,6 +253,8 @@ impl<'a> Engine<'a> {
             return;
         }
         state.active_from = None;
+        // The machine went down while a delay lasted.
+        let why = if why == Cause::Off && state.late == Cause::Redrawn { Cause::Redrawn } else { why };
         if self.quirks.start_forgets_last {
             state.last = None;
         }

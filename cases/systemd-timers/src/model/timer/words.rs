@@ -36,7 +36,7 @@ impl Loss {
             Cause::Asleep => "the machine was asleep".to_owned(),
             Cause::Inactive => "the timer was not active".to_owned(),
             Cause::Skipped => "the clock was set past it".to_owned(),
-            Cause::Redrawn => "the random delay was drawn again before it ended".to_owned(),
+            Cause::Redrawn => "a boot, reload or restart came before the random delay had ended".to_owned(),
         }
     }
 }
