@@ -125,7 +125,9 @@ pub(super) fn settle(timer: &Timer, host: &Host, life: &Life, ledger: &Ledger, b
     let mut out: Vec<Loss> = Vec::new();
     for one in lost.into_values() {
         match out.last_mut() {
-            Some(before) if before.cause == one.cause && next(before.last.0) == Some(one.first) => {
+            Some(before)
+                if before.cause == one.cause && before.axis == one.axis && next(before.last.0) == Some(one.first) =>
+            {
                 (before.last, before.count) = (one.last, before.count.saturating_add(1));
             }
             _ => out.push(one),

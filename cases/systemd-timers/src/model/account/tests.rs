@@ -209,3 +209,15 @@ fn a_restarted_timer_that_still_waits_is_brought_back_by_the_second_restart() {
     let restart = all.iter().find(|repair| repair.title == "restart the timer").unwrap();
     assert!(matches!(restart.trial, Trial::Works(_)), "{:?}", restart.trial);
 }
+
+#[test]
+fn a_time_that_comes_while_somebody_elses_run_lasts_has_none_of_its_own() {
+    // Laboratory, started-by-hand: the service is started by hand and takes past the time of the calendar; nothing is logged then.
+    let hand = 13 * HOUR_US + 20 * MINUTE_US;
+    let long = Run { ended_us: Some(hand + 15 * MINUTE_US), worked: true, succeeded: Some(true) };
+    let life = lived(vec![(Realtime(TRUE), 20 * HOUR_US, vec![happening(hand, What::Run(long))])]);
+    let replay = replay(&exact(), Job::runs(0, MINUTE_US), &host(Version::V257), &life, true).unwrap();
+    assert_eq!((replay.missing.len(), replay.by_hand.len()), (0, 1), "{:?}", replay.missing);
+    let lost: Vec<_> = replay.ledger.losses.iter().map(|loss| (loss.cause, loss.count)).collect();
+    assert_eq!(lost, [(Cause::StillRunning, 1)]);
+}
