@@ -16,3 +16,5 @@ mod calendar;
 mod generate;
 #[path = "oracle/manager.rs"]
 mod manager;
+#[path = "oracle/spans.rs"]
+mod spans;

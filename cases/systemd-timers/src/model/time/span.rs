@@ -130,7 +130,7 @@ fn char_end(text: &str, at: usize) -> usize {
     text[at..].chars().next().map_or(at, |c| at + c.len_utf8())
 }
 
-/// Prints microseconds as systemd does (`format_timespan` with an accuracy of a microsecond): `1d 9.144s`, `45min`.
+/// Prints microseconds as systemd does (`format_timespan` with an accuracy of a microsecond): `1d 9.144000s`, `45min`.
 pub fn format_span(us: u64) -> String {
     const TABLE: [(&str, u64); 9] = [
         ("y", YEAR_US),
@@ -162,7 +162,7 @@ pub fn format_span(us: u64) -> String {
         if rest < 60_000_000 && below > 0 {
             let digits = [6, 3, 0][index - 6];
             let fraction = format!("{below:0digits$}");
-            parts.push(format!("{whole}.{}{name}", fraction.trim_end_matches('0')));
+            parts.push(format!("{whole}.{fraction}{name}"));
             break;
         }
         // A month is printed with a space in front of nothing else: `1month 2d`.
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn printed_as_systemd_prints() {
-        assert_eq!(format_span(86_400_000_000 + 9_144_000), "1d 9.144s");
+        assert_eq!(format_span(86_400_000_000 + 9_144_000), "1d 9.144000s");
         assert_eq!(format_span(45 * 60_000_000), "45min");
         assert_eq!(format_span(500), "500us");
-        assert_eq!(format_span(1_500), "1.5ms");
+        assert_eq!(format_span(1_500), "1.500ms");
         assert_eq!(format_span(MONTH_US + 1), "1month 1us");
         assert_eq!(format_span(0), "0");
     }

@@ -199,8 +199,6 @@ impl<'a> Engine<'a> {
         match own {
             Own::Start => self.start(state, now, Cause::Off, open),
             Own::JobEnd => self.job_end(state, now, open),
-            // Where its service is active already nothing is seen of an elapse.
-            Own::Fire if state.job != JobState::Inactive => self.fire(state, now, open),
             Own::Fire => match self.fires {
                 Fires::Happen => self.fire(state, now, open),
                 Fires::GiveUp if self.runs_only && state.job != JobState::Inactive => self.fire(state, now, open),
