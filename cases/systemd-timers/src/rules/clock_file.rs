@@ -2,7 +2,7 @@
 //!
 //! Speaks on: fixtures/future-stamp. Silent on: fixtures/nine-nights-262.
 
-use casebook_core::{EvidenceSet, Finding, FindingBuilder, FixClass, Rule, rule};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, FixClass, Rule, Severity, rule};
 use serde_json::json;
 
 use super::words::{at, commands, context, primary, version};
@@ -50,12 +50,18 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             Remembers::Timesync if !Quirks::of(setting.host.version).reads_timesync_clock => "systemd-timesyncd",
             _ => "PID 1",
         };
-        let title = format!("every boot starts {ahead} in the future: {name} says {}", at(facts, time));
+        // Before 257 it takes timesyncd to read its file, and whether that runs here is not known.
+        let by_manager = who == "PID 1";
+        let title = match by_manager {
+            true => format!("every boot starts {ahead} in the future: {name} says {}", at(facts, time)),
+            false => format!("every start of {who} sets the clock {ahead} ahead: {name} says {}", at(facts, time)),
+        };
         let builder = FindingBuilder::new(
             rule,
             title,
             primary(evidence, stamp.modified.span, format!("{ahead} ahead of the clock")),
         )
+        .severity(if by_manager { Severity::Error } else { Severity::Warning })
         .place(context(evidence, now.span, "the clock"))
         .because(format!(
             "{who} raises the clock to the time of this file at boot ({}); an RTC that is right does not help.",
