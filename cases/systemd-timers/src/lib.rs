@@ -47,16 +47,7 @@ pub static WANTS: &[Want] = &[
     ),
     want(
         "systemd-timers/links.txt",
-        &[
-            "find",
-            "/etc/systemd",
-            "/run/systemd/system",
-            "/usr/lib/systemd/system",
-            "-type",
-            "l",
-            "-printf",
-            "%p -> %l\\n",
-        ],
+        &["find", "/etc/systemd", "/usr/lib/systemd/system", "-type", "l", "-printf", "%p -> %l\\n"],
         "aliases, masks and enablement stay unknown",
     ),
     want(

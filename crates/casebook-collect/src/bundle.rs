@@ -171,7 +171,22 @@ pub(crate) fn open(path: &str, packed: impl Read, form: Form, options: &Options)
         let rest = if opened.members.files.is_empty() { "nothing of it was read" } else { "the rest was not read" };
         opened.lines.push(Coverage::failed(path, "bundle", 0, format!("{error}; {rest}")));
     }
+    let missing =
+        opened.members.files.get(crate::pack::MANIFEST).map(|manifest| not_collected(path, manifest.as_slice()));
+    opened.lines.extend(missing.into_iter().flatten());
     opened
+}
+
+/// What the manifest says could not be read where the bundle was made: without it a reader takes silence for health.
+fn not_collected(bundle: &str, manifest: &[u8]) -> Vec<Coverage> {
+    let manifest: serde_json::Value = serde_json::from_slice(manifest).unwrap_or_default();
+    let entries = manifest["entries"].as_array().map_or(&[][..], Vec::as_slice);
+    let failed = entries.iter().filter_map(|entry| {
+        let (name, error) = (entry["name"].as_str()?, entry["error"].as_str()?);
+        let lost = entry["without"].as_str().map(|without| format!("; {without}")).unwrap_or_default();
+        Some(Coverage::failed(format!("{bundle}/{name}"), "unknown", 0, format!("not collected: {error}{lost}")))
+    });
+    failed.take(MAX_MEMBERS).collect()
 }
 
 fn read(tar: impl Read, opened: &mut Opened, options: &Options) -> io::Result<()> {
@@ -288,6 +303,16 @@ fn pax_path(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_collected_is_told() {
+        let manifest = br#"{"entries": [{"name": "a.txt", "error": "no such file", "without": "b stays unknown"}, {"name": "c", "error": null}]}"#;
+        let lines = not_collected("x.tar", manifest);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].path, "x.tar/a.txt");
+        assert_eq!(lines[0].note.as_deref(), Some("not collected: no such file; b stays unknown"));
+        assert!(not_collected("x.tar", b"{").is_empty());
+    }
 
     #[test]
     fn paths_that_leave_the_bundle_are_refused() {
