@@ -23,6 +23,8 @@ pub struct Engine<'a> {
     pub(super) walks: Vec<Walk<'a>>,
     pub(super) clocks: Clocks,
     pub(super) draw: Draw,
+    /// The boot's own place in a minute, in microseconds; `None` for all of them.
+    place_us: Option<u64>,
     job: Job,
     pub(super) states: Vec<State>,
     pub(super) ledger: Ledger,
@@ -66,6 +68,10 @@ impl<'a> Engine<'a> {
             quirks: Quirks::of(host.version),
             walks: Vec::new(),
             clocks: Clocks { boot: 0, suspended_us: 0, offset_us: 0, userspace_us: 0 },
+            place_us: match draw {
+                Draw::All => None,
+                Draw::Seed(seed) => Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 60_000_000),
+            },
             draw,
             job,
             states: Vec::new(),
@@ -234,7 +240,7 @@ impl<'a> Engine<'a> {
             (Some(one), Some(other)) => one.earlier(other),
             (one, other) => one.or(other)?,
         };
-        let slept = wakes(next, self.timer.accuracy_us);
+        let slept = wakes(next, self.timer.accuracy_us, self.place_us);
         Some(Window::new(slept.lo.max(state.not_before), slept.hi.max(state.not_before)))
     }
 

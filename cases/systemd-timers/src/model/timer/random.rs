@@ -48,13 +48,26 @@ impl Draw {
     }
 }
 
-/// When an event source wakes that may sleep from `lo` to `lo + accuracy_us` (`sleep_between`,
-/// src/libsystemd/sd-event/sd-event.c): at the latest instant that has the machine's own place in a minute, else in ten
-/// seconds, a second, a quarter of a second; another wakeup in between comes first. A window for every machine and boot.
-pub(super) fn wakes(lo: Window, accuracy_us: u64) -> Window {
+/// When an event source wakes that may sleep from `next` to `next` and `accuracy_us` more (`sleep_between`,
+/// src/libsystemd/sd-event/sd-event.c): at the latest instant that has the boot's own place in a minute, else in ten seconds, a
+/// second, a quarter of a second. Where that place is not known, and another wakeup in between comes first, it is a window.
+pub(super) fn wakes(next: Window, accuracy_us: u64, place_us: Option<u64>) -> Window {
     const QUARTER_US: u64 = 250_000;
-    let late = if accuracy_us >= QUARTER_US { accuracy_us - 1 } else { accuracy_us };
-    Window { lo: lo.lo, hi: lo.hi.saturating_add(if accuracy_us <= 1 { 0 } else { late }) }
+    const STEPS_US: [u64; 4] = [60_000_000, 10_000_000, 1_000_000, QUARTER_US];
+    if accuracy_us <= 1 {
+        return next;
+    }
+    if let (Some(place_us), true) = (place_us, next.is_point()) {
+        let (from, to) = (next.lo, next.lo.saturating_add(accuracy_us));
+        let aligned = STEPS_US.iter().find_map(|step| {
+            let at = to / step * step + place_us % step;
+            let at = if at >= to { at.checked_sub(*step)? } else { at };
+            (at >= from).then_some(at)
+        });
+        return Window::at(aligned.unwrap_or(to));
+    }
+    let late_us = if accuracy_us >= QUARTER_US { accuracy_us - 1 } else { accuracy_us };
+    Window { lo: next.lo, hi: next.hi.saturating_add(late_us) }
 }
 
 #[cfg(test)]
@@ -70,6 +83,18 @@ mod tests {
         assert_eq!(at("fx.timer"), 4 * 3600 + 51 * 60 + 41);
         assert_eq!(at("rd.timer"), 4 * 3600 + 34 * 60 + 6);
         assert_eq!(at("ro.timer"), 6 * 3600 + 5 * 60 + 18);
+    }
+
+    #[test]
+    fn a_wakeup_has_the_boots_own_place() {
+        let all = wakes(Window::at(120_000_000), 60_000_000, None);
+        for place in [0, 1, 29_999_999, 59_999_999] {
+            let one = wakes(Window::at(120_000_000), 60_000_000, Some(place));
+            assert_eq!(one, Window::at(120_000_000 + place));
+            assert!(all.holds(one.lo));
+        }
+        // Five seconds reach no place in a minute: the next finer one is taken.
+        assert_eq!(wakes(Window::at(120_000_000), 5_000_000, Some(33_250_000)), Window::at(123_250_000));
     }
 
     #[test]
