@@ -3,5 +3,10 @@
 use casebook_core::Case;
 
 /// The cases.
-pub static CASES: &[&Case] =
-    &[&case_nftables::CASE, &case_tcp_rst::CASE, &case_simd_checksum::CASE, &case_systemd_timers::CASE];
+#[rustfmt::skip]
+pub static CASES: &[&Case] = &[
+    &case_nftables::CASE,
+    &case_tcp_rst::CASE,
+    &case_simd_checksum::CASE,
+    &case_systemd_timers::CASE,
+];
