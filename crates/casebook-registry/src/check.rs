@@ -1,6 +1,7 @@
 //! One run: evidence in, report out.
 
 use std::any::Any;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -209,11 +210,13 @@ fn drop_deselected(report: &mut Report, options: &Options) {
     });
 }
 
+/// The worst first, so that a report begins with what broke; of the same weight what is proved before what is open, then by place.
 fn order(report: &mut Report) {
     report.findings.sort_by_cached_key(|finding| {
+        let weight = (Reverse(finding.severity), finding.status);
         let at = finding.primary().map(|place| &place.at);
         let place = at.map(|at| (at.evidence().0, at.span().map_or(0, |span| span.start)));
-        (place, finding.code, finding.fingerprint.clone(), finding.title.clone())
+        (weight, place, finding.code, finding.fingerprint.clone(), finding.title.clone())
     });
 }
 

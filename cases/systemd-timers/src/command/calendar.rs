@@ -6,7 +6,7 @@ use std::sync::Arc;
 use casebook_core::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};
 use serde_json::{Value, json};
 
-use super::place::{Zones, now, version, zone};
+use super::place::{SYSTEMD, TZ, Zones, now, version, zone};
 use crate::model::calendar::{Change, Irregular, Never, Spec, SpecError, Walk, explain, from_cron, irregular, parse};
 use crate::model::time::{Realtime, SECOND_US, Tm, Zone, format_stamp, parse_stamp};
 use crate::model::version::Version;
@@ -54,22 +54,8 @@ pub const CALENDAR: Verb = Verb {
             required: false,
             many: false,
         },
-        Arg {
-            name: "tz",
-            kind: ArgKind::Value,
-            value_name: "ZONE",
-            help: "The machine's zone [default: this machine's]",
-            required: false,
-            many: false,
-        },
-        Arg {
-            name: "systemd",
-            kind: ArgKind::Value,
-            value_name: "VERSION",
-            help: "Version of systemd, as 257 [default: 262.1]",
-            required: false,
-            many: false,
-        },
+        TZ,
+        SYSTEMD,
         Arg {
             name: "explain",
             kind: ArgKind::Flag,

@@ -5,11 +5,31 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use casebook_core::{LocalTime, VerbError, VerbInput};
+use casebook_core::{Arg, ArgKind, LocalTime, VerbError, VerbInput};
 
 use crate::model::calendar::ZoneSource;
 use crate::model::time::{Realtime, Zone};
 use crate::model::version::Version;
+
+/// The argument that names the machine's zone.
+pub(crate) const TZ: Arg = Arg {
+    name: "tz",
+    kind: ArgKind::Value,
+    value_name: "ZONE",
+    help: "The machine's zone [default: this machine's]",
+    required: false,
+    many: false,
+};
+
+/// The argument that names the version of systemd.
+pub(crate) const SYSTEMD: Arg = Arg {
+    name: "systemd",
+    kind: ArgKind::Value,
+    value_name: "VERSION",
+    help: "Version of systemd, as 257 [default: 262.1]",
+    required: false,
+    many: false,
+};
 
 /// Zones of a database, each loaded once.
 pub(crate) struct Zones<'a> {

@@ -7,7 +7,7 @@ use casebook_core::{Arg, ArgKind, OutputFormat, Verb, VerbError, VerbInput};
 use serde_json::{Value, json};
 
 use super::clock::{Context, parse};
-use super::place::{Zones, now, version, zone};
+use super::place::{SYSTEMD, TZ, Zones, now, version, zone};
 use super::units::{Loaded, load};
 use crate::model::time::{DAY_US, MINUTE_US, Realtime, Zone, format_stamp, parse_span, parse_stamp};
 use crate::model::timer::{Draw, Engine, Fire, Host, Job, Lasts, Ledger, Scenario, Starts, Window};
@@ -94,22 +94,8 @@ pub const SIMULATE: Verb = Verb {
             required: false,
             many: false,
         },
-        Arg {
-            name: "tz",
-            kind: ArgKind::Value,
-            value_name: "ZONE",
-            help: "The machine's zone [default: this machine's]",
-            required: false,
-            many: false,
-        },
-        Arg {
-            name: "systemd",
-            kind: ArgKind::Value,
-            value_name: "VERSION",
-            help: "Version of systemd, as 257 [default: 262.1]",
-            required: false,
-            many: false,
-        },
+        TZ,
+        SYSTEMD,
     ],
     run,
 };

@@ -1,6 +1,7 @@
 //! What the readers of text have in common: lines with places, values with places.
 
 use casebook_core::{Evidence, EvidenceId, Span, Unmodelled};
+use casebook_formats::json::Document;
 use casebook_formats::stamp::{self, Moment, SpanUs};
 
 /// A value and where it stands.
@@ -153,6 +154,16 @@ pub(crate) fn lines<'a>(item: &'a Evidence, unmodelled: &mut Vec<Unmodelled>) ->
         out.pop();
     }
     out
+}
+
+/// Evidence as JSON; where it is none goes to `unmodelled`.
+pub(crate) fn json<'a>(item: &'a Evidence, unmodelled: &mut Vec<Unmodelled>) -> Document<'a> {
+    let document = Document::parse(item.as_bytes());
+    unmodelled.extend(document.errors().iter().map(|error| {
+        let at = error.at.min(item.as_bytes().len());
+        Unmodelled::new(Span::new(item.id, at, at), error.message.clone())
+    }));
+    document
 }
 
 /// Lines of the head of a file, as far as it is text; a last line that is cut off is left out.

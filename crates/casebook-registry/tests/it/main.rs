@@ -40,9 +40,14 @@ fn configured(text: &str) -> Options {
 }
 
 #[test]
-fn findings_come_in_order_of_evidence_and_place() {
-    let (_, checked) = run(&[("a", "warn\nerror\n"), ("b", "error\n")], &options());
-    assert_eq!(codes(&checked), ["DMO102", "DMO101", "DMO101"]);
+fn the_worst_findings_come_first_then_by_evidence_and_place() {
+    let (_, checked) = run(&[("a", "warn\nerror\n\nerror\n"), ("b", "error\n")], &options());
+    assert_eq!(codes(&checked), ["DMO101", "DMO101", "DMO101", "DMO102"]);
+    let places = checked.report.findings.iter().map(|finding| {
+        let at = &finding.primary().unwrap().at;
+        (at.evidence().0, at.span().unwrap().start)
+    });
+    assert_eq!(places.collect::<Vec<_>>(), [(0, 5), (0, 12), (1, 0), (0, 0)]);
     assert_eq!(checked.report.silent_rules, [("DMO103", "panics")]);
     assert!(!checked.broke);
 }
@@ -89,7 +94,7 @@ fn a_comment_suppresses_its_line_or_the_next() {
     let report = &checked.report;
     assert_eq!(report.suppressed.len(), 2);
     assert_eq!((report.suppressed[0].reason.as_str(), report.suppressed[0].source.as_str()), ("known", "a:1"));
-    assert_eq!((report.suppressed[1].finding, report.suppressed[1].source.as_str()), (1, "a:2"));
+    assert_eq!((report.suppressed[1].finding, report.suppressed[1].source.as_str()), (2, "a:2"));
     assert_eq!(report.active().count(), 1);
     assert!(report.notices.is_empty(), "{:?}", report.notices);
 }
@@ -171,7 +176,7 @@ fn threads_do_not_show_in_the_report() {
     let one = run(&files, &Options { jobs: 1, ..options() }).1;
     let four = run(&files, &Options { jobs: 4, ..options() }).1;
     assert_eq!(one.report.findings, four.report.findings);
-    assert_eq!(codes(&one), ["DMO101", "DMO102", "DMO102", "DMO101"]);
+    assert_eq!(codes(&one), ["DMO101", "DMO101", "DMO102", "DMO102"]);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use casebook_core::{Evidence, EvidenceId, Kind, Sniff, Span, Unmodelled};
 use casebook_formats::journal::{BootId, boot_id};
-use casebook_formats::json::{Document, Node};
+use casebook_formats::json::Node;
 use casebook_formats::stamp::{self, Moment, RealtimeUs, SpanUs};
 
-use crate::facts::text::{Line, MOST_GAPS, Reading, Told, head_lines, lines};
+use crate::facts::text::{Line, MOST_GAPS, Reading, Told, head_lines, json, lines};
 
 /// `journalctl --list-boots`.
 pub static LIST_BOOTS: Kind = Kind {
@@ -80,11 +80,7 @@ fn time(line: &Line<'_>, rest: &mut &str) -> Option<Told<Reading<Moment>>> {
 fn read_json(item: &Evidence) -> (BootList, Vec<Unmodelled>) {
     let mut unmodelled = Vec::new();
     let mut list = BootList { evidence: item.id, boots: Vec::new() };
-    let document = Document::parse(item.as_bytes());
-    for error in document.errors() {
-        let at = error.at.min(item.as_bytes().len());
-        unmodelled.push(Unmodelled::new(Span::new(item.id, at, at), error.message.clone()));
-    }
+    let document = json(item, &mut unmodelled);
     let rows: Vec<Node<'_, '_>> = document.root().map(|root| root.elements().collect()).unwrap_or_default();
     for row in rows {
         let span = |node: Node<'_, '_>| Span::new(item.id, node.span().0, node.span().1);

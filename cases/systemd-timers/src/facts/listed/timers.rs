@@ -5,10 +5,10 @@
 //! length, names. LAST is when a job was last *enqueued*; after the clock was set back it can lie in the future.
 
 use casebook_core::{Evidence, EvidenceId, Kind, Sniff, Span, Unmodelled};
-use casebook_formats::json::{Document, Node};
+use casebook_formats::json::Node;
 use casebook_formats::stamp::{self, Moment, RealtimeUs, SpanUs};
 
-use crate::facts::text::{Line, Reading, Told, head_lines, lines};
+use crate::facts::text::{Line, Reading, Told, head_lines, json, lines};
 
 /// The table.
 pub static LIST_TIMERS: Kind = Kind {
@@ -157,11 +157,7 @@ fn length(line: &Line<'_>, rest: &mut &str) -> Option<Told<String>> {
 pub fn read_json(item: &Evidence) -> (TimerList, Vec<Unmodelled>) {
     let mut unmodelled = Vec::new();
     let mut list = TimerList { evidence: item.id, timers: Vec::new() };
-    let document = Document::parse(item.as_bytes());
-    for error in document.errors() {
-        let at = error.at.min(item.as_bytes().len());
-        unmodelled.push(Unmodelled::new(Span::new(item.id, at, at), error.message.clone()));
-    }
+    let document = json(item, &mut unmodelled);
     let rows: Vec<Node<'_, '_>> = document.root().map(|root| root.elements().collect()).unwrap_or_default();
     for row in rows {
         let span = |node: Node<'_, '_>| Span::new(item.id, node.span().0, node.span().1);

@@ -1,10 +1,10 @@
 //! `systemctl list-unit-files`: which units are enabled (src/systemctl/systemctl-list-unit-files.c).
 
 use casebook_core::{Evidence, EvidenceId, Kind, Sniff, Span, Unmodelled};
-use casebook_formats::json::{Document, Node};
+use casebook_formats::json::Node;
 use casebook_formats::unit::unit_suffix;
 
-use crate::facts::text::{Told, head_lines, lines};
+use crate::facts::text::{Told, head_lines, json, lines};
 
 /// The table.
 pub static LIST_UNIT_FILES: Kind = Kind {
@@ -121,11 +121,7 @@ pub fn read_table(item: &Evidence) -> (UnitFileList, Vec<Unmodelled>) {
 pub fn read_json(item: &Evidence) -> (UnitFileList, Vec<Unmodelled>) {
     let mut unmodelled = Vec::new();
     let mut list = UnitFileList { evidence: item.id, units: Vec::new() };
-    let document = Document::parse(item.as_bytes());
-    for error in document.errors() {
-        let at = error.at.min(item.as_bytes().len());
-        unmodelled.push(Unmodelled::new(Span::new(item.id, at, at), error.message.clone()));
-    }
+    let document = json(item, &mut unmodelled);
     let rows: Vec<Node<'_, '_>> = document.root().map(|root| root.elements().collect()).unwrap_or_default();
     for row in rows {
         let told = |key: &str| {
