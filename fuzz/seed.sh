@@ -174,6 +174,26 @@ END
         line cat $'\x1a# /etc/systemd/system/a.timer\n[Timer]\nOnCalendar=daily\nUnit=%p.service\n\n# /etc/systemd/system/a.timer.d/x.conf\n[Timer]\nOnCalendar=\n'
         line json '{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795600125750000","__MONOTONIC_TIMESTAMP":"125750000","_BOOT_ID":"6c7c6013a26343b29e964691ff25d04c","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"a.service - x skipped, unmet condition check ConditionPathExists=/x"}'
         ;;
+    kernel_log | oom_report)
+        # One byte of form stands before the text: lines, /dev/kmsg, JSON, two journals.
+        line group $'\x05[   30.100001][  T77] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n[   30.1] x\n[   30.100002] CPU: 1 UID: 0 PID: 77 Comm: hog Not tainted 6.12.57 #1\n[   30.100003]  dump_stack+0x1/0x2\n[   30.100004] memory: usage 65536kB, limit 65536kB, failcnt 18\n[   30.100005] Memory cgroup stats for /a:\n[   30.100006] anon 1\nfile 2\n[   30.100007] Tasks state (memory values in pages):\n[   30.100008] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n[   30.100009] [     77]     0    77      100       50    36864        0             0 hog\n[   30.100010] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=hog,pid=77,uid=0\n[   30.100011] Memory cgroup out of memory: Killed process 77 (hog) total-vm:4kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\n[   30.100012] Tasks in /a are going to be killed due to memory.oom.group set\n[   30.100013] oom_reaper: reaped process 77 (hog), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB\n'
+        line old $'\x05Nov 26 03:20:50 h kernel: hog invoked oom-killer: gfp_mask=0xd0, order=0, oom_adj=0, oom_score_adj=0\nNov 26 03:20:50 h kernel: hog cpuset=/ mems_allowed=0\nNov 26 03:20:50 h kernel: Task in \nNov 26 03:20:50 h kernel: /a/b\nNov 26 03:20:50 h kernel: killed as a result of limit of /a\nNov 26 03:20:50 h kernel: Memory cgroup stats for /a: cache:4KB rss:980KB\nNov 26 03:20:50 h kernel: Mem-Info:#012active_anon:1 free:2#012 mapped:3\nNov 26 03:20:50 h kernel: Node 0 DMA free:4kB min:1kB all_unreclaimable? yes\nNov 26 03:20:50 h kernel: Node 0 DMA: 1*4kB (UM) = 4kB\nNov 26 03:20:50 h kernel: [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name\nNov 26 03:20:50 h kernel: [   77]     0    77      100       50       9        0             0 h g\nNov 26 03:20:50 h kernel: Out of memory: Kill process 77 (h g) score 9 or sacrifice child\nNov 26 03:20:50 h kernel: Killed process 77 (h g) total-vm:4kB, anon-rss:4kB, file-rss:0kB\n'
+        line services $'\x05Nov 26 03:20:50 h systemd[1]: a.service: A process of this unit has been killed by the OOM killer.\nNov 26 03:20:50 h systemd[1]: a.service: Consumed 5ms CPU time, 1.2M memory peak, 0B memory swap peak.\nNov 26 03:20:50 h systemd-oomd[6]: Considered 2 cgroups for killing, top candidates were:\n        Path: /a\n                Swap Usage: 1M\nNov 26 03:20:50 h systemd-oomd[6]: Killed /a due to memory pressure for / being 51.07% > 50.00% for > 20s with reclaim activity\n[    1.000000] ** 12 printk messages dropped **\n[    0.000000] Linux version 6.12.57 x\n'
+        line kmsg $'\x016,339,5140900,-,caller=T1;Memory cgroup stats for /a\\x5cb:\n6,340,5140901,-;anon 1\\x0afile 2\n SUBSYSTEM=x\n30,341,5140902,-;systemd[1]: a.service: Failed with result \'oom-kill\'.\n'
+        line json $'\x02{"dmesg":[{"pri":6,"time":    1.000002,"caller":"T7","msg":"Memory cgroup stats for /\\u00e9:\\nanon 1"}]}'
+        line export $'\x03__REALTIME_TIMESTAMP=1795663250000000\n_TRANSPORT=kernel\nMESSAGE=memory: usage 1kB, limit 1kB, failcnt 2\n\n'
+        line journal $'\x04{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"kernel","MESSAGE":[97,110,111,110,32,49]}\n'
+        ;;
+    memory_recording)
+        # One byte says which kind. A key block of two samples: the machine and two groups, one of which goes.
+        printf '\x01\x02\x00\x01\x80\x80\x04\x05\x06\x00\x00\x00\x00\x02\x01\x00\x00\x02/a\x07\x01\x00\x01\x01b\x01\x01\x01\x01\x00\x41\x30\x02\x02\x02\x00\x01\x01\x01\x01\x00' >"$folder/seed-line-block"
+        printf '\x00\xc5MRH\x02\0\0\0\0\0\0\0{}' >"$folder/seed-line-header"
+        line below $'\x02[{"Timestamp":"1795600800","Full Path":"","Mem Total":"?","children":[{"Timestamp":"1795600800","Full Path":"/a","Mem Total":"4096","Mem Max":"-1","children":[]}]}]'
+        line table $'\x02Timestamp,Full Path,Mem Total,\n1795600800,/a,1,\n1795600801,/a,?,\n'
+        line scrape $'\x03container_memory_usage_bytes{id="/a",image="x,}\\""} 1.5e+08 1795600800123\ncontainer_spec_memory_limit_bytes{container="a",pod="p"} 0\n'
+        line matrix $'\x03{"data":{"resultType":"matrix","result":[{"metric":{"__name__":"container_oom_events_total","id":"/a"},"values":[[1795600800,"3"],[1795600815.5,"1"]]}]}}'
+        line summary $'\x04{"node":{"nodeName":"n","memory":{"time":"2026-11-25T10:00:00Z","availableBytes":90,"workingSetBytes":10,"rssBytes":5}},"pods":[{"podRef":{"name":"p","namespace":"n"},"containers":[{"name":"c","memory":{"rssBytes":2}}]}]}'
+        ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;
 esac

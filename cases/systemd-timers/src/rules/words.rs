@@ -1,7 +1,7 @@
 //! What the rules have in common: places, times, and parts of sentences.
 
-use casebook_core::{At, Edit, EvidenceSet, Fix, FixClass, Place, Span};
-use casebook_formats::journal::{JOURNAL_EXPORT, JOURNAL_FILE, JOURNAL_JSON};
+use casebook_core::{Edit, Fix, FixClass, Span};
+pub(super) use casebook_formats::place::{context, primary};
 
 use crate::facts::Facts;
 use crate::facts::accounts::Account;
@@ -15,50 +15,6 @@ pub(super) fn at(facts: &Facts, at: Realtime) -> String {
 /// `1 run`, `9 runs`.
 pub(super) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
-/// A place in evidence. An entry of a journal is a record, and its message stands for it.
-fn somewhere(evidence: &EvidenceSet, span: Span) -> At {
-    let item = evidence.get(span.evidence);
-    let before = item.map_or(&[][..], |item| &item.as_bytes()[..(span.start as usize).min(item.as_bytes().len())]);
-    let index = match item.and_then(|item| item.kind) {
-        Some(kind) if kind == JOURNAL_JSON.name => before.iter().filter(|byte| **byte == b'\n').count() as u64,
-        Some(kind) if kind == JOURNAL_EXPORT.name => before.windows(2).filter(|pair| *pair == b"\n\n").count() as u64,
-        // Entries of a binary journal are not numbered in its order; where one lies names it.
-        Some(kind) if kind == JOURNAL_FILE.name => span.start,
-        _ => return At::Text(span),
-    };
-    At::Record { index, pointer: String::new(), span }
-}
-
-/// The message of a journal's entry, or what its bytes say.
-fn message(text: &str) -> &str {
-    let (start, end) = match (text.find("\"MESSAGE\":\""), text.find("MESSAGE=")) {
-        (Some(at), _) => (at + 11, "\","),
-        (None, Some(at)) => (at + 8, "\n"),
-        (None, None) => (0, "\n"),
-    };
-    let rest = &text[start..];
-    &rest[..rest.find(end).unwrap_or(rest.len())]
-}
-
-fn shown(evidence: &EvidenceSet, span: Span, place: Place) -> Place {
-    if !matches!(place.at, At::Record { .. }) {
-        return place;
-    }
-    let text = evidence.text(span).unwrap_or_default();
-    let text: String = message(&text).chars().filter(|c| !c.is_control()).take(160).collect();
-    place.shown_as(text)
-}
-
-/// The place a finding is about.
-pub(super) fn primary(evidence: &EvidenceSet, span: Span, label: impl Into<String>) -> Place {
-    shown(evidence, span, Place::primary(somewhere(evidence, span), label))
-}
-
-/// A place that explains.
-pub(super) fn context(evidence: &EvidenceSet, span: Span, label: impl Into<String>) -> Place {
-    shown(evidence, span, Place::context(somewhere(evidence, span), label))
 }
 
 /// A fix that replaces a stretch of text, and that the model has tried.
