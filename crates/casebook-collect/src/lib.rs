@@ -5,6 +5,7 @@
 //! are found through [`casebook_core::Kind::refers`]. Reading never writes, and no limit is silent.
 
 pub mod bundle;
+pub mod cgroup;
 mod encoding;
 pub mod experiment;
 mod git;

@@ -112,6 +112,7 @@ pub fn read(cases: &[&'static Case], mut progress: impl FnMut(&str)) -> Vec<Read
             match want.source {
                 WantSource::Command(argv) => readings.push(command(case.name, want, argv)),
                 WantSource::File(pattern) => readings.extend(files(case.name, want, pattern)),
+                WantSource::Tree { root, names } => readings.push(tree(case.name, want, root, names)),
             }
         }
     }
@@ -244,6 +245,30 @@ fn file(case: &'static str, want: &Want, path: String, wild: bool) -> Reading {
     };
     entry.path = Some(path);
     entry.milliseconds = started.elapsed().as_millis() as u64;
+    Reading { entry, bytes }
+}
+
+/// A tree of control groups, as one text.
+fn tree(case: &'static str, want: &Want, root: &str, names: &'static [&'static str]) -> Reading {
+    let mut entry = Entry { path: Some(format!("{root}/**")), ..Entry::new(case, want) };
+    let started = Instant::now();
+    let read = crate::cgroup::locate(root).and_then(|found| {
+        let text = crate::cgroup::text(&found, names, want.max_bytes);
+        entry.truncated = text.over.is_some();
+        entry.stderr = text.said().unwrap_or_default();
+        text.bytes(root)
+    });
+    entry.milliseconds = started.elapsed().as_millis() as u64;
+    let bytes = match read {
+        Ok(bytes) => {
+            entry.bytes = bytes.len() as u64;
+            Some(Bytes::new(bytes))
+        }
+        Err(why) => {
+            entry.error = Some(why);
+            None
+        }
+    };
     Reading { entry, bytes }
 }
 

@@ -1,6 +1,7 @@
 //! Paths and streams to evidence.
 
 mod follow;
+mod tree;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
@@ -78,6 +79,12 @@ impl<'o> Loader<'o> {
             self.follow();
             return Ok(());
         }
+        if self.reads_trees() && fs::metadata(path).is_ok_and(|meta| meta.is_dir()) {
+            // A live tree of control groups is one piece of evidence, and has the path of its folder.
+            self.named(path)?;
+            self.follow();
+            return Ok(());
+        }
         let mut at = parent(path);
         while at != "." && at != "/" {
             if fs::metadata(at).is_ok_and(|meta| meta.is_file()) {
@@ -144,7 +151,10 @@ impl<'o> Loader<'o> {
             }
         };
         if meta.is_dir() {
-            return Ok(self.folder(path));
+            return match self.live_tree(path)? {
+                Some(ids) => Ok(ids),
+                None => Ok(self.folder(path)),
+            };
         }
         if !meta.is_file() {
             return Ok(self.special(path, &meta));

@@ -54,6 +54,13 @@ pub enum WantSource {
     Command(&'static [&'static str]),
     /// A file or a glob.
     File(&'static str),
+    /// A tree of control groups, as `grep -r ""` prints it, in one piece.
+    Tree {
+        /// Folder of the topmost group.
+        root: &'static str,
+        /// Names of files in each group, `memory.*` and the like; empty for all that tell of memory.
+        names: &'static [&'static str],
+    },
 }
 
 /// One thing `casebook collect` reads for a case.

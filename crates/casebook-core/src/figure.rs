@@ -20,6 +20,8 @@ pub enum Figure {
     Timeline(Timeline),
     /// What fell into which cell of a table: days by hours.
     Grid(Grid),
+    /// What a quantity was made of, over time, and the limits it met.
+    Areas(Areas),
 }
 
 /// Who sent what to whom.
@@ -92,4 +94,52 @@ pub struct Grid {
     pub rows: Vec<String>,
     /// Cells that hold something: row, column, how drawn, what is said.
     pub cells: Vec<(usize, usize, Tone, String)>,
+}
+
+/// What the heights of [`Areas`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AreaUnit {
+    /// Bytes.
+    Bytes,
+    /// Things.
+    Count,
+}
+
+/// Layers on top of each other, over time, with limits and events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Areas {
+    /// What it shows.
+    pub title: String,
+    /// What the heights are.
+    pub unit: AreaUnit,
+    /// The times of the values, in microseconds, ascending.
+    pub times_us: Vec<i64>,
+    /// The layers, from the bottom up.
+    pub layers: Vec<Layer>,
+    /// Limits.
+    pub levels: Vec<Level>,
+    /// Events: when in microseconds, how drawn, what is said.
+    pub marks: Vec<(i64, Tone, String)>,
+}
+
+/// One layer of [`Areas`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// What it is.
+    pub name: String,
+    /// How it is drawn. Layers of the same tone that follow each other are told apart by their outline.
+    pub tone: Tone,
+    /// Its own height at each of the times; one that is missing is 0.
+    pub values: Vec<u64>,
+}
+
+/// A limit of [`Areas`]: a line that goes in steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// What it is.
+    pub name: String,
+    /// How it is drawn.
+    pub tone: Tone,
+    /// From when it holds, in microseconds, and how high it is; `None` is no limit.
+    pub points: Vec<(i64, Option<u64>)>,
 }

@@ -8,6 +8,7 @@ use crate::dial::{Dialer, Store};
 use crate::evidence::{EvidenceId, EvidenceSet};
 use crate::experiment::Experiments;
 use crate::local::LocalTime;
+use crate::watch::Watch;
 
 /// What an argument of a verb is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct VerbInput<'a> {
     pub store: Option<&'a dyn Store>,
     /// The machine's time, zone and zone database; `None` where there is no machine.
     pub local: Option<&'a dyn LocalTime>,
+    /// Reads the machine again and again; `None` where there is no machine.
+    pub watch: Option<&'a dyn Watch>,
 }
 
 impl VerbInput<'_> {

@@ -9,4 +9,5 @@ pub static CASES: &[&Case] = &[
     &case_tcp_rst::CASE,
     &case_simd_checksum::CASE,
     &case_systemd_timers::CASE,
+    &case_cgroup_memory::CASE,
 ];

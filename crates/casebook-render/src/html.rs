@@ -2,6 +2,7 @@
 //! reads in the dark and on a phone, and works without its few lines of script, which only copy commands.
 //! It is well-formed XML as well as HTML, so that a test can parse it.
 
+mod areas;
 mod code;
 mod figure;
 

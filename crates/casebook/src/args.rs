@@ -281,7 +281,11 @@ fn verb_arguments(mut command: clap::Command, verb: &'static Verb) -> clap::Comm
             ArgKind::Flag => built.long(arg.name).action(ArgAction::SetTrue).required(false),
             ArgKind::Evidence => built.value_name(arg.value_name).value_hint(ValueHint::AnyPath),
             ArgKind::Text => built.value_name(arg.value_name),
-            ArgKind::Value => built.long(arg.name).value_name(arg.value_name).allow_hyphen_values(true),
+            ArgKind::Value => {
+                let built = built.long(arg.name).value_name(arg.value_name).allow_hyphen_values(true);
+                // As with the other commands.
+                if arg.name == "output" { built.short('o') } else { built }
+            }
             ArgKind::EvidenceOption => built.long(arg.name).value_name(arg.value_name).value_hint(ValueHint::AnyPath),
         };
         let built = match arg.kind {

@@ -9,6 +9,7 @@ mod failure;
 mod output;
 mod progress;
 mod screen;
+mod watch;
 
 use std::io;
 use std::panic;

@@ -5,6 +5,7 @@
 
 mod live;
 mod packed;
+mod trees;
 
 use std::fs;
 use std::io;

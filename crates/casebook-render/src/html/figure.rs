@@ -5,7 +5,7 @@ use casebook_core::{Figure, Grid, Sequence, Timeline, Tone};
 use crate::clean::{line, markup};
 
 /// Width of a drawing in its own units; the page scales it.
-const WIDTH: i64 = 760;
+pub(super) const WIDTH: i64 = 760;
 /// Height of one arrow of a sequence.
 const STEP: i64 = 34;
 /// A pause longer than this, in microseconds, is drawn as a break with its length.
@@ -19,10 +19,11 @@ pub(super) fn draw(figure: &Figure, page: &mut String) {
         Figure::Sequence(sequence) => draw_sequence(sequence, page),
         Figure::Timeline(timeline) => draw_timeline(timeline, page),
         Figure::Grid(grid) => draw_grid(grid, page),
+        Figure::Areas(areas) => super::areas::draw(areas, page),
     }
 }
 
-fn class(tone: Tone) -> &'static str {
+pub(super) fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::Plain => "plain",
         Tone::Notable => "notable",
@@ -30,17 +31,17 @@ fn class(tone: Tone) -> &'static str {
     }
 }
 
-fn text(page: &mut String, x: i64, y: i64, anchor: &str, class: &str, content: &str) {
+pub(super) fn text(page: &mut String, x: i64, y: i64, anchor: &str, class: &str, content: &str) {
     let content = markup(&line(content));
     page.push_str(&format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\">{content}</text>\n"));
 }
 
-fn rule(page: &mut String, from: (i64, i64), to: (i64, i64), class: &str) {
+pub(super) fn rule(page: &mut String, from: (i64, i64), to: (i64, i64), class: &str) {
     let ((x1, y1), (x2, y2)) = (from, to);
     page.push_str(&format!("<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" class=\"{class}\"/>\n"));
 }
 
-fn open(page: &mut String, title: &str, height: i64) {
+pub(super) fn open(page: &mut String, title: &str, height: i64) {
     let title = markup(&line(title));
     page.push_str(&format!(
         "<figure class=\"drawing\"><figcaption>{title}</figcaption>\n<div class=\"scroll\">\
@@ -48,7 +49,7 @@ fn open(page: &mut String, title: &str, height: i64) {
     ));
 }
 
-fn close(page: &mut String) {
+pub(super) fn close(page: &mut String) {
     page.push_str("</svg></div></figure>\n");
 }
 
@@ -177,7 +178,7 @@ fn draw_grid(grid: &Grid, page: &mut String) {
 }
 
 /// A length of time: to the millisecond below a minute, in days above two.
-fn time(us: i64) -> String {
+pub(super) fn time(us: i64) -> String {
     let seconds = us as f64 / 1e6;
     match seconds.abs() {
         below if below < 60.0 => format!("{seconds:.3} s"),

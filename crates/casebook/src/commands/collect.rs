@@ -65,6 +65,7 @@ fn list(cases: &[&'static Case]) -> Result<u8, Failure> {
         let source = match want.source {
             WantSource::Command(argv) => argv.join(" "),
             WantSource::File(path) => path.to_owned(),
+            WantSource::Tree { root, .. } => format!("{root}/**"),
         };
         writeln!(out, "{}  {source}\n    without it: {}", want.name, want.without)?;
     }

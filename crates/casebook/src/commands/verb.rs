@@ -9,6 +9,7 @@ use casebook_collect::experiment::Machine;
 use casebook_collect::local::Here;
 use casebook_core::{
     ArgKind, Case, Coverage, Dialer, Experiments, LocalTime, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
+    Watch,
 };
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
@@ -18,6 +19,7 @@ use crate::commands::check::reading;
 use crate::dial::{Peers, StateFile};
 use crate::failure::Failure;
 use crate::screen;
+use crate::watch::Here as Watcher;
 
 pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches) -> Result<u8, Failure> {
     let limits = Limits::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), None))?;
@@ -63,6 +65,7 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let dialer = Some(&Peers as &dyn Dialer);
     let store = Some(&StateFile as &dyn Store);
     let local = Some(&Here as &dyn LocalTime);
+    let watch = Some(&Watcher as &dyn Watch);
     let input = VerbInput {
         evidence: &collected.evidence,
         files,
@@ -73,6 +76,7 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
         dialer,
         store,
         local,
+        watch,
     };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {

@@ -1,0 +1,55 @@
+//! Trees of control groups: a live one is read at once. The files of a copied one are files like all others.
+
+use anyhow::{Result, bail};
+use casebook_core::{Bytes, Coverage, EvidenceId, ReadStatus};
+
+use super::Loader;
+use crate::cgroup;
+use crate::source::Refusal;
+
+impl Loader<'_> {
+    /// True when a case reads trees; otherwise their files are files like all others.
+    pub(super) fn reads_trees(&self) -> bool {
+        self.options.kinds.iter().any(|kind| kind.name == cgroup::KIND)
+    }
+
+    /// The live tree at a folder; `None` when the folder is on another file system.
+    pub(super) fn live_tree(&mut self, path: &str) -> Result<Option<Vec<EvidenceId>>> {
+        let found = match cgroup::locate_live(path).filter(|_| self.reads_trees()) {
+            None => return Ok(None),
+            Some(Err(why)) => bail!("{path}: {why}"),
+            Some(Ok(found)) => found,
+        };
+        let shown = found.root.to_string_lossy().into_owned();
+        if let Some(id) = self.seen.get(&shown) {
+            return Ok(Some(vec![*id]));
+        }
+        let text = cgroup::text(&found, &[], self.options.max_evidence_bytes);
+        if let Some(said) = text.said() {
+            self.out.notices.push(format!("{shown}: {said}"));
+        }
+        let bytes = match text.bytes(&shown) {
+            Ok(bytes) => bytes,
+            Err(why) => bail!("{why}"),
+        };
+        Ok(Some(self.tree(&shown, bytes, shown.clone()).into_iter().collect()))
+    }
+
+    fn tree(&mut self, path: &str, text: Vec<u8>, identity: String) -> Option<EvidenceId> {
+        let size = text.len() as u64;
+        if self.total + size > self.options.max_total_bytes {
+            self.over_total += 1;
+            self.refuse(path, Refusal::new(size, "the limit on all evidence together was reached"));
+            return None;
+        }
+        let head = &text[..text.len().min(crate::HEAD)];
+        let Some(kind) = self.kind(path, head, head.len() == text.len()) else {
+            let why = "files of control groups that tell nothing of memory";
+            let line = Coverage::failed(path, "unknown", size, why);
+            self.out.coverage.push(Coverage { status: ReadStatus::Unrecognised, ..line });
+            return None;
+        };
+        self.total += size;
+        Some(self.add(path, Some(kind), Bytes::new(text), identity))
+    }
+}
