@@ -32,3 +32,21 @@ w: write /data/new 16M
 p: anon 12M
 p: anon 8M
 """, sets="dirty", slow=True, kernels="x86.*")
+for slow in (False, True):
+    scenario("dirty-story" + ("-slow" if slow else ""), "The post's story; the file side is being written%s." % (
+        ", to a disk that writes 2 MB/s" if slow else ""), """
+group /lab max=64M swap.max=0
+process p in /lab
+p: anon 27M
+p: write /data/new 36M
+p: anon 4M
+p: retouch
+""", sets="dirty", slow=slow, kernels="x86.*" if slow else ".*")
+    scenario("dirty-story-high" + ("-slow" if slow else ""), "The same with memory.high.", """
+group /lab max=64M high=52M swap.max=0
+process p in /lab
+p: anon 27M
+p: write /data/new 36M
+p: anon 4M
+p: retouch
+""", sets="dirty", slow=slow, kernels="x86.*" if slow else ".*")

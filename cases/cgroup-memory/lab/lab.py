@@ -129,13 +129,13 @@ def main():
     wanted = arguments()
     if wanted.list:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        print("kernels: " + " ".join(list(machine.KERNELS) + list(machine.CLASSIC)))
+        print("kernels: " + " ".join(list(machine.KERNELS) + list(machine.OTHER)))
         for one in ALL.values():
             print("%-32s %-8s %s" % (one["name"], one["sets"], one["about"]))
         return 0
     cache = os.path.abspath(wanted.cache or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "casebook-lab"))
-    every = list(machine.KERNELS) + list(machine.CLASSIC)
+    every = list(machine.KERNELS) + list(machine.OTHER)
     kernels = every if wanted.kernels == "all" else wanted.kernels.split(",")
     try:
         if sys.platform != "linux" or os.uname().machine != "x86_64":

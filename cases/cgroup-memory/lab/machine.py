@@ -29,8 +29,10 @@ KERNELS = {
     "x86-7.2": ("sid", CLOUD % r"7\.2\.", None),
     "x86-7.3": ("trixie-backports", CLOUD % r"7\.3\.", None),
 }
-# The same kernels with the classic lists of reclaim instead of generations.
-CLASSIC = {name + "-classic": name for name in KERNELS if name.startswith("x86") and name != "x86-5.10"}
+# The same kernels with the lists of reclaim that Debian does not choose: 6.1 has the classic ones by default, later
+# kernels generations (MGLRU), 5.10 knows only the classic ones.
+OTHER = {"x86-6.1-generations": ("x86-6.1", 7)}
+OTHER.update({name + "-classic": (name, 0) for name in KERNELS if name.startswith("x86") and name[4:] > "6.1"})
 MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "libcrc32c", "ext4")
 SOURCES = ("init.c", "play.c", "clean.c", "look.c", "actor.c")
 MEMORY = "512M"
@@ -39,7 +41,7 @@ QUIET = 180  # seconds without a word from the guest, then it hangs
 
 
 def base(name):
-    return CLASSIC.get(name, name)
+    return OTHER[name][0] if name in OTHER else name
 
 
 def version(name):
@@ -153,8 +155,8 @@ class Machine:
         told = ["quiet", "loglevel=0", "cgroup_no_v1=all", "cgroup_enable=memory", "swapaccount=1", "psi=1", "log_buf_len=512K",
                 "printk.devkmsg=on", "lab.step=%d" % (10 if self.user_mode else 12),
                 "lab.flush=%d" % (2 if version(self.name) >= (6, 16) else 0)]
-        if self.name in CLASSIC:
-            told.append("lab.lru=0")
+        if self.name in OTHER:
+            told.append("lab.lru=%d" % OTHER[self.name][1])
         return told
 
     def arguments(self, work, slow):

@@ -16,13 +16,64 @@ pub mod model;
 pub mod page;
 pub mod rules;
 
+use casebook_core::{Want, WantSource};
+
+/// What is read of a live machine.
+pub static WANTS: &[Want] = &[
+    Want {
+        name: "cgroup-memory/tree.txt",
+        source: WantSource::Tree { root: "/sys/fs/cgroup", names: &[] },
+        timeout_s: 20,
+        max_bytes: 256 << 20,
+        without: "what groups are charged with, and their limits, stay unknown",
+    },
+    file("cgroup-memory/proc/meminfo", "/proc/meminfo", "memory and swap of the machine stay unknown"),
+    file("cgroup-memory/proc/mounts", "/proc/mounts", "which file systems live in memory stays unknown"),
+    file("cgroup-memory/proc/version", "/proc/version", "which kernel it is stays unknown"),
+    file("cgroup-memory", "/proc/[0-9]*/status", "what processes have resident stays unknown"),
+    Want {
+        max_bytes: 64 << 20,
+        ..command("cgroup-memory/dmesg.txt", &["dmesg"], "the kernel's OOM reports since it started stay unknown")
+    },
+    Want {
+        max_bytes: 1 << 30,
+        timeout_s: 120,
+        ..command(
+            "cgroup-memory/journal.export",
+            &[
+                "journalctl",
+                "-o",
+                "export",
+                "--no-pager",
+                "--since=-30d",
+                "_TRANSPORT=kernel",
+                "+",
+                "SYSLOG_IDENTIFIER=systemd-oomd",
+                "+",
+                "MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef",
+                "+",
+                "SYSLOG_IDENTIFIER=kubelet",
+            ],
+            "kills of the last 30 days stay unknown",
+        )
+    },
+];
+
+const fn file(name: &'static str, path: &'static str, without: &'static str) -> Want {
+    Want { name, source: WantSource::File(path), timeout_s: 5, max_bytes: 4 << 20, without }
+}
+
+const fn command(name: &'static str, command: &'static [&'static str], without: &'static str) -> Want {
+    Want { name, source: WantSource::Command(command), timeout_s: 20, max_bytes: 64 << 20, without }
+}
+
 casebook_core::case! {
     /// The case.
     pub CASE = "cgroup-memory" ("MEM", "memory"),
     "Three days of debugging a cgroup memory accounting bug",
     "who was killed at which memory limit, what could not be reclaimed there, and which setting lets it live",
     kinds: facts::kinds::KINDS,
-    wants: &[],
+    wants: WANTS,
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,

@@ -75,6 +75,7 @@ fn take(out: &mut Workload, number: u32, line: &Line<'_>) -> Result<(), &'static
         ["cpus", count] => {
             out.cpus = count.parse().ok().filter(|count| (1..=8192).contains(count)).ok_or("no number of processors")?
         }
+        ["disk", rate] => out.disk_bytes_per_s = Some(size(rate).ok_or(SIZE)?),
         ["kernel", release] => out.release = Some(super::host::version(release).ok_or("no release of a kernel: 6.12")?),
         ["group", path, settings @ ..] => {
             out.groups.push(GroupSpec { path: (*path).to_owned(), settings: parse_settings(settings)? })

@@ -124,15 +124,24 @@ pub fn charges(keys: &Keys) -> Charges {
     let cache = plain.less(locked_cache);
     let dirty = match (keys.file_dirty, keys.file_writeback) {
         (Some(dirty), writeback) => {
-            let most = dirty.saturating_add(writeback.unwrap_or(0)).min(cache.hi);
-            Range { lo: dirty.min(most), hi: most }
+            // A page that is being written can be dirty again.
+            let writeback = writeback.unwrap_or(0);
+            let most = dirty.saturating_add(writeback).min(cache.hi);
+            Range { lo: dirty.max(writeback).min(most), hi: most }
         }
         (None, _) => Range::up_to(cache.hi),
     };
     let slab = exact_or(keys.slab_reclaimable, Range::ZERO);
     let (kernel_all, slab_reclaimable) = match (keys.kernel, keys.kernel_parts) {
         (Some(kernel), _) => (Range::exact(kernel), slab),
-        (None, Some(parts)) => (Range::exact(parts), slab),
+        // Before 5.18 pages of the kernel (pipes, page tables) are in no key: what is left is theirs.
+        (None, Some(parts)) => match (keys.current, keys.anon, keys.file) {
+            (Some(current), Some(anon), Some(_)) => {
+                let others = Range::exact(anon) + files + sock + zswap + hugetlb;
+                (Range { lo: Range::exact(current).less(others).lo.max(parts), hi: Range::exact(current).less(others).hi.max(parts) }, slab)
+            }
+            _ => (Range::exact(parts), slab),
+        },
         // No key of the kernel's memory: all that is left may be it.
         (None, None) => (unknown, Range::up_to(unknown.hi)),
     };

@@ -49,7 +49,9 @@ pub fn judge(keys: Keys, swap: Swap, limit: u64, cpus: Option<u64>) -> Judged {
     let slack = uncertainty_bytes(cpus.unwrap_or(CPUS), 4096).max(limit / LEFT_BEHIND).min(limit / 4);
     let needed = limit.saturating_sub(slack);
     let dirty = floor.part(Part::DirtyCache);
-    let why = if floor.bytes.lo >= needed {
+    // What is in no key is on its way, or in stocks: where nothing else is left to take, the limit is reached all the same.
+    let nothing_left = floor.bytes.hi >= needed && floor.reclaimable_bytes().hi <= slack;
+    let why = if floor.bytes.lo >= needed || nothing_left {
         Why::Reached
     } else if dirty.lo > slack && floor.bytes.lo.saturating_add(dirty.lo) >= needed {
         Why::Writeback

@@ -112,6 +112,8 @@ pub struct Workload {
     pub memory_bytes: Option<u64>,
     /// Processors.
     pub cpus: u64,
+    /// How fast the disk writes, bytes a second, if it is told.
+    pub disk_bytes_per_s: Option<u64>,
     /// Release of the kernel.
     pub release: Option<(u32, u32)>,
     /// Groups, parents first.

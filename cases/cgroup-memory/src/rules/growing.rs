@@ -29,6 +29,9 @@ rule! {
 /// Further away than this it is not worth a word, in seconds.
 const FAR_S: u64 = 14 * 86_400;
 
+/// Growth over less than this, in seconds, is a start.
+const SHORT_S: u64 = 20;
+
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for series in facts.recordings.iter().flat_map(|recording| &recording.groups) {
@@ -40,7 +43,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             continue;
         };
         // A slope that was seen for an hour tells nothing of next week.
-        if left_s > over_s.saturating_mul(20) {
+        if over_s < SHORT_S || left_s > over_s.saturating_mul(20) {
             continue;
         }
         let title = format!(

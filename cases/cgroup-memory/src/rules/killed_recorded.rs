@@ -2,15 +2,15 @@
 //!
 //! Speaks on: fixtures/recorded-kill. Silent on: fixtures/steady.
 
-use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Place, Rule, rule};
+use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, FixClass, Place, Rule, rule};
 use serde_json::json;
 
 use super::figures::areas;
 use super::incident::remedies;
-use super::words::{bytes, count, range, sum};
+use super::words::{bytes, commands, count, range, sum};
 use crate::facts::Facts;
 use crate::facts::series::{RecordedKill, Series};
-use crate::model::judge::{Why, judge};
+use crate::model::judge::{Why, judge, limit_for};
 
 rule! {
     /// A recording shows a kill, and what filled the group just before it.
@@ -90,6 +90,16 @@ fn finding(
                 .witness(json!({ "group": series.path, "limit_bytes": judged.limit, "floor_bytes": [floor.lo, floor.hi], "kills": all }), format!("floor {} of {} bytes", floor.lo, judged.limit))
                 .step(format!("not to be reclaimed: {}", sum(&judged.floor)), None);
             builder = remedies(builder, facts, &series.path, judged);
+            builder = builder.fix(commands(
+                "try a setting over the whole recording before it is set",
+                FixClass::Display,
+                vec![format!(
+                    "casebook memory simulate {} --group {} --max {}M",
+                    evidence.path(kill.span.evidence),
+                    series.path,
+                    limit_for(floor) >> 20
+                )],
+            ));
         }
         _ => {
             builder = builder

@@ -68,6 +68,13 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
     workload.memory_bytes = run.truth["mem_total_bytes"].as_u64();
     workload.cpus = run.truth["cpus"].as_u64().unwrap_or(1);
     workload.swap_bytes = run.truth["swap_bytes"].as_u64().unwrap_or(0);
+    if run.truth["slow_disk"] == true {
+        workload.disk_bytes_per_s = Some(2 << 20);
+    }
+    if run.truth["steps"][0]["outcome"] != "done" {
+        println!("{}: not compared: it could not be set up", run.name);
+        return;
+    }
     workload.release = run.truth["kernel"].as_str().and_then(version);
     if !unmodelled.is_empty() {
         println!("{}: {unmodelled:?}", run.name);

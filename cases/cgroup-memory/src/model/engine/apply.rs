@@ -117,7 +117,13 @@ impl State {
                 self.end(actor);
                 Outcome::Done
             }
-            Action::Sync(_) | Action::Retouch => Outcome::Done,
+            Action::Sync(path) => {
+                if let Some(object) = self.object(path) {
+                    self.objects[object].dirty = 0;
+                }
+                Outcome::Done
+            }
+            Action::Retouch => Outcome::Done,
         }
     }
 
@@ -202,6 +208,9 @@ impl State {
             false => Range { lo: end.saturating_sub(there.hi), hi: ahead.saturating_sub(there.lo) },
         };
         self.objects[number].charge(group, new);
+        if writes && !in_memory {
+            self.objects[number].dirty = end;
+        }
         if writes && !in_memory && size.is_none() {
             self.files.push((path.to_owned(), bytes));
         }

@@ -47,7 +47,10 @@ impl State {
         let swapping = if self.swap_room(group).hi > 0 { max / 32 } else { 0 };
         // Stocks are drained before an OOM (`drain_all_stock`); pages that are just being put on the lists are not found.
         let slack = HELD_BACK_PAGES * 4096 * self.cpus + swapping;
-        if floor.hi.saturating_add(slack) <= max {
+        // Without the `io` controller the kernel does not slow a writer down for its group's sake (Documentation/admin-guide/cgroup-v2.rst,
+        // "Writeback"), so all of it can be dirty, and a slow disk does not write it before reclaim gives up.
+        let dirty = if self.slow_disk { self.dirty(group) } else { 0 };
+        if floor.hi.saturating_add(slack).saturating_add(dirty) <= max {
             Fit::Fits
         } else if floor.lo > max.saturating_add(swapping) {
             Fit::Exceeds

@@ -23,6 +23,8 @@ pub(super) struct Object {
     pub charged: Vec<(usize, Range)>,
     /// How much of it each process has locked.
     pub locks: Vec<(usize, u64)>,
+    /// Not yet written to disk, at most.
+    pub dirty: u64,
     /// Processes that hold it open or mapped.
     pub held_by: Vec<usize>,
     /// A name in a file system keeps it.
@@ -31,7 +33,7 @@ pub(super) struct Object {
 
 impl Object {
     pub(super) fn new(kind: Kind, name: Option<String>) -> Self {
-        Self { kind, named: name.is_some(), name, charged: Vec::new(), locks: Vec::new(), held_by: Vec::new() }
+        Self { kind, named: name.is_some(), name, charged: Vec::new(), locks: Vec::new(), dirty: 0, held_by: Vec::new() }
     }
 
     /// How much of it is locked.

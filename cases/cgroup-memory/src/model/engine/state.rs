@@ -62,12 +62,16 @@ pub struct State {
     pub(super) memory_bytes: Option<u64>,
     pub(super) cpus: u64,
     pub(super) release: Option<(u32, u32)>,
+    /// The disk is so slow that pages to be written are in the way when somebody asks for memory.
+    pub(super) slow_disk: bool,
     /// How long a step may take before it counts as one that does not end, in microseconds.
     pub(super) patience_us: u64,
     /// The floors before the present step, by group.
     pub(super) before: Vec<Range>,
 }
 
+/// A disk that writes so many bytes a second takes what is dirty before reclaim gives up, where there is some room.
+const FAST_DISK: u64 = 50 << 20;
 /// A step that takes longer does not end, as far as anybody waits for it.
 pub const PATIENCE_US: u64 = 10_000_000;
 
@@ -83,6 +87,7 @@ impl State {
             memory_bytes: workload.memory_bytes,
             cpus: workload.cpus.max(1),
             release: workload.release,
+            slow_disk: workload.disk_bytes_per_s.is_some_and(|rate| rate < FAST_DISK),
             patience_us: PATIENCE_US,
             before: Vec::new(),
         };
@@ -233,6 +238,13 @@ impl State {
         // What `memory.min` protects below the group that reclaims is not taken (mm/vmscan.c, `mem_cgroup_below_min`).
         let protected: Range = self.children(of).map(|child| self.protected(child)).sum();
         Range { lo: held.lo + protected.lo, hi: held.hi.saturating_add(protected.hi) }
+    }
+
+    /// Page cache below a group that is still to be written, at most.
+    pub(super) fn dirty(&self, of: usize) -> u64 {
+        let objects = self.objects.iter().filter(|object| object.dirty > 0);
+        let charged = objects.flat_map(|object| object.charged.iter().map(|(group, range)| (*group, range.hi.min(object.dirty))));
+        charged.filter(|(group, _)| self.is_below(*group, of)).map(|(_, bytes)| bytes).sum()
     }
 
     /// Beyond its floor: what `memory.min` keeps of a group.

@@ -101,7 +101,7 @@ fn a_file_system_in_memory_of_a_size_refuses_more() {
 /// Too close to the limit is not decided.
 #[test]
 fn at_the_edge_the_answer_is_unknown() {
-    let close = "group /lab max=64M\nprocess p in /lab\np: anon 63M\n";
+    let close = "group /lab max=64M\nprocess p in /lab\np: anon 65100K\n";
     assert!(matches!(played(close)[0], Outcome::Close(_)));
     // Whether it comes at the one step or at the next: it comes.
     assert_eq!(killed(&played(&format!("{close}p: anon 40M\n"))[1]), Some(("/lab", vec!["p"])));
