@@ -117,8 +117,11 @@ pub fn locate(path: &str) -> Result<Found, String> {
 /// Folders that are looked at to find the first group of a copied tree.
 const MOST_LOOKED_AT: usize = 256;
 
-/// A folder at or below `root` that is a group. In the root of a tree the memory files are missing, and a copy may lack more.
+/// A folder at or below `root`, on the same file system, that is a group. In the root of a tree the memory files are missing,
+/// and a copy may lack more.
 fn first(root: &Path) -> Option<PathBuf> {
+    let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
+    let own = device(root);
     let mut folders = VecDeque::from([root.to_path_buf()]);
     for _ in 0..MOST_LOOKED_AT {
         let folder = folders.pop_front()?;
@@ -127,7 +130,9 @@ fn first(root: &Path) -> Option<PathBuf> {
         }
         let entries = fs::read_dir(&folder).ok().into_iter().flatten().filter_map(Result::ok);
         let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        folders.extend(below.take(MOST_LOOKED_AT).map(|entry| entry.path()));
+        let below = below.take(MOST_LOOKED_AT).map(|entry| entry.path());
+        // Another tree is to be named itself.
+        folders.extend(below.filter(|path| device(path) == own));
     }
     None
 }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use casebook_core::Hierarchy;
 use casebook_core::watch::{Moment, TreeRequest, Visit, WatchedTree};
 
+use super::clock;
 use super::locate::{Found, locate, locate_live};
 use super::names::rank;
-use super::clock;
 use node::{Gone, Node, Slot, Stamp, read};
 
 /// Deepest groups; the kernel itself has no limit by default.
@@ -60,13 +60,13 @@ pub fn open(request: &TreeRequest<'_>) -> Result<Tree, String> {
         chosen.push(format!("/{own}"));
     }
     let names = (request.files)(hierarchy);
-    let mut tree = Tree {
+    let tree = Tree {
         hierarchy,
         shown: top.to_string_lossy().into_owned(),
         folder: top,
         chosen,
         names,
-        machine: request.machine.iter().map(|_| Slot::default()).collect(),
+        machine: request.machine.iter().map(Slot::at).collect(),
         nodes: Vec::new(),
         next_number: 1,
         max_groups: request.max_groups,
@@ -83,8 +83,6 @@ pub fn open(request: &TreeRequest<'_>) -> Result<Tree, String> {
             return Err(format!("{}: no group {group} in it", tree.shown));
         }
     }
-    // The numbers are given at the first reading, when somebody hears them.
-    tree.machine = request.machine.iter().map(|path| Slot::at(path)).collect();
     Ok(tree)
 }
 

@@ -3,9 +3,27 @@
 use anyhow::{Result, bail};
 use casebook_core::{Bytes, Coverage, EvidenceId, ReadStatus};
 
-use super::Loader;
+use super::{Found, Loader};
 use crate::cgroup;
 use crate::source::Refusal;
+
+/// Files that say of the machine what a tree does not.
+const MACHINE: [&str; 3] = ["/proc/meminfo", "/proc/mounts", "/proc/version"];
+/// Of a tree with more processes none is read: the tree was asked for, not the machine.
+const MOST_PROCESSES: usize = 64;
+
+/// The processes a tree names, if they are few.
+fn pids(text: &[u8]) -> Vec<u32> {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let mut out: Vec<u32> = lines
+        .filter_map(|line| line.split_once("/cgroup.procs:")?.1.parse().ok())
+        .take(MOST_PROCESSES + 1)
+        .collect();
+    if out.len() > MOST_PROCESSES {
+        out.clear();
+    }
+    out
+}
 
 impl Loader<'_> {
     /// True when a case reads trees; otherwise their files are files like all others.
@@ -32,7 +50,17 @@ impl Loader<'_> {
             Ok(bytes) => bytes,
             Err(why) => bail!("{why}"),
         };
-        Ok(Some(self.tree(&shown, bytes, shown.clone()).into_iter().collect()))
+        let pids = pids(&bytes);
+        let mut ids: Vec<EvidenceId> = self.tree(&shown, bytes, shown.clone()).into_iter().collect();
+        // What a group can swap, and what its processes show, is the machine's to tell.
+        let processes = pids.iter().map(|pid| format!("/proc/{pid}/status"));
+        for path in MACHINE.iter().map(|path| (*path).to_owned()).chain(processes) {
+            // A process that has ended meanwhile is no matter.
+            if std::path::Path::new(&path).exists() {
+                ids.extend(self.file(&path, Found::Referred(None)));
+            }
+        }
+        Ok(Some(ids))
     }
 
     fn tree(&mut self, path: &str, text: Vec<u8>, identity: String) -> Option<EvidenceId> {

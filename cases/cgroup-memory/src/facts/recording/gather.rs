@@ -137,7 +137,7 @@ pub(super) fn whole(text: &str) -> Option<u64> {
     }
     // A double is exact up to 2^53, and its shortest text gives back the same double.
     let value: f64 = text.parse().ok()?;
-    (value >= 0.0 && value <= 9_007_199_254_740_992.0 && value.fract() == 0.0).then_some(value as u64)
+    ((0.0..=9_007_199_254_740_992.0).contains(&value) && value.fract() == 0.0).then_some(value as u64)
 }
 
 /// Seconds since 1970, with a part, in microseconds.

@@ -77,13 +77,16 @@ fn some_fields() -> impl Strategy<Value = Fields> {
         .prop_map(|list| fields(&list.iter().map(|(at, value)| (Field::ALL[*at], *value)).collect::<Vec<_>>()))
 }
 
+/// What happens to a group: which, its path and its numbers.
+type Happening = (u8, prop::sample::Index, String, Fields);
+
 /// What becomes of each group, sample by sample. Numbers are given in order, as a tree that is watched gives them.
 fn history() -> impl Strategy<Value = Vec<(Moment, Fields, Groups)>> {
     let event = (0_u8..8, any::<prop::sample::Index>(), "[a-c]{1,2}(/[a-c]){0,2}", some_fields());
     let steps = proptest::collection::vec((proptest::collection::vec(event, 0..3), some_fields(), 0_u64..2000), 1..80);
     steps.prop_map(|steps| {
         let (mut groups, mut next, mut now) = (Groups::new(), 1_u32, moment(0));
-        let step = |(events, machine, late): (Vec<(u8, prop::sample::Index, String, Fields)>, Fields, u64)| {
+        let step = |(events, machine, late): (Vec<Happening>, Fields, u64)| {
             now.realtime_us += 1_000_000 + late;
             now.monotonic_us += 1_000_000 + late;
             now.boottime_us += 1_000_000 + late;
@@ -179,7 +182,7 @@ fn a_recorder_that_is_started_again_adds_a_run() {
 
 #[test]
 fn a_group_made_anew_and_a_counter_that_goes_back_are_told() {
-    let anew: Groups = a_group(4096).into_iter().map(|(_, group)| (2, group)).collect();
+    let anew: Groups = a_group(4096).into_values().map(|group| (2, group)).collect();
     let samples = [
         (moment(0), Fields::default(), a_group(8192)),
         (moment(1), Fields::default(), a_group(4096)),

@@ -23,16 +23,15 @@ pub(super) struct Forest {
     groups: usize,
 }
 
+/// A group that is being filled.
+struct Open {
+    root: String,
+    group: Group,
+}
+
 impl Forest {
-    fn group(
-        &mut self,
-        of: Option<EvidenceId>,
-        root: &str,
-        path: &str,
-        item: &Evidence,
-        interface: Interface,
-    ) -> Option<&mut Group> {
-        let tree = self.trees.entry((of, root.to_owned())).or_default();
+    fn group(&mut self, root: &str, path: &str, item: &Evidence, interface: Interface) -> Option<&mut Group> {
+        let tree = self.trees.entry((None, root.to_owned())).or_default();
         if !tree.contains_key(path) {
             if self.groups >= MOST_GROUPS {
                 return None;
@@ -40,6 +39,27 @@ impl Forest {
             self.groups += 1;
         }
         Some(tree.entry(path.to_owned()).or_insert_with(|| Group::new(path, interface, item.id)))
+    }
+
+    /// Takes a group of a text out, or makes it; `None` when there are too many.
+    fn open(&mut self, item: &Evidence, place: &Named<'_>) -> Option<Open> {
+        let tree = self.trees.entry((Some(item.id), place.root.to_owned())).or_default();
+        let group = match tree.remove(place.group) {
+            Some(group) => group,
+            None if self.groups >= MOST_GROUPS => return None,
+            None => {
+                self.groups += 1;
+                Group::new(place.group, place.interface, item.id)
+            }
+        };
+        Some(Open { root: place.root.to_owned(), group })
+    }
+
+    /// Puts it back.
+    fn close(&mut self, of: EvidenceId, open: Option<Open>) {
+        if let Some(Open { root, group }) = open {
+            self.trees.entry((Some(of), root)).or_default().insert(group.path.clone(), group);
+        }
     }
 
     pub(super) fn finish(self) -> Vec<Tree> {
@@ -119,7 +139,7 @@ fn single(item: &Evidence, lines: &[Line<'_>], forest: &mut Forest, unmodelled: 
             }
         }
     };
-    let Some(group) = forest.group(None, place.root, place.group, item, place.interface) else {
+    let Some(group) = forest.group(place.root, place.group, item, place.interface) else {
         unmodelled.push(Unmodelled::new(item.span(), format!("{MOST_GROUPS} groups are read")));
         return;
     };
@@ -132,12 +152,18 @@ fn single(item: &Evidence, lines: &[Line<'_>], forest: &mut Forest, unmodelled: 
 
 /// Several files in one text. A line names the file it is of, or belongs to the last that was named.
 fn text(item: &Evidence, lines: &[Line<'_>], forest: &mut Forest, unmodelled: &mut Vec<Unmodelled>) {
-    let mut section: Option<Named<'_>> = None;
+    // The path of the last heading as it is written, what it names, and the group, taken out of the forest while its lines come.
+    let mut section: Option<(&str, Named<'_>)> = None;
+    let mut open: Option<Open> = None;
     for line in lines {
         let body;
-        match heading(line.text) {
+        // A dump repeats the path on every line of a file.
+        let again = section.as_ref().and_then(|(path, _)| line.text.strip_prefix(*path)?.strip_prefix(':'));
+        match again.map(|rest| (None, rest)).or_else(|| heading(line.text).map(|(path, rest)| (Some(path), rest))) {
             Some((path, rest)) => {
-                section = named(path);
+                if let Some(path) = path {
+                    section = named(path).map(|place| (path, place));
+                }
                 let value = rest.trim_start_matches([' ', '\t', ':', '=']);
                 if value.trim().is_empty() {
                     continue;
@@ -149,9 +175,12 @@ fn text(item: &Evidence, lines: &[Line<'_>], forest: &mut Forest, unmodelled: &m
         if body.is_blank() {
             continue;
         }
-        let taken = section.as_ref().is_some_and(|place| {
-            let group = forest.group(Some(item.id), place.root, place.group, item, place.interface);
-            group.is_some_and(|group| take(group, place.file, &body))
+        let taken = section.as_ref().is_some_and(|(_, place)| {
+            if !open.as_ref().is_some_and(|open| open.group.path == place.group && open.root == place.root) {
+                forest.close(item.id, open.take());
+                open = forest.open(item, place);
+            }
+            open.as_mut().is_some_and(|open| take(&mut open.group, place.file, &body))
         });
         if !taken {
             if unmodelled.len() < MOST_GAPS {
@@ -163,6 +192,7 @@ fn text(item: &Evidence, lines: &[Line<'_>], forest: &mut Forest, unmodelled: &m
             }
         }
     }
+    forest.close(item.id, open);
 }
 
 /// The path of a file that a line names, and what stands behind it: `PATH:LINE` (grep), `==> PATH <==` (tail), `$ cat PATH`,

@@ -36,7 +36,7 @@ impl Stamp {
 }
 
 /// A file that is kept open when there is room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slot {
     path: PathBuf,
     file: Option<File>,
