@@ -118,6 +118,16 @@ def play(kernel, slow, some, machine_, out, places):
     return faults
 
 
+def in_memory(machines):
+    """The folder for what machines need while they run: /dev/shm where it is large enough, else the usual one."""
+    try:
+        found = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    fits = found.f_bavail * found.f_frsize > machines * (2 << 30) and not found.f_flag & os.ST_NOEXEC
+    return "/dev/shm" if fits and os.access("/dev/shm", os.W_OK | os.X_OK) else None
+
+
 def stop(number, _):
     machine.stop_all()
     os._exit(128 + number)
@@ -151,7 +161,7 @@ def main():
         return 2
     if wanted.prepare:
         return 0
-    places = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+    places = in_memory(max(1, wanted.j))
     jobs = []
     for kernel in kernels:
         for slow in (False, True):

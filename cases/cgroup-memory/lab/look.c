@@ -192,9 +192,9 @@ void look(const struct place *place)
 {
     static const char *const all[] = {"status", "smaps_rollup", "maps", "oom_score", "oom_score_adj", "cgroup", NULL};
     static const char *const few[] = {"status", "oom_score", "oom_score_adj", "cgroup", NULL};
-    static const char *const host[] = {"/proc/meminfo", "/proc/swaps",   "/proc/mounts", "/proc/version", "/proc/uptime",
-                                       CGROUPS "/memory.stat", CGROUPS "/cgroup.stat", CGROUPS "/cgroup.controllers",
-                                       CGROUPS "/cgroup.subtree_control",
+    static const char *const host[] = {"/proc/meminfo", "/proc/swaps", "/proc/mounts", "/proc/version",
+                                       "/proc/uptime", CGROUPS "/memory.stat", CGROUPS "/cgroup.stat",
+                                       CGROUPS "/cgroup.controllers", CGROUPS "/cgroup.subtree_control",
                                        "/sys/kernel/mm/lru_gen/enabled", "/sys/devices/system/cpu/online",
                                        "/sys/kernel/mm/transparent_hugepage/enabled", NULL};
     flush();

@@ -152,8 +152,8 @@ class Machine:
 
     def options(self):
         """What the kernel and the first process are told."""
-        told = ["quiet", "loglevel=0", "cgroup_no_v1=all", "cgroup_enable=memory", "swapaccount=1", "psi=1", "log_buf_len=512K",
-                "printk.devkmsg=on", "lab.step=%d" % (10 if self.user_mode else 12),
+        told = ["quiet", "loglevel=0", "cgroup_no_v1=all", "cgroup_enable=memory", "swapaccount=1", "psi=1",
+                "log_buf_len=512K", "printk.devkmsg=on", "lab.step=%d" % (10 if self.user_mode else 12),
                 "lab.flush=%d" % (2 if version(self.name) >= (6, 16) else 0)]
         if self.name in OTHER:
             told.append("lab.lru=%d" % OTHER[self.name][1])

@@ -241,8 +241,9 @@ static void report(const struct place *place, int line, const char *text, const 
                    const char *ended, long took)
 {
     char name[128], meta[4096];
-    int length = snprintf(meta, sizeof meta, "line=%d\ntext=%s\noutcome=%s\nkilled=%s\nended=%s\nmilliseconds=%ld\nalive=",
-                          line, text, outcome, killed, ended, took);
+    int length = snprintf(meta, sizeof meta,
+                          "line=%d\ntext=%s\noutcome=%s\nkilled=%s\nended=%s\nmilliseconds=%ld\nalive=", line,
+                          text, outcome, killed, ended, took);
     for (int at = 0; at < actor_count; at++)
         if (actors[at].alive)
             length += snprintf(meta + length, sizeof meta - length, " %s", actors[at].name);

@@ -198,7 +198,7 @@ a: anon 30M
 a: anon 20M
 """, oom=True, victims=["a"], limit="/g")
 
-scenario("first-toucher", "A shared file is charged to who reads it first; when that is limited, it pays for both.", """\
+scenario("first-toucher", "A shared file is charged to who reads it first, and nothing to the other.", """\
 group /a max=64M swap.max=0
 group /b max=64M swap.max=0
 file /data/a 40M

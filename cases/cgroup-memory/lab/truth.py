@@ -88,7 +88,7 @@ def process(files, pid):
 def children(files, known):
     """Processes of fork steps: those of the groups that are no actors."""
     pids = {int(found.group(1)) for path in files for found in [re.match(r"/proc/(\d+)/status$", path)] if found}
-    return [process(files, pid)["status"] | {"pid": pid} for pid in sorted(pids - known)]
+    return [dict(process(files, pid)["status"], pid=pid) for pid in sorted(pids - known)]
 
 
 def kills(log, names):
@@ -138,7 +138,7 @@ def truth_of(steps, scenario, kernel):
     number = tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", release).groups())
     swap = re.search(r"(?m)^swap (\S+)", scenario["text"])
     swaps = first["/proc/swaps"].decode().splitlines()[1:]
-    built = re.search(r"Debian (\d\S+)", first["/proc/version"].decode())
+    built = re.search(r"#.* Debian (\d\S+)", first["/proc/version"].decode())
     truth = {
         "scenario": scenario["name"], "about": scenario["about"], "kernel": release, "machine": kernel,
         "debian": built.group(1) if built else None,
@@ -192,6 +192,15 @@ def put_tree(folder, files, known):
             put(folder, path, data)
 
 
+def text_of(truth):
+    """The truth as JSON, one line for each step and kill."""
+    text = json.dumps({key: part for key, part in truth.items() if key not in ("steps", "kills")}, indent=1)[:-2]
+    for key in ("kills", "steps"):
+        rows = ",\n".join("  " + json.dumps(row, separators=(",", ":")) for row in truth[key])
+        text += ',\n "%s": [%s]' % (key, "\n" + rows + "\n " if rows else "")
+    return text + "\n}\n"
+
+
 def write(entries, scenario, kernel, out):
     """Writes the folder of one run; returns the truth."""
     steps = by_step(entries)
@@ -211,9 +220,5 @@ def write(entries, scenario, kernel, out):
     put_tree(out + "/evidence", steps[-1], known)
     if truth["kills"] and truth["kills"][0]["step"] > 0:
         put_tree(out + "/before", steps[truth["kills"][0]["step"] - 1], known)
-    text = json.dumps({key: part for key, part in truth.items() if key not in ("steps", "kills")}, indent=1)[:-2]
-    for key in ("kills", "steps"):
-        rows = ",\n".join("  " + json.dumps(row, separators=(",", ":")) for row in truth[key])
-        text += ',\n "%s": [%s]' % (key, "\n" + rows + "\n " if rows else "")
-    put(out, "truth.json", (text + "\n}\n").encode())
+    put(out, "truth.json", text_of(truth).encode())
     return truth

@@ -45,7 +45,7 @@ pub fn view(request: &str) -> String {
                 Outcome::Refused(_) => ("refused", Value::Null),
                 Outcome::Exceeded => ("exceeded", Value::Null),
                 Outcome::Throttled => ("throttled", Value::Null),
-                Outcome::Close(_) | Outcome::Unknown(_) => ("unknown", Value::Null),
+                Outcome::Close(_) | Outcome::Slow | Outcome::Unknown(_) => ("unknown", Value::Null),
             };
             json!({ "line": step.line, "outcome": outcome, "killed": killed, "groups": groups })
         })

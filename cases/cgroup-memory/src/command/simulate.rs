@@ -160,6 +160,7 @@ fn outcome(outcome: &Outcome) -> String {
         }
         Outcome::Exceeded => "done, above the limit: nothing can be killed, and this kernel lets it".to_owned(),
         Outcome::Throttled => "throttled by memory.high: it does not end in ten seconds".to_owned(),
+        Outcome::Slow => "not known: it depends on how fast the disk takes what is dirty".to_owned(),
         Outcome::Close(why) => format!("too close to tell: {why}"),
         Outcome::Unknown(why) => format!("not known: {why}"),
     }

@@ -9,6 +9,9 @@ use super::{host, process, recording, tree, workload};
 /// All of them.
 pub static KINDS: &[&Kind] = &[
     &recording::MEMORY_RECORDING,
+    &recording::below::BELOW_DUMP,
+    &recording::prometheus::PROMETHEUS_MEMORY,
+    &recording::kubelet::KUBELET_SUMMARY,
     &JOURNAL_FILE,
     &JOURNAL_EXPORT,
     &JOURNAL_JSON,

@@ -1,7 +1,7 @@
 //! What a group is charged for, kind by kind and without overlap, from the keys of its `memory.stat`.
 //!
 //! The keys overlap: `shmem`, `file_mapped`, `file_dirty` are parts of `file`; `unevictable` is a part of `anon` and `file`; swap cache is
-//! counted in `file` while it is mapped as `anon`. What does not overlap is what a page is on: the anonymous lists, the lists of files,
+//! in `anon` while it is mapped, and in no other key but its own. What does not overlap is what a page is on: the anonymous lists, the lists of files,
 //! the unevictable list, slab, other memory of the kernel, sockets. (mm/memcontrol.c, `memory_stats`; mm/vmstat.c.)
 
 use super::range::Range;
@@ -91,14 +91,14 @@ pub fn charges(keys: &Keys) -> Charges {
     // What the keys that are there leave for those that are not.
     let known = [
         keys.anon,
-        keys.file.map(|file| file.saturating_sub(keys.swapcached.unwrap_or(0))),
+        keys.file,
         keys.kernel.or(keys.kernel_parts),
     ];
     let unknown = Range::up_to(all.saturating_sub(known.iter().flatten().sum::<u64>()));
     let anon = exact_or(keys.anon, unknown);
     let file = exact_or(keys.file, unknown);
-    let swapcached = exact_or(keys.swapcached, Range::ZERO);
-    let files = file.less(swapcached);
+    // Swap cache is charged, and in neither `anon` nor `file` unless it is mapped: it is of what is left.
+    let files = file;
     let unevictable = keys.unevictable;
     let shmem = shmem(keys, files);
     // Files that are not shmem: on the lists of files, or unevictable.

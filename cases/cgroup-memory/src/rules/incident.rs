@@ -164,7 +164,13 @@ fn figures(
         Part::Zswap => Key::Zswap,
         _ => Key::Kernel,
     };
-    if let Some((part, amount)) = culprit(judged) {
+    if judged.why == Why::Writeback {
+        for key in [Key::FileDirty, Key::FileWriteback, Key::Dirty, Key::Writeback] {
+            if let Some(told) = incident.stat.get(key).filter(|told| told.value > judged.slack) {
+                builder = builder.place(context(evidence, told.span, format!("{} still to be written", bytes(told.value))));
+            }
+        }
+    } else if let Some((part, amount)) = culprit(judged) {
         let told = incident.stat.get(key(part)).or_else(|| incident.stat.get(Key::Rss).filter(|_| part == Part::Anon));
         if let Some(told) = told {
             builder = builder.place(context(evidence, told.span, format!("{}: {}", part.words(), range(amount))));
@@ -187,7 +193,7 @@ fn figures(
             range(Range::exact(judged.limit).less(judged.floor.bytes))
         ),
         Why::Writeback => format!(
-            "{} more was page cache that had to be written first: the disk was slower than the group.",
+            "{} more was page cache that had to be written first, and was not in time: reclaim gave up before the disk had taken it.",
             range(judged.floor.part(Part::DirtyCache))
         ),
         Why::NotReached(_) => format!(
@@ -242,12 +248,13 @@ fn misled(incident: &Incident, judged: &Judged) -> String {
     let mut out = Vec::new();
     let share = |value: u64| value.saturating_mul(100) / judged.limit.max(1);
     if incident.tasks > 0 && incident.tasks_rss < judged.limit / 10 * 7 {
+        let hidden = judged.floor.bytes.lo.saturating_sub(incident.tasks_rss);
+        let hidden = if hidden > 0 { format!("; {} was in no process", bytes(hidden)) } else { String::new() };
         out.push(format!(
-            "RSS: the {} below this limit had {} resident, {} % of it; {} was in no process",
+            "RSS: the {} below this limit had {} resident, {} % of it{hidden}",
             count(incident.tasks as u64, "process"),
             bytes(incident.tasks_rss),
-            share(incident.tasks_rss),
-            bytes(judged.floor.bytes.lo.saturating_sub(incident.tasks_rss))
+            share(incident.tasks_rss)
         ));
     }
     if let (Some(anon), Some(shmem)) = (judged.keys.anon, judged.keys.shmem)
@@ -327,6 +334,9 @@ fn choice(
 
 /// What to do, by what fills the group.
 pub(super) fn remedies(mut builder: FindingBuilder, facts: &Facts, path: &str, judged: &Judged) -> FindingBuilder {
+    if judged.why == Why::Writeback {
+        return writeback(builder, path, judged);
+    }
     let raise = limit_for(judged.floor.bytes);
     match culprit(judged) {
         Some((Part::Shmem, amount)) => {
@@ -374,6 +384,29 @@ pub(super) fn remedies(mut builder: FindingBuilder, facts: &Facts, path: &str, j
         FixClass::Display,
         vec![raise_command(path, raise)],
     ))
+}
+
+/// What to do where page cache was not written in time.
+fn writeback(builder: FindingBuilder, path: &str, judged: &Judged) -> FindingBuilder {
+    let high = (judged.limit / 5 * 4).max(judged.floor.bytes.hi.saturating_add(judged.floor.bytes.hi / 20)) >> 20 << 20;
+    let builder = builder.fix(commands(
+        format!(
+            "let it be written earlier: memory.high {}, above what cannot be reclaimed ({}); in the laboratory groups that were killed lived with it",
+            bytes(high),
+            range(judged.floor.bytes)
+        ),
+        FixClass::Display,
+        vec![super::throttled::high_command(path, high)],
+    ));
+    let builder = builder.fix(commands(
+        "let the kernel slow the writer down for its group's sake: it does so only where the io controller is on, too",
+        FixClass::Display,
+        vec!["echo +io > /sys/fs/cgroup/cgroup.subtree_control   # and on the way down; systemd: IOAccounting=yes".to_owned()],
+    ));
+    builder.fix(advice(format!(
+        "or write less at a time (fsync, O_DIRECT, a faster disk), or give it more room than {} beside the floor; Linux 6.12 to 7.1 with MGLRU kills most easily here, 5.10, 6.1, 7.2 and 7.3 did not",
+        bytes(judged.limit.saturating_sub(judged.floor.bytes.hi))
+    )))
 }
 
 /// Where files in memory can be.

@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::facts::stat::Key;
 use crate::facts::tree::{Events, Group, Limit, Tree};
 use crate::model::account::{account, limits};
-use crate::model::floor::Swap;
+use crate::model::floor::{Part, Swap};
 use crate::model::judge::{Judged, Why, judge};
 use crate::model::range::Range;
 
@@ -230,15 +230,19 @@ fn refute(mut builder: FindingBuilder, owner: &Group, judged: &Judged) -> Findin
     if let Some(mapped) = judged.keys.file_mapped.filter(|_| judged.keys.file.is_some()) {
         not.push(format!("that files were mapped: {} were, and mapped pages are reclaimed too", bytes(mapped)));
     }
-    let high = owner.events.high.or(owner.events_local.high);
-    if high.is_some_and(|high| high.value == 0) {
-        not.push("that memory.high was not set (`high 0`): it makes processes slower before the limit, and does not make anything reclaimable".to_owned());
-    }
     if let Some(max) = owner.events.max.or(owner.events_local.max).filter(|max| max.value > 0) {
         not.push(format!("`max {}`: it counts rounds of reclaim at the limit, not their failure", max.value));
     }
     if !not.is_empty() {
         builder = builder.because(format!("It was not {}.", not.join("; nor ")));
+    }
+    let high = owner.events.high.or(owner.events_local.high);
+    if high.is_some_and(|high| high.value == 0) {
+        let dirty = judged.floor.part(Part::DirtyCache);
+        builder = builder.because(match dirty.hi > judged.slack {
+            true => "`high 0`: memory.high was not set, or never reached. It would have helped against page cache that was still to be written (it has it written earlier), and against nothing else: not against tmpfs, not against what is locked. file_dirty and file_writeback tell which.".to_owned(),
+            false => "`high 0`: memory.high was not set, or never reached. It would not have helped: little was still to be written, and it makes nothing else reclaimable.".to_owned(),
+        });
     }
     builder
 }

@@ -20,6 +20,8 @@ struct Count {
     died: usize,
     unknown: usize,
     disagreed: usize,
+    /// Runs that write to disk with little room beside the floor, and those of them in which something was killed.
+    dirty: [usize; 2],
     victims: usize,
     charges: usize,
     /// Kills beyond those predicted whose report shows room below the limit.
@@ -47,6 +49,10 @@ fn the_laboratory_did_what_the_model_says() {
         count.victims,
         count.charges,
         count.needless
+    );
+    println!(
+        "{} of the runs that write to disk with little room are unknown to the model; in {} of them something was killed",
+        count.dirty[0], count.dirty[1]
     );
     for (why, times) in why {
         println!("  unknown {times}: {why}");
@@ -87,7 +93,13 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
     let oom = run.truth["oom"].as_bool().unwrap_or(false);
     match verdict(&steps) {
         Verdict::Unknown(reason) => {
-            count.unknown += 1;
+            // Known not to be known: a set of its own, made to find it out.
+            if run.name.contains("/dirty-") {
+                count.dirty[0] += 1;
+                count.dirty[1] += usize::from(oom);
+            } else {
+                count.unknown += 1;
+            }
             if std::env::var_os("CASEBOOK_SHOW_UNKNOWN").is_some() {
                 println!("{}: unknown: {reason}", run.name);
             }
@@ -115,7 +127,7 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
         let outcome = step["outcome"].as_str().unwrap_or("");
         // What follows is not predicted, or was not played.
         let stuck = matches!(predicted.outcome, Outcome::Refused(refusal) if refusal != Refusal::Full);
-        if stuck || matches!(predicted.outcome, Outcome::Close(_) | Outcome::Unknown(_) | Outcome::Throttled) {
+        if stuck || matches!(predicted.outcome, Outcome::Close(_) | Outcome::Slow | Outcome::Unknown(_) | Outcome::Throttled) {
             break;
         }
         if matches!(outcome, "timeout" | "skipped") {
@@ -233,8 +245,6 @@ fn real_of(group: &Value, key: &str) -> Option<u64> {
     }
     let stat = &group["stat"];
     match key {
-        // Swapped pages that are still in memory are counted twice.
-        "file" => Some(stat["file"].as_u64()?.saturating_sub(stat["swapcached"].as_u64().unwrap_or(0))),
         "kernel" => Some(stat["kernel"].as_u64()? + stat["sock"].as_u64().unwrap_or(0)),
         _ => stat[key].as_u64(),
     }

@@ -31,8 +31,8 @@ impl<'r> Map<'r> {
             Map::Whole(place) => place,
             Map::Escaped { raw, start, escapes } => {
                 let mut walk = Walk { raw, at: 0, text: 0, escapes };
-                let begin = walk.to(from);
-                let end = if to > from { walk.to_end(to) } else { begin };
+                let begin = walk.begin_of(from);
+                let end = if to > from { walk.end_of(to) } else { begin };
                 (start + begin, start + end)
             }
         }
@@ -44,7 +44,7 @@ impl<'r> Map<'r> {
             Map::Plain(start) => Map::Plain(start + text),
             Map::Whole(place) => Map::Whole(place),
             Map::Escaped { raw, start, escapes } => {
-                let at = Walk { raw, at: 0, text: 0, escapes }.to(text);
+                let at = Walk { raw, at: 0, text: 0, escapes }.begin_of(text);
                 Map::Escaped { raw: raw.get(at..).unwrap_or(&[]), start: start + at, escapes }
             }
         }
@@ -61,7 +61,7 @@ struct Walk<'r> {
 
 impl Walk<'_> {
     /// Where byte `text` of the text begins.
-    fn to(&mut self, text: usize) -> usize {
+    fn begin_of(&mut self, text: usize) -> usize {
         while self.text < text && self.at < self.raw.len() {
             self.step();
         }
@@ -73,7 +73,7 @@ impl Walk<'_> {
     }
 
     /// Where byte `text - 1` of the text ends.
-    fn to_end(&mut self, text: usize) -> usize {
+    fn end_of(&mut self, text: usize) -> usize {
         while self.text < text && self.at < self.raw.len() {
             self.step();
         }

@@ -110,11 +110,12 @@ impl<'r> Record<'r> {
 }
 
 impl<'r> Record<'r> {
-    /// This record with another text, which stands in several places between the ends of `at`.
-    pub(crate) fn joined<'s>(&self, text: &'s [u8], at: Place) -> Record<'s>
+    /// A record of which this one is the last of several pieces: its text stands between the ends of `at`, it begins at byte `start`
+    /// of the file and was written at `time`.
+    pub(crate) fn joined<'s>(&self, text: &'s [u8], at: Place, start: usize, time: &Time) -> Record<'s>
     where
         'r: 's,
     {
-        Record { text, map: Map::Whole(at), ..self.clone() }
+        Record { text, map: Map::Whole(at), start, time: time.clone(), ..self.clone() }
     }
 }

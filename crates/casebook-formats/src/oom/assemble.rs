@@ -1,7 +1,7 @@
 //! Lines become reports.
 
 use crate::gap::Gaps;
-use crate::kernel_log::{Place, Record, Source};
+use crate::kernel_log::{Place, Record, Source, Time};
 
 use super::class::{Class, class};
 use super::foreign::is_foreign;
@@ -28,6 +28,10 @@ struct Pending {
     stream: u64,
     text: Vec<u8>,
     at: Place,
+    /// Where its first piece begins, with its stamp.
+    start: usize,
+    /// When its first piece was written.
+    time: Time,
     pieces: Vec<(Place, bool)>,
 }
 
@@ -142,7 +146,7 @@ impl Assembler {
         pending.text.extend(line);
         pending.at.1 = pending.at.1.max(record.at().1);
         pending.pieces.push((record.at(), is_foreign(record, line)));
-        let joined = record.joined(&pending.text, pending.at);
+        let joined = record.joined(&pending.text, pending.at, pending.start, &pending.time);
         match class(&joined, &pending.text) {
             Class::Other | Class::Open => self.pending = Some(pending),
             found => self.line(&joined, &pending.text, found, pending.stream, each),
@@ -152,9 +156,9 @@ impl Assembler {
     /// The rest of a broken line does not come: what there is of it is taken. `record` is the one that came instead.
     fn abandon(&mut self, record: Option<&Record<'_>>, each: &mut impl FnMut(Event)) {
         let Some(pending) = self.pending.take() else { return };
-        let Pending { stream, text, at, mut pieces } = pending;
+        let Pending { stream, text, at, start, time, mut pieces } = pending;
         if let Some(record) = record {
-            let joined = record.joined(&text, at);
+            let joined = record.joined(&text, at, start, &time);
             let found =
                 head::choice(&joined, &text).map(Class::Choice).or_else(|| head::invoked(&text).map(Class::Invoked));
             if let Some(found) = found {
@@ -188,7 +192,14 @@ impl Assembler {
             Class::Reaped(reaped) => self.reaped(record, reaped, stream, each),
             Class::Open => {
                 let pieces = vec![(record.at(), false)];
-                self.pending = Some(Pending { stream, text: line.to_vec(), at: record.at(), pieces });
+                self.pending = Some(Pending {
+                    stream,
+                    text: line.to_vec(),
+                    at: record.at(),
+                    start: record.start,
+                    time: record.time().clone(),
+                    pieces,
+                });
             }
             Class::Invoked(_) => self.begin(record, line, found, stream, each),
             Class::Manual => {

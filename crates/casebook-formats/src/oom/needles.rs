@@ -10,8 +10,8 @@ use memchr::memmem::Finder;
 ///
 /// `oom`: the first line of a report, `oom-kill:`, `oom_reaper`, `oom_score_adj` of a table's header, `memory.oom.group`, oomd.
 /// `OOM`: messages of systemd and the kubelet. `ut of memory`: kills. `failcnt` and what stands around it: a
-/// group's numbers, when the head is missing. `illed process`: kills to 5.2.
-const NEEDLES: [&[u8]; 11] = [
+/// group's numbers, when the head is missing. `illed process`: kills to 5.2. `due to memory`, `due to swap`, `for killing`: oomd.
+const NEEDLES: [&[u8]; 14] = [
     b"oom",
     b"OOM",
     b"ut of memory",
@@ -19,6 +19,9 @@ const NEEDLES: [&[u8]; 11] = [
     b"failcnt",
     b"emory cgroup stats",
     b"memory peak",
+    b"due to memory",
+    b"due to swap",
+    b"for killing",
     b"result of limit",
     b"messages dropped",
     b"kernel messages",

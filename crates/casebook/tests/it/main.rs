@@ -14,6 +14,8 @@ mod generated;
 mod probe;
 mod tool;
 mod verbs;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -33,6 +35,8 @@ fn main() {
         #[cfg(target_os = "linux")]
         ("probe", probe::TESTS),
         ("verbs", verbs::TESTS),
+        #[cfg(target_os = "linux")]
+        ("watch", watch::TESTS),
     ];
     for (group, tests) in groups {
         trials.extend(tests.iter().map(|(name, test)| Trial::test(format!("{group}::{name}"), *test)));

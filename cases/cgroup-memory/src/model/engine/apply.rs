@@ -216,7 +216,9 @@ impl State {
         }
         if !in_memory {
             // The tree that finds the pages, the inode, extents (fs/ext4).
-            self.groups[group].slab += Range { lo: 0, hi: new.hi / 128 + (128 << 10) };
+            // A page that was written has a `buffer_head` of 104 bytes, too.
+            let share = if writes { 24 } else { 128 };
+            self.groups[group].slab += Range { lo: 0, hi: new.hi / share + (128 << 10) };
         }
         let mapped = matches!(touch, Touch::Map | Touch::Lock | Touch::MapWrite);
         if mapped {
@@ -230,8 +232,8 @@ impl State {
         let held = in_memory || touch == Touch::Lock;
         let way = if mapped { Way::Fault } else { Way::Call };
         let outcome = self.settle(Some(actor), group, if held { Charged::Held(number) } else { Charged::Cache }, way);
-        if writes && !in_memory && outcome == Outcome::Done && self.little_room(group, end) {
-            return Outcome::Close("whether the disk takes what is dirty fast enough for so little room".to_owned());
+        if writes && !in_memory && matches!(outcome, Outcome::Done | Outcome::Close(_)) && self.little_room(group, end) {
+            return Outcome::Slow;
         }
         if full && outcome == Outcome::Done {
             return Outcome::Refused(Refusal::Full);
@@ -257,7 +259,8 @@ impl State {
     fn little_room(&self, group: usize, bytes: u64) -> bool {
         let room = |level: usize| self.groups[level].max.map(|max| max.saturating_sub(self.floor(level).hi));
         let least = self.line(group).filter_map(room).min();
-        least.is_some_and(|room| room < LITTLE_ROOM && bytes > room / 2)
+        // On a slow disk all of what is written is in the way.
+        least.is_some_and(|room| bytes > room / 2 && room < LITTLE_ROOM || self.slow_disk && bytes + bytes / 16 > room)
     }
 
     /// Room in the file system in memory a path is in: `/tmp/32m/x` is in one of 32 MiB, `/tmp/x` in one without a bound.

@@ -49,7 +49,7 @@ impl State {
         let slack = HELD_BACK_PAGES * 4096 * self.cpus + swapping;
         // Without the `io` controller the kernel does not slow a writer down for its group's sake (Documentation/admin-guide/cgroup-v2.rst,
         // "Writeback"), so all of it can be dirty, and a slow disk does not write it before reclaim gives up.
-        let dirty = if self.slow_disk { self.dirty(group) } else { 0 };
+        let dirty = if self.slow_disk { self.dirty(group) / 16 * 17 } else { 0 };
         if floor.hi.saturating_add(slack).saturating_add(dirty) <= max {
             Fit::Fits
         } else if floor.lo > max.saturating_add(swapping) {

@@ -34,6 +34,8 @@ pub enum Outcome {
     Throttled,
     /// Too close to a limit to tell; what follows holds if it is done.
     Close(String),
+    /// The disk decides: it is done, or somebody is killed, or it does not end.
+    Slow,
     /// The model cannot tell, nor what follows.
     Unknown(String),
 }
@@ -112,12 +114,20 @@ pub struct Predicted {
     pub throttled: Vec<String>,
 }
 
+const SLOW: &str = "whether the disk takes what is dirty fast enough for so little room";
+
 /// What becomes of all steps together. A step too close to tell, and one behind it that surely ends in an OOM, are an OOM: it comes at
 /// the one or at the other.
 pub fn verdict(steps: &[Predicted]) -> Verdict {
-    let mut open = None;
+    let (mut open, mut slow) = (None, false);
     for step in steps {
         match &step.outcome {
+            Outcome::Slow => {
+                slow = true;
+                open = open.or(Some(SLOW.to_owned()));
+            }
+            // What comes behind a step that may not end may not come.
+            Outcome::Killed(_) if slow => return Verdict::Unknown(SLOW.to_owned()),
             Outcome::Done | Outcome::Exceeded | Outcome::Refused(Refusal::Full) => {}
             Outcome::Killed(_) => return Verdict::Dies,
             Outcome::Refused(_) => return open.map_or(Verdict::Refused, Verdict::Unknown),
@@ -138,7 +148,7 @@ pub fn play(workload: &Workload) -> Vec<Predicted> {
             Outcome::Unknown(_) | Outcome::Throttled => true,
             Outcome::Killed(kill) => kill.victims.is_none(),
             Outcome::Refused(refusal) => *refusal != Refusal::Full,
-            Outcome::Done | Outcome::Exceeded | Outcome::Close(_) => false,
+            Outcome::Done | Outcome::Exceeded | Outcome::Close(_) | Outcome::Slow => false,
         };
         out.push(Predicted { line: *line, outcome, groups: state.charges(), throttled: state.throttled() });
         if stop {

@@ -191,6 +191,22 @@ fn a_broken_line_whose_rest_is_missing_is_taken_as_it_is() {
     assert_eq!((report.choice.unwrap().value.pid, report.kills[0].pid), (None, 76));
 }
 
+/// Found by the fuzzer: the report began behind its own end.
+#[test]
+fn a_broken_line_begins_where_its_first_piece_begins() {
+    let text = "\
+[    1.000001] hog invoked oom-killer: gfp_mask=0xcc0,
+[    2.000002] ** 12 printk messages dropped **
+[    3.000000] Linux version 6.12.57 x
+";
+    let (events, gaps) = events(text, Form::Lines);
+    assert!(gaps.is_empty());
+    let report =
+        events.iter().find_map(|event| if let Event::Report(report) = event { Some(report) } else { None }).unwrap();
+    assert_eq!(at(text, report.at), text.lines().next().unwrap());
+    assert_eq!(report.time.monotonic.map(|at| at.0), Some(1_000_001));
+}
+
 /// 5.3 to 6.3: `vprintk_store` keeps 991 bytes of a message (`LOG_LINE_MAX` less a zero).
 #[test]
 fn a_message_that_filled_its_record_is_cut() {

@@ -96,6 +96,16 @@ Nov 26 03:20:51 host systemd-oomd[600]: Killed /c due to swap used (990) / total
 }
 
 #[test]
+fn pasted_messages_without_a_sender_are_heard() {
+    let quiet = "nothing of interest\n".repeat(100);
+    let text = format!(
+        "{quiet}Killed /c due to swap used (990) / total (1000) being more than 90.00%\n{quiet}Considered 3 cgroups for killing, top candidates were:\n"
+    );
+    let found = messages(&text);
+    assert!(matches!(found[..], [Message::Oomd(_), Message::Considered(_)]), "{found:?}");
+}
+
+#[test]
 fn what_oomd_considered_is_one_message() {
     let text = "\
 Nov 26 03:20:50 host systemd-oomd[600]: Considered 12 cgroups for killing, top candidates were:
