@@ -161,7 +161,7 @@ pub struct Report {
     pub limit_of: Option<Placed<LimitOf>>,
     /// Counters of the group at its limit.
     pub usage: Vec<Usage>,
-    /// What the group is protected from (since 7.0).
+    /// What the group is protected from (6.19 has it).
     pub protection: Option<Placed<Protection>>,
     /// Statistics: of the group at its limit, to 5.2 also of each group below it.
     pub stats: Vec<GroupStats>,

@@ -68,7 +68,7 @@ pub struct Usage {
     pub usage: u64,
     /// Bytes; the line says KiB.
     pub limit: u64,
-    /// How often the limit was hit; under version 2 since 6.14 the event `max`, before it a counter that stays near 0.
+    /// How often the limit was hit; under version 2 the event `max` on newer kernels (6.18 has it so, 6.13 not), before it a counter that stays near 0.
     pub failcnt: u64,
     /// Byte range of the line.
     pub at: Place,
