@@ -44,6 +44,7 @@ complete -c casebook -n "__fish_casebook_needs_command" -f -a "nft" -d 'Tools of
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "timers" -d 'Tools of the case systemd-timers: which timer runs were lost or will be, by which mechanism, and what brings the timer back'
+complete -c casebook -n "__fish_casebook_needs_command" -f -a "memory" -d 'Tools of the case cgroup-memory: who was killed at which memory limit, what could not be reclaimed there, and which setting lets it live'
 complete -c casebook -n "__fish_casebook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s f -l format -d 'Format of the report, and the file it goes to; can be given several times' -r
 complete -c casebook -n "__fish_casebook_using_subcommand check" -s o -l output -d 'File for the --format it stands beside' -r -F
@@ -417,21 +418,83 @@ complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_see
 complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "calendar" -d 'Say what an OnCalendar= specification means and when it elapses, as systemd does'
 complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "simulate" -d 'Say when timers will run, and which runs will be lost, under a clock that steps, drifts, sleeps or reboots'
 complete -c casebook -n "__fish_casebook_using_subcommand timers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "cases" -d 'List the cases and what evidence each reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "rules" -d 'List every rule'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "config" -d 'Show the configuration that holds for a path'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "man" -d 'Write the man pages into a folder'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "timers" -d 'Tools of the case systemd-timers: which timer runs were lost or will be, by which mechanism, and what brings the timer back'
-complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -s h -l help -d 'Print help'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -f -a "explain" -d 'Show what a group is charged with, kind by kind, what of it reclaim can take, and how far the limit is'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -f -a "record" -d 'Record what control groups hold, sample by sample, into a file'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -f -a "simulate" -d 'Say what another memory.max, memory.high or swap would do: who is killed, slowed down, swapped'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -f -a "top" -d 'Show what control groups hold, what cannot be reclaimed, and how soon they are full'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and not __fish_seen_subcommand_from explain record simulate top help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -l group -d 'The group: /system.slice/app.service, or the end of its path' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -l all -d 'List every group, not the first 20'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -s o -l output -d 'File to append to' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -l interval -d 'Time between samples, 50ms at least [default: 1s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -l duration -d 'End after this long: 90s, 8h, 7d' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -l root -d 'Folder of the tree [default: /sys/fs/cgroup]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l group -d 'The group: /system.slice/app.service, or the end of its path' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l max -d 'memory.max to try: 512M, 3G, max' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l high -d 'memory.high to try' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l swap -d 'Room in swap to try' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l interval -d 'Time between samples, 50ms at least [default: 1s]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l sort -d 'tree, current, floor, full, growth, events, pressure or name [default: tree]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l root -d 'Folder of the tree [default: /sys/fs/cgroup]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -s f -l format -d 'How to print' -r -f -a "text\t''
+json\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l max-evidence-bytes -d 'Larger files are reported and not read; K, M and G are understood [default: 256M]' -r
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l color -d 'Colours; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -l once -d 'Print one frame and end'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -s v -l verbose -d 'Say on standard error what is being done; twice for more'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Show what a group is charged with, kind by kind, what of it reclaim can take, and how far the limit is'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from help" -f -a "record" -d 'Record what control groups hold, sample by sample, into a file'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from help" -f -a "simulate" -d 'Say what another memory.max, memory.high or swap would do: who is killed, slowed down, swapped'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from help" -f -a "top" -d 'Show what control groups hold, what cannot be reclaimed, and how soon they are full'
+complete -c casebook -n "__fish_casebook_using_subcommand memory; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "check" -d 'Find out what the evidence is, run every case it fits, report'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "cases" -d 'List the cases and what evidence each reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "explain" -d 'Print the post of a case, or the page of a rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "replay" -d 'Run the proofs of a report again, step by step'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "collect" -d 'Read this machine into a bundle that `check` reads'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "lab" -d 'Make a case\'s failure happen here, for real, and check the evidence'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "rules" -d 'List every rule'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "config" -d 'Show the configuration that holds for a path'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "man" -d 'Write the man pages into a folder'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "nft" -d 'Tools of the case nftables: a rule in the wrong place: the verdict stays, the effect behind it is lost'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "rst" -d 'Tools of the case tcp-rst: who sent the RST, which timer let it happen, when the next connection dies'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "checksum" -d 'Verify every checksum of a capture, and say why those that do not hold do not'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "timers" -d 'Tools of the case systemd-timers: which timer runs were lost or will be, by which mechanism, and what brings the timer back'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "memory" -d 'Tools of the case cgroup-memory: who was killed at which memory limit, what could not be reclaimed there, and which setting lets it live'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and not __fish_seen_subcommand_from check cases explain replay collect lab rules config completions man nft rst checksum timers memory help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "trace" -d 'show every chain and rule a packet meets, why each matched or broke, and what became of it'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "eval" -d 'evaluate many packets: one outcome per line'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from nft" -f -a "show" -d 'print the ruleset as the kernel runs it: chains of each hook in order, rules with the checks nft adds'
@@ -451,3 +514,7 @@ complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "audit" -d 'List every timer: its state, its last and next run, how often, and what is wrong with it'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "calendar" -d 'Say what an OnCalendar= specification means and when it elapses, as systemd does'
 complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from timers" -f -a "simulate" -d 'Say when timers will run, and which runs will be lost, under a clock that steps, drifts, sleeps or reboots'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from memory" -f -a "explain" -d 'Show what a group is charged with, kind by kind, what of it reclaim can take, and how far the limit is'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from memory" -f -a "record" -d 'Record what control groups hold, sample by sample, into a file'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from memory" -f -a "simulate" -d 'Say what another memory.max, memory.high or swap would do: who is killed, slowed down, swapped'
+complete -c casebook -n "__fish_casebook_using_subcommand help; and __fish_seen_subcommand_from memory" -f -a "top" -d 'Show what control groups hold, what cannot be reclaimed, and how soon they are full'

@@ -52,7 +52,10 @@ fn tree(groups: usize) -> String {
         file("memory.oom.group", "0\n");
         file("memory.events", "low 0\nhigh 0\nmax 12\noom 0\noom_kill 0\noom_group_kill 0\n");
         file("memory.events.local", "low 0\nhigh 0\nmax 12\noom 0\noom_kill 0\noom_group_kill 0\n");
-        file("memory.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1200\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=900\n");
+        file(
+            "memory.pressure",
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total=1200\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=900\n",
+        );
         file("cgroup.procs", "1201\n1202\n1203\n");
         file("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n");
     }
@@ -73,7 +76,11 @@ fn report(at: f64, pid: u32) -> String {
          Tasks state (memory values in pages):\n[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name\n"
     );
     for task in 0..8 {
-        text.push_str(&format!("[{:7}]     0 {:5}    16883      221       45      175        1    32768        0             0 app\n", pid + task, pid + task));
+        text.push_str(&format!(
+            "[{:7}]     0 {:5}    16883      221       45      175        1    32768        0             0 app\n",
+            pid + task,
+            pid + task
+        ));
     }
     text.push_str(&format!(
         "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/app.service,task_memcg=/system.slice/app.service,task=app,pid={pid},uid=0\n\
@@ -87,7 +94,7 @@ fn log(bytes: usize, every: usize) -> Vec<u8> {
     let mut number = 0usize;
     while out.len() < bytes {
         let at = number as f64 / 100.0;
-        if number % every == 0 {
+        if number.is_multiple_of(every) {
             out.extend(report(at, 1000 + number as u32 % 30_000).bytes());
         }
         if every > 1 {
@@ -134,7 +141,9 @@ fn main() {
     for groups in [1000, 2000] {
         let text = Bytes::new(tree(groups).into_bytes());
         let size = text.as_slice().len();
-        best(&format!("a tree of {groups} groups, read and judged"), size, || judged(&text, &facts::tree::kinds::CGROUP_TREE));
+        best(&format!("a tree of {groups} groups, read and judged"), size, || {
+            judged(&text, &facts::tree::kinds::CGROUP_TREE)
+        });
     }
     for (name, every) in [("a log with a report in every 1000 lines", 1000), ("a log of reports alone", 1)] {
         let text = Bytes::new(log(64 << 20, every));

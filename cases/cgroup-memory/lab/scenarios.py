@@ -184,7 +184,7 @@ process b in /p/b
 a: anon 40M
 b: anon 16M
 b: anon 16M
-""", oom=True, victims=["a"], limit="/p")
+""", oom=True, first="a", limit="/p")
 
 scenario("tight-grandparent", "The limit is two levels up.", """\
 group /g max=64M swap.max=0
@@ -196,7 +196,7 @@ process b in /g/b
 b: anon 20M
 a: anon 30M
 a: anon 20M
-""", oom=True, victims=["a"], limit="/g")
+""", oom=True, first="a", limit="/g")
 
 scenario("first-toucher", "A shared file is charged to who reads it first, and nothing to the other.", """\
 group /a max=64M swap.max=0
@@ -385,7 +385,7 @@ process b in /p/b
 a: read /data/a 36M x2
 b: anon 24M
 b: anon 8M
-""", oom=True, limit="/p", victims=["b"])
+""", oom=True, limit="/p", first="b")
 
 scenario("low-protects-not", "memory.low is given up when nothing else is left.", """\
 group /p max=64M swap.max=0

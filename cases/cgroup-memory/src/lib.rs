@@ -7,7 +7,8 @@
 //! shrinks; anonymous memory and tmpfs only as far as there is swap; nothing that is locked, and nothing else of the kernel's. What is
 //! left is the floor. When the floor reaches the limit, sixteen rounds find nothing and the OOM killer takes the process with the most
 //! memory below that limit, which need not be the one that asked, nor hold what fills the group: files in memory are nobody's. So clean
-//! page cache never kills a group and tmpfs of the same size does, though both are called `file`; `memory.events` counts rounds, not
+//! page cache never kills a group and tmpfs of the same size does, though both are called `file` (and so is what is still being written, which
+//! kills where the disk is slow); `memory.events` counts rounds, not
 //! danger; and a container dies with headroom when a group above it is full, or when what fills it is not in any process.
 
 pub mod command;
@@ -67,6 +68,28 @@ const fn command(name: &'static str, command: &'static [&'static str], without: 
     Want { name, source: WantSource::Command(command), timeout_s: 20, max_bytes: 64 << 20, without }
 }
 
+/// The laboratory: what fetches and boots the kernels, what plays in them, and the scenarios.
+static LAB: &[(&str, &str)] = &[
+    ("run.sh", include_str!("../lab/run.sh")),
+    ("README.md", include_str!("../lab/README.md")),
+    ("actor.c", include_str!("../lab/actor.c")),
+    ("chance.py", include_str!("../lab/chance.py")),
+    ("clean.c", include_str!("../lab/clean.c")),
+    ("dirty.py", include_str!("../lab/dirty.py")),
+    ("guest.h", include_str!("../lab/guest.h")),
+    ("init.c", include_str!("../lab/init.c")),
+    ("lab.py", include_str!("../lab/lab.py")),
+    ("look.c", include_str!("../lab/look.c")),
+    ("machine.py", include_str!("../lab/machine.py")),
+    ("packages.py", include_str!("../lab/packages.py")),
+    ("play.c", include_str!("../lab/play.c")),
+    ("reports.py", include_str!("../lab/reports.py")),
+    ("scenario.py", include_str!("../lab/scenario.py")),
+    ("scenarios.py", include_str!("../lab/scenarios.py")),
+    ("story.py", include_str!("../lab/story.py")),
+    ("truth.py", include_str!("../lab/truth.py")),
+];
+
 casebook_core::case! {
     /// The case.
     pub CASE = "cgroup-memory" ("MEM", "memory"),
@@ -77,7 +100,7 @@ casebook_core::case! {
     settings: &[],
     rules: rules::RULES,
     verbs: command::VERBS,
-    lab: &[("run.sh", include_str!("../lab/run.sh"))],
+    lab: LAB,
     read: facts::read,
     page: page::view,
 }

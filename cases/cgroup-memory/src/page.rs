@@ -68,7 +68,9 @@ mod tests {
     fn the_page_runs_the_model() {
         let story: Value = serde_json::from_str(&view("{}")).unwrap();
         assert_eq!(story["verdict"], "killed");
-        let clean = view("{\"workload\": \"group /lab max=64M\\nfile /data/a 36M\\nprocess p in /lab\\np: read /data/a 36M\\np: anon 31M\\n\"}");
+        let clean = view(
+            "{\"workload\": \"group /lab max=64M\\nfile /data/a 36M\\nprocess p in /lab\\np: read /data/a 36M\\np: anon 31M\\n\"}",
+        );
         assert!(clean.contains("\"verdict\":\"lives\""), "{clean}");
         assert!(view("{\"workload\": \"dance\"}").contains("error"));
         assert!(view("x").contains("killed"));

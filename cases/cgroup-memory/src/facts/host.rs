@@ -87,6 +87,11 @@ pub fn version(release: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
+/// The third number of a release: 223 of `5.10.223`; 0 without one.
+pub fn patch(release: &str) -> u32 {
+    release.split(|one: char| !one.is_ascii_digit()).nth(2).and_then(|part| part.parse().ok()).unwrap_or(0)
+}
+
 /// Reads all evidence about the machine.
 pub(super) fn read(input: &Input<'_>, coverage: &mut Vec<Coverage>) -> Host {
     let mut host = Host::default();
@@ -216,6 +221,6 @@ mod tests {
         assert_eq!(release("Linux version 6.1.0-47-amd64 (x@y) (gcc)"), Some("6.1.0-47-amd64"));
         assert_eq!(release("Linux vm 6.18.44-fc #1 SMP x86_64 GNU/Linux"), Some("6.18.44-fc"));
         assert_eq!(release("Linux is nice"), None);
-        assert_eq!(version("6.12.107+deb13"), Some((6, 12)));
+        assert_eq!((version("6.12.107+deb13"), patch("6.12.107+deb13"), patch("6.12")), (Some((6, 12)), 107, 0));
     }
 }

@@ -84,10 +84,7 @@ impl Incident {
     fn is(&self, other: &Incident) -> bool {
         let victims = |one: &Incident| one.victims.iter().map(|victim| (victim.pid, victim.rss)).collect::<Vec<_>>();
         let limit = |one: &Incident| one.limit_of.as_ref().map(|told| told.value.clone());
-        self.span.evidence != other.span.evidence
-            && !self.victims.is_empty()
-            && victims(self) == victims(other)
-            && limit(self) == limit(other)
+        !self.victims.is_empty() && victims(self) == victims(other) && limit(self) == limit(other)
     }
 }
 
@@ -126,7 +123,9 @@ pub(super) fn read(input: &Input<'_>, coverage: &mut Vec<Coverage>) -> Kills {
     let mut out = Kills::default();
     for item in input.evidence.iter() {
         let Some(form) = form(item) else { continue };
-        let gaps = oom::walk(&item.bytes, form, |event| take(&mut out, item.id, event));
+        // The same kill in another log is told once.
+        let before = out.incidents.len();
+        let gaps = oom::walk(&item.bytes, form, |event| take(&mut out, item.id, before, event));
         let mut unmodelled: Vec<Unmodelled> = gaps
             .list()
             .iter()
@@ -159,13 +158,12 @@ fn form(item: &Evidence) -> Option<Form> {
     }
 }
 
-fn take(out: &mut Kills, evidence: EvidenceId, event: Event) {
+fn take(out: &mut Kills, evidence: EvidenceId, before: usize, event: Event) {
     let span = |at: (usize, usize)| Span::new(evidence, at.0, at.1);
     match event {
         Event::Report(report) if out.incidents.len() < MOST => {
-            if let Some(incident) =
-                incident(&report, evidence).filter(|new| !out.incidents.iter().any(|old| old.is(new)))
-            {
+            let is_new = |new: &Incident| !out.incidents.iter().take(before).any(|old| old.is(new));
+            if let Some(incident) = incident(&report, evidence).filter(is_new) {
                 out.incidents.push(incident);
             }
         }

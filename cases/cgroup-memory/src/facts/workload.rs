@@ -14,7 +14,7 @@ pub static WORKLOAD: Kind = Kind {
         let words = |line: &&str| {
             line.split('#').next().unwrap_or("").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };
-        let has = |test: &dyn Fn(&[String]) -> bool| lines.iter().any(|line| test(&words(&line)));
+        let has = |test: &dyn Fn(&[String]) -> bool| lines.iter().any(|line| test(&words(line)));
         has(&|words| matches!(words, [group, path, ..] if group == "group" && path.starts_with('/')))
             && has(
                 &|words| matches!(words, [process, _, within, path, ..] if process == "process" && within == "in" && path.starts_with('/')),
@@ -76,7 +76,10 @@ fn take(out: &mut Workload, number: u32, line: &Line<'_>) -> Result<(), &'static
             out.cpus = count.parse().ok().filter(|count| (1..=8192).contains(count)).ok_or("no number of processors")?
         }
         ["disk", rate] => out.disk_bytes_per_s = Some(size(rate).ok_or(SIZE)?),
-        ["kernel", release] => out.release = Some(super::host::version(release).ok_or("no release of a kernel: 6.12")?),
+        ["kernel", release] => {
+            let (major, minor) = super::host::version(release).ok_or("no release of a kernel: 6.12")?;
+            out.release = Some((major, minor, super::host::patch(release)));
+        }
         ["group", path, settings @ ..] => {
             out.groups.push(GroupSpec { path: (*path).to_owned(), settings: parse_settings(settings)? })
         }

@@ -89,11 +89,7 @@ pub fn charges(keys: &Keys) -> Charges {
     let zswap = exact_or(keys.zswap, Range::ZERO);
     let hugetlb = exact_or(keys.hugetlb, Range::ZERO);
     // What the keys that are there leave for those that are not.
-    let known = [
-        keys.anon,
-        keys.file,
-        keys.kernel.or(keys.kernel_parts),
-    ];
+    let known = [keys.anon, keys.file, keys.kernel.or(keys.kernel_parts)];
     let unknown = Range::up_to(all.saturating_sub(known.iter().flatten().sum::<u64>()));
     let anon = exact_or(keys.anon, unknown);
     let file = exact_or(keys.file, unknown);
@@ -138,7 +134,13 @@ pub fn charges(keys: &Keys) -> Charges {
         (None, Some(parts)) => match (keys.current, keys.anon, keys.file) {
             (Some(current), Some(anon), Some(_)) => {
                 let others = Range::exact(anon) + files + sock + zswap + hugetlb;
-                (Range { lo: Range::exact(current).less(others).lo.max(parts), hi: Range::exact(current).less(others).hi.max(parts) }, slab)
+                (
+                    Range {
+                        lo: Range::exact(current).less(others).lo.max(parts),
+                        hi: Range::exact(current).less(others).hi.max(parts),
+                    },
+                    slab,
+                )
             }
             _ => (Range::exact(parts), slab),
         },

@@ -114,8 +114,8 @@ pub struct Workload {
     pub cpus: u64,
     /// How fast the disk writes, bytes a second, if it is told.
     pub disk_bytes_per_s: Option<u64>,
-    /// Release of the kernel.
-    pub release: Option<(u32, u32)>,
+    /// Release of the kernel: 5.10.223.
+    pub release: Option<(u32, u32, u32)>,
     /// Groups, parents first.
     pub groups: Vec<GroupSpec>,
     /// Files on disk, with their sizes.

@@ -167,7 +167,8 @@ fn figures(
     if judged.why == Why::Writeback {
         for key in [Key::FileDirty, Key::FileWriteback, Key::Dirty, Key::Writeback] {
             if let Some(told) = incident.stat.get(key).filter(|told| told.value > judged.slack) {
-                builder = builder.place(context(evidence, told.span, format!("{} still to be written", bytes(told.value))));
+                builder =
+                    builder.place(context(evidence, told.span, format!("{} still to be written", bytes(told.value))));
             }
         }
     } else if let Some((part, amount)) = culprit(judged) {
@@ -401,7 +402,10 @@ fn writeback(builder: FindingBuilder, path: &str, judged: &Judged) -> FindingBui
     let builder = builder.fix(commands(
         "let the kernel slow the writer down for its group's sake: it does so only where the io controller is on, too",
         FixClass::Display,
-        vec!["echo +io > /sys/fs/cgroup/cgroup.subtree_control   # and on the way down; systemd: IOAccounting=yes".to_owned()],
+        vec![
+            "echo +io > /sys/fs/cgroup/cgroup.subtree_control   # and on the way down; systemd: IOAccounting=yes"
+                .to_owned(),
+        ],
     ));
     builder.fix(advice(format!(
         "or write less at a time (fsync, O_DIRECT, a faster disk), or give it more room than {} beside the floor; Linux 6.12 to 7.1 with MGLRU kills most easily here, 5.10, 6.1, 7.2 and 7.3 did not",

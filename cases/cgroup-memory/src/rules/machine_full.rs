@@ -21,7 +21,7 @@ rule! {
     /// Fix: limits that add up to less than there is.
     pub MACHINE_FULL = "MEM205" "machine-out-of-memory" of "cgroup-memory", Error, since "0.1.0",
     "the machine had no memory left, and a process was killed",
-    check(Facts), when |facts: &Facts| facts.kills.incidents.iter().any(|one| one.of_group == Some(false))
+    check(Facts), when |facts: &Facts| !facts.kills.incidents.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -20,7 +20,7 @@ rule! {
     /// Fix: what makes the pressure; or `ManagedOOMMemoryPressure=` and its limit for what has to live.
     pub OOMD = "MEM204" "killed-by-oomd" of "cgroup-memory", Error, since "0.1.0",
     "systemd-oomd killed a group for memory pressure or for swap",
-    check(Facts), when |facts: &Facts| facts.kills.messages.iter().any(|message| matches!(message.what, Message::Oomd(_)))
+    check(Facts), when |facts: &Facts| !facts.kills.messages.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use case_cgroup_memory::facts::host::version;
+use case_cgroup_memory::facts::host::{patch, version};
 use case_cgroup_memory::facts::workload;
 use case_cgroup_memory::model::engine::{GroupCharges, Outcome, Refusal, State, Verdict, play, verdict};
 use case_cgroup_memory::model::range::Range;
@@ -22,6 +22,8 @@ struct Count {
     disagreed: usize,
     /// Runs that write to disk with little room beside the floor, and those of them in which something was killed.
     dirty: [usize; 2],
+    /// Runs that did not get as far as the kill that is predicted: a step before it did not end.
+    unreached: usize,
     victims: usize,
     charges: usize,
     /// Kills beyond those predicted whose report shows room below the limit.
@@ -54,6 +56,7 @@ fn the_laboratory_did_what_the_model_says() {
         "{} of the runs that write to disk with little room are unknown to the model; in {} of them something was killed",
         count.dirty[0], count.dirty[1]
     );
+    println!("{} runs were stuck before the kill that is predicted", count.unreached);
     for (why, times) in why {
         println!("  unknown {times}: {why}");
     }
@@ -81,7 +84,10 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
         println!("{}: not compared: it could not be set up", run.name);
         return;
     }
-    workload.release = run.truth["kernel"].as_str().and_then(version);
+    workload.release = run.truth["debian"]
+        .as_str()
+        .or(run.truth["kernel"].as_str())
+        .and_then(|release| version(release).map(|(major, minor)| (major, minor, patch(release))));
     if !unmodelled.is_empty() {
         println!("{}: {unmodelled:?}", run.name);
         count.disagreed += 1;
@@ -91,7 +97,13 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
     let steps = play(&workload);
     let mut wrong = Vec::new();
     let oom = run.truth["oom"].as_bool().unwrap_or(false);
+    // A step that did not end within the laboratory's patience: what is predicted behind it was not tried.
+    let stuck =
+        truth_steps(&run.truth).find(|step| step["outcome"] == "timeout").and_then(|step| step["line"].as_u64());
+    let kill = steps.iter().find(|step| matches!(step.outcome, Outcome::Killed(_))).map(|step| u64::from(step.line));
+    let unreached = stuck.zip(kill).is_some_and(|(stuck, kill)| stuck < kill);
     match verdict(&steps) {
+        Verdict::Dies if unreached && !oom => count.unreached += 1,
         Verdict::Unknown(reason) => {
             // Known not to be known: a set of its own, made to find it out.
             if run.name.contains("/dirty-") {
@@ -127,7 +139,9 @@ fn compare(run: &Run, count: &mut Count, why: &mut BTreeMap<String, usize>) {
         let outcome = step["outcome"].as_str().unwrap_or("");
         // What follows is not predicted, or was not played.
         let stuck = matches!(predicted.outcome, Outcome::Refused(refusal) if refusal != Refusal::Full);
-        if stuck || matches!(predicted.outcome, Outcome::Close(_) | Outcome::Slow | Outcome::Unknown(_) | Outcome::Throttled) {
+        if stuck
+            || matches!(predicted.outcome, Outcome::Close(_) | Outcome::Slow | Outcome::Unknown(_) | Outcome::Throttled)
+        {
             break;
         }
         if matches!(outcome, "timeout" | "skipped") {
@@ -218,9 +232,13 @@ fn needless(run: &Run) -> Vec<String> {
     out
 }
 
+fn truth_steps(truth: &Value) -> impl Iterator<Item = &Value> {
+    truth["steps"].as_array().into_iter().flatten()
+}
+
 /// True when a step ended in this way.
 fn ended(truth: &Value, outcome: &str) -> bool {
-    truth["steps"].as_array().into_iter().flatten().any(|step| step["outcome"] == outcome)
+    truth_steps(truth).any(|step| step["outcome"] == outcome)
 }
 
 /// An allocation that fails, or a fault that is tried for ever.

@@ -15,10 +15,8 @@ const MOST_PROCESSES: usize = 64;
 /// The processes a tree names, if they are few.
 fn pids(text: &[u8]) -> Vec<u32> {
     let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-    let mut out: Vec<u32> = lines
-        .filter_map(|line| line.split_once("/cgroup.procs:")?.1.parse().ok())
-        .take(MOST_PROCESSES + 1)
-        .collect();
+    let mut out: Vec<u32> =
+        lines.filter_map(|line| line.split_once("/cgroup.procs:")?.1.parse().ok()).take(MOST_PROCESSES + 1).collect();
     if out.len() > MOST_PROCESSES {
         out.clear();
     }

@@ -8,8 +8,8 @@ use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
 use casebook_collect::local::Here;
 use casebook_core::{
-    ArgKind, Case, Coverage, Dialer, Experiments, LocalTime, OutputFormat, Stopwatch, Store, Verb, VerbError, VerbInput,
-    Watch,
+    ArgKind, Case, Coverage, Dialer, Experiments, LocalTime, OutputFormat, Stopwatch, Store, Verb, VerbError,
+    VerbInput, Watch,
 };
 use clap::ArgMatches;
 use clap::FromArgMatches as _;

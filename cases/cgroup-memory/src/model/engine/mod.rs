@@ -28,7 +28,7 @@ pub enum Outcome {
     Killed(Kill),
     /// It is not done, and nobody is killed.
     Refused(Refusal),
-    /// It is done although it does not fit: kernels before 5.16 let a group exceed its limit when nothing can be killed.
+    /// It is done although it does not fit: old kernels let a group exceed its limit when nothing can be killed.
     Exceeded,
     /// It goes on so slowly above `memory.high` that it does not end within the patience.
     Throttled,

@@ -33,7 +33,15 @@ pub(super) struct Object {
 
 impl Object {
     pub(super) fn new(kind: Kind, name: Option<String>) -> Self {
-        Self { kind, named: name.is_some(), name, charged: Vec::new(), locks: Vec::new(), dirty: 0, held_by: Vec::new() }
+        Self {
+            kind,
+            named: name.is_some(),
+            name,
+            charged: Vec::new(),
+            locks: Vec::new(),
+            dirty: 0,
+            held_by: Vec::new(),
+        }
     }
 
     /// How much of it is locked.

@@ -61,11 +61,13 @@ pub struct State {
     pub(super) swap_bytes: u64,
     pub(super) memory_bytes: Option<u64>,
     pub(super) cpus: u64,
-    pub(super) release: Option<(u32, u32)>,
+    pub(super) release: Option<(u32, u32, u32)>,
     /// The disk is so slow that pages to be written are in the way when somebody asks for memory.
     pub(super) slow_disk: bool,
     /// How long a step may take before it counts as one that does not end, in microseconds.
     pub(super) patience_us: u64,
+    /// What sockets hold, at most: it is charged even where it does not fit (`mem_cgroup_charge_skmem`, mm/memcontrol.c).
+    pub(super) sockets: u64,
     /// The floors before the present step, by group.
     pub(super) before: Vec<Range>,
 }
@@ -89,6 +91,7 @@ impl State {
             release: workload.release,
             slow_disk: workload.disk_bytes_per_s.is_some_and(|rate| rate < FAST_DISK),
             patience_us: PATIENCE_US,
+            sockets: 0,
             before: Vec::new(),
         };
         for spec in &workload.groups {
@@ -183,8 +186,8 @@ impl State {
             all += bytes;
             if object.locked() > 0 {
                 // Which pages are locked is known; which of two groups is charged for them is not.
-                let whole = object.bytes();
-                let others = whole.less(bytes);
+                let others: Range =
+                    object.charged.iter().filter(|(one, _)| *one != group).map(|(_, range)| *range).sum();
                 let least = object.locked().saturating_sub(others.hi).min(bytes.lo);
                 locked += Range { lo: least, hi: object.locked().min(bytes.hi) };
             }
@@ -218,7 +221,7 @@ impl State {
         }
         let fits = |max: &u64| out.floor.lo <= *max;
         if let Some(max) = self.line(of).filter_map(|at| self.groups[at].max).min().filter(fits) {
-            out.current.hi = out.current.hi.min(max.saturating_add(self.slack()));
+            out.current.hi = out.current.hi.min(max.saturating_add(self.slack()).saturating_add(self.sockets));
             out.current.lo = out.current.lo.min(out.current.hi);
         }
         out
@@ -243,7 +246,8 @@ impl State {
     /// Page cache below a group that is still to be written, at most.
     pub(super) fn dirty(&self, of: usize) -> u64 {
         let objects = self.objects.iter().filter(|object| object.dirty > 0);
-        let charged = objects.flat_map(|object| object.charged.iter().map(|(group, range)| (*group, range.hi.min(object.dirty))));
+        let charged =
+            objects.flat_map(|object| object.charged.iter().map(|(group, range)| (*group, range.hi.min(object.dirty))));
         charged.filter(|(group, _)| self.is_below(*group, of)).map(|(_, bytes)| bytes).sum()
     }
 
