@@ -13,7 +13,7 @@ import chance
 import machine
 import truth
 from packages import CannotRun
-from scenario import ALL
+from scenario import ALL, scenario
 import dirty  # noqa: F401  (the scenarios register themselves)
 import reports  # noqa: F401
 import scenarios  # noqa: F401
@@ -37,6 +37,7 @@ def arguments():
     parser.add_argument("--kernels", default="um-6.1", metavar="K[,K]",
                         help="of --list, or `all` (default: %(default)s)")
     parser.add_argument("--scenario", nargs="+", default=[], metavar="NAME", help="these scenarios only")
+    parser.add_argument("--workload", nargs="+", default=[], metavar="FILE", help="workloads of your own, by file name")
     parser.add_argument("--reports", action="store_true", help="the scenarios that make OOM reports of many forms")
     parser.add_argument("--dirty", action="store_true", help="the scenarios of dirty cache under tight limits")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="so many scenarios by chance")
@@ -53,12 +54,26 @@ def chosen(wanted):
     unknown = [name for name in wanted.scenario if name not in ALL]
     if unknown:
         raise CannotRun("there is no scenario " + unknown[0])
+    if wanted.workload:
+        return [given(path) for path in wanted.workload]
     if wanted.scenario:
         return [ALL[name] for name in wanted.scenario]
     if wanted.random:
         return chance.scenarios(wanted.random, wanted.seed)
     sets = [name for name in ("reports", "dirty") if getattr(wanted, name)] or ["named"]
     return [one for one in ALL.values() if one["sets"] in sets]
+
+
+def given(path):
+    """A workload that was written elsewhere, as a scenario with the name of its file."""
+    name = re.sub(r"[^a-z0-9-]", "-", os.path.basename(path).rsplit(".", 1)[0].lower())[:40]
+    ALL.pop(name, None)  # it may be one of ours, changed
+    try:
+        with open(path) as file:
+            scenario(name, "A workload that was given.", file.read())
+    except OSError as error:
+        raise CannotRun("%s: %s" % (path, error.strerror)) from None
+    return ALL[name]
 
 
 def archive(scenarios_):

@@ -87,9 +87,9 @@ fn missing(keys: &Keys, swap: Swap) -> Vec<&'static str> {
     out
 }
 
-/// A limit that would have held, in bytes: a tenth more than the floor, in whole MiB.
+/// A limit that would have held, in bytes: a quarter more than the floor, in whole MiB. Whoever was killed had not got all it asked for.
 pub fn limit_for(floor: Range) -> u64 {
-    let more = floor.hi.saturating_add((floor.hi / 10).max(4 << 20));
+    let more = floor.hi.saturating_add((floor.hi / 4).max(4 << 20));
     more.div_ceil(1 << 20).saturating_mul(1 << 20)
 }
 
@@ -140,6 +140,6 @@ mod tests {
 
     #[test]
     fn the_proposed_limit_has_room_above_the_floor() {
-        assert_eq!(limit_for(Range::exact(64 * MIB)), 71 * MIB);
+        assert_eq!(limit_for(Range::exact(64 * MIB)), 80 * MIB);
     }
 }

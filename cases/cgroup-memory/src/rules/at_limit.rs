@@ -66,7 +66,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         }
         let raise = limit_for(floor);
         builder = builder.fix(commands(
-            format!("give it {} at least: a tenth above the floor of now (checked in the model)", bytes(raise)),
+            format!("give it {} at least: a quarter above the floor of now (checked in the model)", bytes(raise)),
             FixClass::Display,
             vec![raise_command(&group.path, raise)],
         ));
