@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use casebook_core::{Coverage, Evidence, Input, Span, Unmodelled};
 
-use super::recording::{Field, Fields, KINDS, Note, Outcome, Sample, read as samples};
+use super::recording::{Field, Fields, KINDS, Note, Outcome, Sample, What, read as samples};
 use crate::model::charges::{Keys, charges};
 use crate::model::floor::{Swap, floor};
+use crate::model::words::time;
 
 /// What a group held at one time, bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,10 +108,39 @@ fn unmodelled(item: &Evidence, outcome: &Outcome) -> Vec<Unmodelled> {
     let gaps = outcome.gaps.list().iter();
     let mut out: Vec<Unmodelled> =
         gaps.map(|gap| Unmodelled::new(Span::new(item.id, gap.start, gap.end), gap.why.clone().into_owned())).collect();
+    out.extend(
+        outcome
+            .notes
+            .iter()
+            .filter_map(|note| Some(Unmodelled::new(Span::new(item.id, note.place.0, note.place.1), odd(&note.what)?))),
+    );
     if outcome.gaps.unlisted() > 0 {
         out.push(Unmodelled::new(item.span(), format!("{} further stretches", outcome.gaps.unlisted())));
     }
     out
+}
+
+/// What is odd, in words; `None` for what is no matter.
+fn odd(what: &What) -> Option<String> {
+    Some(match what {
+        What::ClockStep { by_us } if *by_us < 0 => {
+            format!("the clock was set back by {} s here", by_us.unsigned_abs() / 1_000_000)
+        }
+        What::ClockStep { by_us } => format!("the clock was set ahead by {} s here", by_us / 1_000_000),
+        What::TimeGap { us, suspended_us } => match suspended_us {
+            0 => format!("no sample for {}", time(us / 1_000_000)),
+            _ => format!("no sample for {}, of it {} asleep", time(us / 1_000_000), time(suspended_us / 1_000_000)),
+        },
+        What::WentBack { path, field, from, to } => {
+            format!(
+                "{} of {path} went back from {from} to {to}: the group was made anew, or the recorder is wrong",
+                field.name()
+            )
+        }
+        What::Lost => "samples are missing: the recording is damaged here".to_owned(),
+        What::Limit(which) => (*which).to_owned(),
+        What::Resumed { .. } | What::Recreated { .. } => return None,
+    })
 }
 
 fn take(

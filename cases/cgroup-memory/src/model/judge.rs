@@ -53,7 +53,11 @@ pub fn judge(keys: Keys, swap: Swap, limit: u64, cpus: Option<u64>) -> Judged {
     let nothing_left = floor.bytes.hi >= needed && floor.reclaimable_bytes().hi <= slack;
     let why = if floor.bytes.lo >= needed || nothing_left {
         Why::Reached
-    } else if dirty.lo > slack && floor.bytes.lo.saturating_add(dirty.lo) >= needed {
+    } else if dirty.hi > slack
+        && (floor.bytes.lo.saturating_add(dirty.lo) >= needed
+            // A page that is written and dirty again is in both keys; where all keys are there, the sum of the two says enough.
+            || floor.bytes.lo.saturating_add(dirty.hi) >= needed && missing(&keys, swap).is_empty())
+    {
         Why::Writeback
     } else if floor.bytes.hi.saturating_add(dirty.hi) < needed {
         Why::NotReached(Range { lo: needed - floor.bytes.hi, hi: limit.saturating_sub(floor.bytes.lo) })

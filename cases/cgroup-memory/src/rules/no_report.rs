@@ -8,6 +8,7 @@ use serde_json::json;
 use super::standing::percent;
 use super::words::{bytes, commands, context, count, primary, range, sum};
 use crate::facts::Facts;
+use crate::facts::kills::Incident;
 use crate::facts::stat::Key;
 use crate::facts::tree::{Events, Group, Limit, Tree};
 use crate::model::account::{account, limits};
@@ -27,11 +28,11 @@ rule! {
     /// Fix: none before the missing keys are there; they are named.
     pub NO_REPORT = "MEM203" "killed-and-not-reported" of "cgroup-memory", Error, since "0.1.0",
     "a group counts kills, and what filled it then is not in the evidence",
-    check(Facts), when |facts: &Facts| facts.trees.iter().flat_map(|tree| &tree.groups).any(|group| group.events.oom_kill.is_some())
+    check(Facts), when |facts: &Facts| !facts.kills.incidents.is_empty() || facts.trees.iter().flat_map(|tree| &tree.groups).any(|group| group.events.oom_kill.is_some())
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    let mut out = Vec::new();
+    let mut out: Vec<Finding> = cut(rule, facts, evidence).into_iter().collect();
     for (index, tree) in facts.trees.iter().enumerate() {
         for group in tree.groups.iter().filter(|group| group.path != "/") {
             let later = facts.trees.get(index + 1..).unwrap_or_default();
@@ -44,6 +45,24 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         }
     }
     out
+}
+
+/// Reports that break off before they say whose limit it was.
+fn cut(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Option<Finding> {
+    let all: Vec<&Incident> =
+        facts.kills.incidents.iter().filter(|one| one.of_group != Some(false) && one.limit_of.is_none()).collect();
+    let first = all.first()?;
+    let who = match (first.victims.first(), &first.asked) {
+        (Some(victim), _) => format!("{} ({}) was killed", victim.name, victim.pid),
+        (None, Some((name, ..))) => format!("{name} got no memory"),
+        (None, None) => "memory ran out".to_owned(),
+    };
+    let title = format!("{who}, and the kernel's report breaks off before it says whose limit it was");
+    let more = if all.len() > 1 { format!(" ({} such reports)", all.len()) } else { String::new() };
+    let builder = FindingBuilder::new(rule, title + &more, primary(evidence, first.span, "this report is not whole"))
+        .key("cut")
+        .missing("the rest of the report: dmesg, journalctl -k, /var/log/kern.log, the console; lines `Memory cgroup stats`, `oom-kill:`, `Killed process`");
+    Some(builder.build(evidence))
 }
 
 fn killed(events: &Events) -> u64 {
