@@ -74,20 +74,17 @@ def pair(name, ours, theirs, rounds):
 def live(casebook, rounds):
     root = "/sys/fs/cgroup/memory" if os.path.exists("/sys/fs/cgroup/memory/memory.usage_in_bytes") else "/sys/fs/cgroup"
     top = os.path.join(root, "casebook-bench")
-    made = [top] + [os.path.join(top, "g%d" % (number // 50), "c%d" % number) for number in range(2000)]
+    parts = [os.path.join(top, "g%d" % number) for number in range(40)]
+    leaves = [os.path.join(parts[number // 50], "c%d" % number) for number in range(2000)]
+    made = [top] + parts + leaves
     try:
         for path in made:
-            os.makedirs(path, exist_ok=True)
+            os.mkdir(path)
         pair("2000 live groups", [casebook, "memory", "explain", top], ["systemd-cgtop", "-m", "-b", "-n", "1", "--depth=9"], rounds)
     finally:
         for path in reversed(made):
             if os.path.isdir(path):
                 os.rmdir(path)
-        for number in range(40):
-            if os.path.isdir(os.path.join(top, "g%d" % number)):
-                os.rmdir(os.path.join(top, "g%d" % number))
-        if os.path.isdir(top):
-            os.rmdir(top)
 
 
 def main():

@@ -9,6 +9,31 @@ use crate::source::Refusal;
 
 /// Files that say of the machine what a tree does not.
 const MACHINE: [&str; 3] = ["/proc/meminfo", "/proc/mounts", "/proc/version"];
+/// Files of a group that are read of a live tree that was named: those that say what it holds. `collect` reads all.
+const FILES: [&str; 22] = [
+    "cgroup.procs",
+    "cgroup.stat",
+    "memory.current",
+    "memory.events",
+    "memory.events.local",
+    "memory.failcnt",
+    "memory.high",
+    "memory.limit_in_bytes",
+    "memory.low",
+    "memory.max",
+    "memory.max_usage_in_bytes",
+    "memory.memsw.limit_in_bytes",
+    "memory.min",
+    "memory.oom.group",
+    "memory.oom_control",
+    "memory.peak",
+    "memory.pressure",
+    "memory.stat",
+    "memory.swap.current",
+    "memory.swap.max",
+    "memory.usage_in_bytes",
+    "memory.zswap.max",
+];
 /// Of a tree with more processes none is read: the tree was asked for, not the machine.
 const MOST_PROCESSES: usize = 64;
 
@@ -40,7 +65,7 @@ impl Loader<'_> {
         if let Some(id) = self.seen.get(&shown) {
             return Ok(Some(vec![*id]));
         }
-        let text = cgroup::text(&found, &[], self.options.max_evidence_bytes);
+        let text = cgroup::text(&found, &FILES, self.options.max_evidence_bytes);
         if let Some(said) = text.said() {
             self.out.notices.push(format!("{shown}: {said}"));
         }
