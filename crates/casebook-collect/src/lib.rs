@@ -38,7 +38,8 @@ pub const MAX_EVIDENCE_BYTES: u64 = 256 << 20;
 pub const MAX_MAPPED_BYTES: u64 = 64 << 30;
 
 /// Names of kinds whose readers walk the evidence once and let go of what is behind ([`casebook_core::Bytes::release`]).
-pub const MAPPED_KINDS: &[&str] = &["capture", "journal-file", "journal-export", "journal-json", "journal-text"];
+pub const MAPPED_KINDS: &[&str] =
+    &["capture", "journal-file", "journal-export", "journal-json", "journal-text", "kernel-log"];
 
 /// Bytes a sniffer may look at.
 pub const HEAD: usize = 64 << 10;

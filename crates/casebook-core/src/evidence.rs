@@ -268,6 +268,6 @@ impl EvidenceSet {
 
     /// Line index of one piece of evidence.
     pub fn lines(&self, id: EvidenceId) -> LineIndex {
-        LineIndex::new(self.get(id).map_or(&[][..], Evidence::as_bytes))
+        self.get(id).map_or_else(|| LineIndex::new(&[]), |item| LineIndex::of(&item.bytes))
     }
 }

@@ -1,5 +1,7 @@
 //! Byte offsets to lines and columns.
 
+use crate::evidence::Bytes;
+
 /// One-based line and column; the column counts bytes, as compilers' machine formats do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineColumn {
@@ -22,6 +24,23 @@ impl LineIndex {
         let mut starts = vec![0];
         starts.extend(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at as u64 + 1));
         Self { starts, len: bytes.len() as u64 }
+    }
+
+    /// Index of evidence that may be large: what was looked through is let go of.
+    pub fn of(bytes: &Bytes) -> Self {
+        const STEP: usize = 4 << 20;
+        let all = bytes.as_slice();
+        let mut starts = vec![0];
+        for (number, part) in all.chunks(STEP).enumerate() {
+            let from = number * STEP;
+            let ends = part.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            starts.extend(ends.map(|(at, _)| (from + at) as u64 + 1));
+            // Small evidence stays where it is.
+            if all.len() > STEP {
+                bytes.release(from..from + part.len());
+            }
+        }
+        Self { starts, len: all.len() as u64 }
     }
 
     /// Line and column of a byte offset; offsets past the end give the end.
@@ -63,5 +82,7 @@ mod tests {
         assert_eq!(index.line_column(99), LineColumn { line: 3, column: 3 });
         assert_eq!(index.line_range(3), Some((4, 6)));
         assert_eq!(index.line_range(4), None);
+        let same = LineIndex::of(&Bytes::new(b"ab\n\ncd".to_vec()));
+        assert_eq!((same.starts, same.len), (index.starts, index.len));
     }
 }

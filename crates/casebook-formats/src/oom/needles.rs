@@ -36,28 +36,40 @@ pub(super) fn any(text: &[u8]) -> bool {
     FINDERS.iter().any(|finder| finder.find(text).is_some())
 }
 
+/// Bytes that are looked through at a time: what is behind is let go of before more is touched.
+const WINDOW: usize = 4 << 20;
+/// No needle is longer.
+const LONGEST: usize = 32;
+
 /// The next place of each needle.
 pub(super) struct Needles<'a> {
     bytes: &'a [u8],
+    /// Where the present window ends.
+    end: usize,
+    /// The next place of each needle in it; its end for one that is not there.
     next: [Option<usize>; NEEDLES.len()],
 }
 
 impl<'a> Needles<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: [None; NEEDLES.len()] }
+        Self { bytes, end: 0, next: [None; NEEDLES.len()] }
     }
 
-    /// The first place of any needle from byte `at` on; the end of the file when there is none.
+    /// The first place of any needle from byte `at` on, or where to ask again; the end of the file when there is none.
     pub(super) fn next(&mut self, at: usize) -> usize {
-        let mut first = self.bytes.len();
+        if at >= self.end {
+            self.end = at.saturating_add(WINDOW);
+            self.next = [None; NEEDLES.len()];
+        }
+        let window = self.bytes.get(at..self.end.saturating_add(LONGEST).min(self.bytes.len())).unwrap_or(&[]);
+        let mut first = self.end;
         for (finder, next) in FINDERS.iter().zip(&mut self.next) {
-            let place = next.filter(|place| *place >= at).unwrap_or_else(|| {
-                let rest = self.bytes.get(at..).unwrap_or(&[]);
-                finder.find(rest).map_or(self.bytes.len(), |found| at + found)
-            });
+            let place = next
+                .filter(|place| *place >= at)
+                .unwrap_or_else(|| finder.find(window).map_or(self.end, |found| at + found));
             *next = Some(place);
             first = first.min(place);
         }
-        first
+        first.min(self.bytes.len())
     }
 }
