@@ -92,9 +92,8 @@ pub fn charges(keys: &Keys) -> Charges {
     let known = [keys.anon, keys.file, keys.kernel.or(keys.kernel_parts)];
     let unknown = Range::up_to(all.saturating_sub(known.iter().flatten().sum::<u64>()));
     let anon = exact_or(keys.anon, unknown);
-    let file = exact_or(keys.file, unknown);
     // Swap cache is charged, and in neither `anon` nor `file` unless it is mapped: it is of what is left.
-    let files = file;
+    let files = exact_or(keys.file, unknown);
     let unevictable = keys.unevictable;
     let shmem = shmem(keys, files);
     // Files that are not shmem: on the lists of files, or unevictable.
@@ -104,7 +103,7 @@ pub fn charges(keys: &Keys) -> Charges {
         (Some(unevictable), Some(lru_file)) => plain.less(Range::exact(lru_file)).meet(Range::up_to(unevictable)),
         (Some(unevictable), None) => {
             let least = Range::exact(unevictable).less(anon + shmem).lo;
-            Range::between(least, unevictable).min(plain).meet(plain.min(Range::between(least, unevictable)))
+            Range::between(least, unevictable).min(plain)
         }
         (None, Some(lru_file)) => plain.less(Range::exact(lru_file)),
         (None, None) => Range::up_to(plain.hi),
@@ -133,14 +132,8 @@ pub fn charges(keys: &Keys) -> Charges {
         // Before 5.18 pages of the kernel (pipes, page tables) are in no key: what is left is theirs.
         (None, Some(parts)) => match (keys.current, keys.anon, keys.file) {
             (Some(current), Some(anon), Some(_)) => {
-                let others = Range::exact(anon) + files + sock + zswap + hugetlb;
-                (
-                    Range {
-                        lo: Range::exact(current).less(others).lo.max(parts),
-                        hi: Range::exact(current).less(others).hi.max(parts),
-                    },
-                    slab,
-                )
+                let left = Range::exact(current).less(Range::exact(anon) + files + sock + zswap + hugetlb);
+                (Range { lo: left.lo.max(parts), hi: left.hi.max(parts) }, slab)
             }
             _ => (Range::exact(parts), slab),
         },

@@ -39,7 +39,8 @@ pub struct Judged {
 const CPUS: u64 = 4;
 
 /// Part of a limit, in fiftieths, that reclaim leaves behind when it gives up: pages that are in use at that moment (isolated, locked,
-/// just read, young executables). Measured on the laboratory's reports: see the case's benches.
+/// just read, young executables). On 511 reports of the laboratory it was 0.1 % of the limit in the median, and below 1.3 % in 95 of 100
+/// (benches/README.md).
 const LEFT_BEHIND: u64 = 50;
 
 /// Judges the figures of a kill.

@@ -364,6 +364,12 @@ pub(super) fn remedies(mut builder: FindingBuilder, facts: &Facts, path: &str, j
                 )],
             ));
         }
+        Some((Part::Anon, amount)) => {
+            builder = builder.fix(advice(format!(
+                "find what grew: {} is memory of processes themselves (a leak, a cache without a bound, too many workers); the report's table of tasks lists them, in pages",
+                range(amount)
+            )));
+        }
         Some((Part::LockedCache, amount)) => {
             builder = builder.fix(advice(format!("unlock it: {} is locked (mlock, mlockall, VmLck in /proc/PID/status); bound it with LimitMEMLOCK= or RLIMIT_MEMLOCK", range(amount))));
         }
@@ -377,7 +383,7 @@ pub(super) fn remedies(mut builder: FindingBuilder, facts: &Facts, path: &str, j
     }
     builder.fix(commands(
         format!(
-            "or raise the limit of {path} to {}: the floor of that instant, {}, fits below it with {} to spare (checked in the model); it does not help what grows",
+            "raise the limit of {path} to {}: the floor of that instant, {}, fits below it with {} to spare (checked in the model); it does not help what grows",
             bytes(raise),
             range(judged.floor.bytes),
             bytes(raise.saturating_sub(judged.floor.bytes.hi))
@@ -430,6 +436,10 @@ pub(super) fn raise_command(path: &str, limit: u64) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     if path.contains("kubepods") || name.starts_with("cri-containerd") || name.starts_with("crio-") {
         return format!("resources.limits.memory: {}Mi   # of the container, in the pod's spec", limit >> 20);
+    }
+    // A container of Proxmox has a number.
+    if let Some(number) = path.strip_prefix("/lxc/").filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit())) {
+        return format!("pct set {number} --memory {}", limit >> 20);
     }
     if name.starts_with("docker-") {
         return format!("docker update --memory {}m --memory-swap {}m CONTAINER", limit >> 20, limit >> 20);
