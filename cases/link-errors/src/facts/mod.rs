@@ -1,0 +1,1 @@
+//! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.

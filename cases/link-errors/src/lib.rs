@@ -1,0 +1,4 @@
+//! Linking errors on Linux: why a link fails, and what would make it link.
+
+pub mod facts;
+pub mod model;

@@ -1,0 +1,473 @@
+//! What a link is made of: files with their symbols, the order they stand in on the line, and the options that change what becomes of
+//! them. All linkers see the same input; what they make of it differs.
+
+use std::collections::BTreeMap;
+
+use super::names::{Name, Names};
+
+/// A file of the link or a member of an archive, by its number in [`Program::files`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub u32);
+
+/// A link, ready to be tried by any linker.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Names of symbols, sections, versions and sonames.
+    pub names: Names,
+    /// All files: those on the line, members of archives, shared objects that others need.
+    pub files: Vec<File>,
+    /// What stands on the line, in order, linker scripts already replaced by what they name.
+    pub inputs: Vec<Input>,
+    /// Options of the whole link.
+    pub options: Options,
+    /// Where a shared object named by `DT_NEEDED` was found, the way ld.bfd looks for it (ldelf_after_open in ld/ldelf.c). A soname that is
+    /// missing here was looked for and not found.
+    pub closure: BTreeMap<Name, FileId>,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its name as linkers print it: `main.o`, `libz.a(deflate.o)`, `/usr/lib/libz.so`.
+    pub name: String,
+    /// What it is.
+    pub content: Content,
+    /// The archive it is a member of.
+    pub archive: Option<FileId>,
+}
+
+/// What a file is.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A relocatable object.
+    Object(Object),
+    /// A shared object.
+    Shared(Shared),
+    /// An archive, thin or not.
+    Archive(Archive),
+    /// A file no linker can take as it is, or this model cannot: why.
+    Unusable(Unusable),
+}
+
+/// Why a file is no input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is on the line and not on the disk.
+    Missing,
+    /// It was made for another machine: its class and machine in words.
+    Foreign(String),
+    /// It is not of a format linkers read, or it is damaged.
+    Damaged(String),
+    /// It is code of a compiler's link-time optimiser; symbols are known to the plugin only.
+    Bitcode(String),
+}
+
+/// ELF symbol binding (gABI, `ELF64_ST_BIND`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binding {
+    /// `STB_LOCAL`
+    Local,
+    /// `STB_GLOBAL`
+    Global,
+    /// `STB_WEAK`
+    Weak,
+    /// `STB_GNU_UNIQUE`
+    Unique,
+}
+
+/// ELF symbol type (gABI, `ELF64_ST_TYPE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SymbolType {
+    /// `STT_NOTYPE`
+    None,
+    /// `STT_OBJECT`
+    Object,
+    /// `STT_FUNC`
+    Function,
+    /// `STT_SECTION`
+    Section,
+    /// `STT_FILE`
+    File,
+    /// `STT_COMMON`
+    Common,
+    /// `STT_TLS`
+    Tls,
+    /// `STT_GNU_IFUNC`
+    IFunc,
+    /// Another number.
+    Other(u8),
+}
+
+/// ELF symbol visibility (gABI, `ELF64_ST_VISIBILITY`), ordered as linkers merge it: what hides more is smaller, apart from default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// `STV_DEFAULT`
+    #[default]
+    Default,
+    /// `STV_INTERNAL`
+    Internal,
+    /// `STV_HIDDEN`
+    Hidden,
+    /// `STV_PROTECTED`
+    Protected,
+}
+
+impl Visibility {
+    /// The visibility of a symbol that is seen with both: the more constraining (gABI, chapter 4).
+    pub fn merge(self, other: Visibility) -> Visibility {
+        match (self, other) {
+            (Visibility::Default, other) => other,
+            (this, Visibility::Default) => this,
+            (this, other) => {
+                if (this as u8) < (other as u8) {
+                    this
+                } else {
+                    other
+                }
+            }
+        }
+    }
+}
+
+/// Where a symbol of an object is defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definition {
+    /// `SHN_UNDEF`
+    Undefined,
+    /// `SHN_COMMON`, with its size in bytes and alignment.
+    Common {
+        /// Bytes.
+        size: u64,
+        /// Alignment in bytes.
+        align: u64,
+    },
+    /// `SHN_ABS`
+    Absolute,
+    /// In this section of the object.
+    Section(u32),
+}
+
+/// The version part of a symbol name: `@V` or `@@V`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// The version's name.
+    pub name: Name,
+    /// True for `@@`, the default of those who name no version.
+    pub default: bool,
+}
+
+/// A symbol of a relocatable object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name, without a version.
+    pub name: Name,
+    /// The version a `.symver` directive gave it.
+    pub version: Option<Version>,
+    /// Binding.
+    pub binding: Binding,
+    /// Type.
+    pub kind: SymbolType,
+    /// Visibility.
+    pub visibility: Visibility,
+    /// Where it is defined.
+    pub definition: Definition,
+    /// `st_value`.
+    pub value: u64,
+    /// `st_size`, in bytes.
+    pub size: u64,
+}
+
+impl Symbol {
+    /// True when the object asks for it.
+    pub fn is_undefined(&self) -> bool {
+        self.definition == Definition::Undefined
+    }
+}
+
+/// A section of a relocatable object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its name.
+    pub name: Name,
+    /// `sh_type`
+    pub kind: u32,
+    /// `sh_flags`
+    pub flags: u64,
+    /// `sh_size`, in bytes.
+    pub size: u64,
+    /// `sh_link`, for `SHF_LINK_ORDER`.
+    pub link: u32,
+    /// The group it is in, an index of [`Object::groups`].
+    pub group: Option<u32>,
+}
+
+/// A section group (gABI, `SHT_GROUP`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name of its signature symbol.
+    pub signature: Name,
+    /// `GRP_COMDAT`: of groups with one signature the first is kept.
+    pub comdat: bool,
+    /// Indices of its sections.
+    pub sections: Vec<u32>,
+}
+
+/// A relocation against a symbol, the first of its section against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Index of the section that is relocated.
+    pub section: u32,
+    /// Index of the symbol, in [`Object::symbols`].
+    pub symbol: u32,
+    /// Offset in the section.
+    pub offset: u64,
+}
+
+/// A relocatable object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    /// The symbol table, in its order, the empty first symbol included.
+    pub symbols: Vec<Symbol>,
+    /// Index of the first symbol that is not local.
+    pub first_global: u32,
+    /// Sections, in their order, the empty first section included.
+    pub sections: Vec<Section>,
+    /// Section groups.
+    pub groups: Vec<Group>,
+    /// Which section refers to which symbol; each pair once, in the order of the file.
+    pub references: Vec<Reference>,
+    /// True when it holds, beside or instead of machine code, the code of a compiler's link-time optimiser (`.gnu.lto_`, `.llvm.lto`).
+    pub lto: Lto,
+}
+
+/// What of an object is for a link-time optimiser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lto {
+    /// Nothing.
+    #[default]
+    None,
+    /// Intermediate code beside machine code (`-ffat-lto-objects`): it links without a plugin.
+    Fat,
+    /// Intermediate code alone (`__gnu_lto_slim`): without a plugin it defines nothing.
+    Slim,
+}
+
+impl Object {
+    /// Symbols other files can see, with their index.
+    pub fn globals(&self) -> impl Iterator<Item = (u32, &Symbol)> {
+        self.symbols.iter().enumerate().skip(self.first_global as usize).map(|(index, symbol)| (index as u32, symbol))
+    }
+}
+
+/// A symbol of a shared object's `.dynsym`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DynamicSymbol {
+    /// Its name.
+    pub name: Name,
+    /// The version it is defined as (`.gnu.version_d`; default where not hidden) or asked for (`.gnu.version_r`).
+    pub version: Option<Version>,
+    /// True when it is defined with the base version or in an object that has versions, unversioned (`VER_NDX_GLOBAL`).
+    pub base_version: bool,
+    /// True when its version number is local (`VER_NDX_LOCAL`).
+    pub version_local: bool,
+    /// Binding.
+    pub binding: Binding,
+    /// Type.
+    pub kind: SymbolType,
+    /// Visibility.
+    pub visibility: Visibility,
+    /// True when it is defined here.
+    pub defined: bool,
+    /// `SHN_COMMON` in a shared object, or a data symbol: what decides against a common symbol is the section; true when it is in a section
+    /// that is executable.
+    pub in_code: bool,
+    /// `st_value`.
+    pub value: u64,
+    /// `st_size`, in bytes.
+    pub size: u64,
+}
+
+/// A shared object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// `DT_SONAME`
+    pub soname: Option<Name>,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<Name>,
+    /// `DT_RUNPATH`, or `DT_RPATH` where there is none, as written.
+    pub runpath: Option<Name>,
+    /// `.dynsym`, in its order, without the empty first symbol.
+    pub symbols: Vec<DynamicSymbol>,
+}
+
+/// An archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// Members, in order.
+    pub members: Vec<FileId>,
+    /// The archive's symbol table, in its order: a name and the index in `members` of who defines it. `None` when it has none.
+    pub index: Option<Vec<(Name, u32)>>,
+    /// True for a thin archive, whose members are files of their own.
+    pub thin: bool,
+}
+
+/// One file on the line, with the options that are on where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The file.
+    pub file: FileId,
+    /// Number of the argument it comes from; several inputs of one linker script have the same.
+    pub argument: u32,
+    /// Number of the group it is in, as written; groups of scripts count.
+    pub group: Option<u32>,
+    /// `--as-needed` is on.
+    pub as_needed: bool,
+    /// `--whole-archive` is on.
+    pub whole_archive: bool,
+    /// `--copy-dt-needed-entries` is on.
+    pub copy_needed: bool,
+    /// It was given as `-lNAME`, or by a script that was.
+    pub by_library: bool,
+    /// `--just-symbols`: addresses only.
+    pub just_symbols: bool,
+}
+
+impl Input {
+    /// A file with no option on.
+    pub fn plain(file: FileId, argument: u32) -> Self {
+        Self {
+            file,
+            argument,
+            group: None,
+            as_needed: false,
+            whole_archive: false,
+            copy_needed: false,
+            by_library: false,
+            just_symbols: false,
+        }
+    }
+}
+
+/// What is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// An executable at a fixed address.
+    #[default]
+    Executable,
+    /// A position-independent executable.
+    Pie,
+    /// A shared object.
+    Shared,
+    /// An executable that is linked statically.
+    Static,
+    /// A position-independent executable that is linked statically.
+    StaticPie,
+    /// `-r`: another relocatable object.
+    Relocatable,
+}
+
+impl Output {
+    /// True for all that must have its symbols when it is linked.
+    pub fn is_executable(self) -> bool {
+        !matches!(self, Output::Shared | Output::Relocatable)
+    }
+}
+
+/// What becomes of symbols nobody defines, where the line says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unresolved {
+    /// `report-all`, `-z defs`, `--no-undefined`
+    Report,
+    /// `ignore-all`, `-z undefs`
+    Ignore,
+    /// `ignore-in-object-files`
+    IgnoreInObjects,
+    /// `ignore-in-shared-libs`
+    IgnoreInShared,
+}
+
+/// Options of the whole link; `None` where the line is silent and the linker's default holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What is made.
+    pub output: Output,
+    /// `--unresolved-symbols`, by the last that was given.
+    pub unresolved: Option<Unresolved>,
+    /// `-z defs` and `--no-undefined` (true) or `-z undefs` (false): objects only.
+    pub defs: Option<bool>,
+    /// `--allow-shlib-undefined` (true) or `--no-allow-shlib-undefined` (false).
+    pub allow_shlib_undefined: Option<bool>,
+    /// `--warn-unresolved-symbols`: reported, and no error.
+    pub warn_unresolved: bool,
+    /// `--allow-multiple-definition`, `-z muldefs`.
+    pub allow_multiple: bool,
+    /// `--gc-sections`; `None` is the linker's default.
+    pub gc_sections: Option<bool>,
+    /// `--wrap`, in order.
+    pub wrap: Vec<Name>,
+    /// `-u`, `--undefined`, in order.
+    pub undefined: Vec<Name>,
+    /// `--require-defined`, in order.
+    pub require_defined: Vec<Name>,
+    /// `--defsym NAME=EXPRESSION`: the name, and the symbols the expression reads.
+    pub defsym: Vec<(Name, Vec<Name>)>,
+    /// `-e`; `None` is `_start`.
+    pub entry: Option<Name>,
+    /// `--exclude-libs`: base names of archives, or all.
+    pub exclude_libs: ExcludeLibs,
+    /// What a version script or dynamic list gives.
+    pub versions: Option<VersionScript>,
+    /// `--undefined-version` (true) or `--no-undefined-version` (false).
+    pub undefined_version: Option<bool>,
+    /// `--fortran-common` (true) or `--no-fortran-common` (false), of lld.
+    pub fortran_common: Option<bool>,
+    /// `-E`, `--export-dynamic`.
+    pub export_dynamic: bool,
+    /// `-Bsymbolic`
+    pub symbolic: bool,
+    /// True when a plugin for link-time optimisation is loaded, or built in and used.
+    pub lto_plugin: bool,
+    /// Symbols that a linker script defines (`PROVIDE` ones apart): `__bss_start` of the default script is the linker's own affair.
+    pub script_defines: Vec<Name>,
+}
+
+/// `--exclude-libs`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ExcludeLibs {
+    /// Not given.
+    #[default]
+    None,
+    /// `ALL`
+    All,
+    /// Base names.
+    Named(Vec<String>),
+}
+
+/// The parts of a version script that decide who sees a symbol.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionScript {
+    /// Nodes, in order; one without a name stands alone.
+    pub nodes: Vec<VersionNode>,
+}
+
+/// One node of a version script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionNode {
+    /// Its name; `None` for the anonymous node.
+    pub name: Option<String>,
+    /// Patterns of `global:`.
+    pub global: Vec<Pattern>,
+    /// Patterns of `local:`.
+    pub local: Vec<Pattern>,
+}
+
+/// A pattern of a version script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// The glob, or the name where it was quoted.
+    pub text: String,
+    /// It was quoted: no character of it is special.
+    pub literal: bool,
+    /// It stands in `extern "C++"` and is held against demangled names.
+    pub cxx: bool,
+}
