@@ -101,8 +101,7 @@ struct Edges {
 
 impl Edges {
     fn of(program: &Program, objects: &[FileId]) -> Self {
-        let mut edges =
-            Self { from: HashMap::default(), dependents: HashMap::default(), named: HashMap::default() };
+        let mut edges = Self { from: HashMap::default(), dependents: HashMap::default(), named: HashMap::default() };
         for file in objects {
             let Content::Object(object) = &program.files[file.0 as usize].content else { continue };
             for reference in &object.references {

@@ -3,8 +3,10 @@
 mod bfd;
 pub mod input;
 pub mod liveness;
+mod lld;
 pub mod names;
 pub mod outcome;
+pub mod reserved;
 pub mod script;
 
 use input::Program;
@@ -14,6 +16,7 @@ use outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 pub fn simulate(program: &Program, linker: Linker) -> Outcome {
     match linker.kind {
         LinkerKind::Bfd => bfd::simulate(program, linker),
+        LinkerKind::Lld => lld::simulate(program, linker),
         _ => Outcome {
             linker,
             verdict: Verdict::Unknown,

@@ -235,9 +235,8 @@ impl Link<'_> {
         *old_owner = old_owner.or(merged.old_owner);
         let hi = merged.entry;
         if merged.skip {
-            let weak_again = !new.dynamic
-                && self.table.get(h).kind == Kind::DefinedWeak
-                && self.table.get(hi).kind == Kind::Defined;
+            let weak_again =
+                !new.dynamic && self.table.get(h).kind == Kind::DefinedWeak && self.table.get(hi).kind == Kind::Defined;
             if !weak_again {
                 return Ok(());
             }

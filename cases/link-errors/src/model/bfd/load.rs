@@ -69,11 +69,7 @@ impl Link<'_> {
                     self.refusals.push(Refusal::File(file));
                     return Err(Fatal);
                 }
-                let class = Class {
-                    as_needed: input.as_needed,
-                    no_add_needed: !input.copy_needed,
-                    ..Class::default()
-                };
+                let class = Class { as_needed: input.as_needed, no_add_needed: !input.copy_needed, ..Class::default() };
                 let load = LoadId(self.loads.len() as u32);
                 let soname = shared.soname;
                 self.loads.push(Load { file, soname, class, input: Some(index), because: None });
@@ -208,7 +204,11 @@ impl Link<'_> {
         let versioned = |default| version.map(|version| Key { name: stem, version: Some(version), default });
         let find = |key: Option<Key>| key.and_then(|key| self.table.find(key));
         let found = find(versioned(default));
-        let found = if default { found.or_else(|| find(versioned(false))).or_else(|| find(Some(Key::plain(stem)))) } else { found };
+        let found = if default {
+            found.or_else(|| find(versioned(false))).or_else(|| find(Some(Key::plain(stem))))
+        } else {
+            found
+        };
         found.map(|id| self.table.real(id))
     }
 
@@ -386,7 +386,9 @@ impl Link<'_> {
             entry.size = new.size;
         }
         if new.symbol_type != SymbolType::None
-            && ((definition && !weak) || (old_weak && entry.kind == Kind::Common) || entry.symbol_type == SymbolType::None)
+            && ((definition && !weak)
+                || (old_weak && entry.kind == Kind::Common)
+                || entry.symbol_type == SymbolType::None)
         {
             entry.symbol_type = match new.symbol_type {
                 SymbolType::IFunc if new.dynamic => SymbolType::Function,
@@ -416,7 +418,8 @@ impl Link<'_> {
                 continue;
             }
             let symbol_type = symbol.kind;
-            let versioned = symbol.version.filter(|_| !(symbol.defined && symbol.absolute && !is_function(symbol_type)));
+            let versioned =
+                symbol.version.filter(|_| !(symbol.defined && symbol.absolute && !is_function(symbol_type)));
             let key = Key {
                 name: symbol.name,
                 version: versioned.map(|version| version.name),
@@ -483,8 +486,7 @@ impl Link<'_> {
             }
         }
         let seen = *self.table.get(h);
-        let mut dynsym =
-            !(h != hi && self.table.get(hi).forced_local) && (seen.def_regular || seen.ref_regular);
+        let mut dynsym = !(h != hi && self.table.get(hi).forced_local) && (seen.def_regular || seen.ref_regular);
         let mut old_owner = merged.old_owner;
         let hidden_name = hi != h && self.table.get(hi).versioned == super::table::Versioned::Hidden;
         if (definition || (merged.overridden.is_none() && seen.kind == Kind::Common)) && !hidden_name {

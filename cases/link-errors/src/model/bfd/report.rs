@@ -51,7 +51,9 @@ impl Link<'_> {
                 _ => None,
             }
         };
-        roots.extend(named.filter_map(|name| self.table.find(Key::plain(name))).filter_map(|id| place(self.table.real(id))));
+        roots.extend(
+            named.filter_map(|name| self.table.find(Key::plain(name))).filter_map(|id| place(self.table.real(id))),
+        );
         let dynamic = options.output == Output::Shared
             || matches!(options.output, Output::Pie | Output::StaticPie)
             || !self.loaded.is_empty();
@@ -107,6 +109,9 @@ impl Link<'_> {
                     continue;
                 };
                 let entry = self.table.get(id);
+                if crate::model::reserved::is_reserved(program, entry.key.name) {
+                    continue;
+                }
                 if entry.kind != Kind::Undefined || (!in_objects && entry.visibility == Visibility::Default) {
                     continue;
                 }
@@ -136,7 +141,8 @@ impl Link<'_> {
         let Definition::Section(to) = symbol.definition else { return };
         let Some(own) = object.sections.get(from as usize) else { return };
         let name = self.program.names.bytes(own.name);
-        let excused = own.flags & liveness::ALLOC == 0 || name == b".eh_frame" || name.starts_with(b".gcc_except_table");
+        let excused =
+            own.flags & liveness::ALLOC == 0 || name == b".eh_frame" || name.starts_with(b".gcc_except_table");
         if !self.is_gone(file, to) || excused {
             return;
         }
@@ -161,11 +167,15 @@ impl Link<'_> {
         for (_, entry) in self.table.iter() {
             let undefined = entry.kind == Kind::Undefined;
             if undefined
+                && !crate::model::reserved::is_reserved(program, entry.key.name)
                 && in_shared
                 && entry.ref_dynamic_nonweak
                 && (!entry.ref_regular || gc)
                 && !self.hidden_version(entry.key, entry.owner)
-                && !self.undefined.iter().any(|known| known.name == entry.key.name && known.version == entry.key.version)
+                && !self
+                    .undefined
+                    .iter()
+                    .any(|known| known.name == entry.key.name && known.version == entry.key.version)
             {
                 let sites = match entry.owner {
                     Some(file) if !entry.ref_regular => vec![Site { file, at: None }],
@@ -199,8 +209,8 @@ impl Link<'_> {
 
     /// `elf_link_check_versioned_symbol`: a library of the closure asks for a name that another loaded one has under a hidden version.
     fn hidden_version(&self, key: Key, owner: Option<FileId>) -> bool {
-        let by_closure = owner
-            .is_some_and(|owner| self.loads.iter().any(|load| load.file == owner && load.class.dt_needed));
+        let by_closure =
+            owner.is_some_and(|owner| self.loads.iter().any(|load| load.file == owner && load.class.dt_needed));
         by_closure
             && self.loaded.iter().map(|load| self.loads[load.0 as usize].file).filter(|file| Some(*file) != owner).any(
                 |file| {
