@@ -24,9 +24,10 @@ const SMALL: u64 = 3 << 20;
 
 fn has_binutils() -> bool {
     ["readelf", "nm", "ar"].iter().all(|tool| {
-        Command::new(tool).arg("--version").output().is_ok_and(|output| {
-            output.status.success() && String::from_utf8_lossy(&output.stdout).contains("GNU")
-        })
+        Command::new(tool)
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains("GNU"))
     })
 }
 

@@ -18,7 +18,9 @@ pub fn symbols(text: &str) -> Vec<String> {
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) || !line.starts_with(' ') {
             continue;
         }
-        let mut rest = rest;
+        // A binding that readelf wants another EI_OSABI for.
+        let rest = rest.replace("<OS specific>: 10", "UNIQUE");
+        let mut rest = rest.as_str();
         let mut fields = Vec::new();
         // Value, size, type, binding, visibility; then the section, and the name with all its blanks.
         for _ in 0..6 {
@@ -47,7 +49,8 @@ pub fn versions(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut file = "";
     for line in text.lines() {
-        if let (Some(flags), Some(index), Some(name)) = (after(line, "Flags:"), after(line, "Index:"), after(line, "Name:"))
+        if let (Some(flags), Some(index), Some(name)) =
+            (after(line, "Flags:"), after(line, "Index:"), after(line, "Name:"))
         {
             let base = flags.starts_with("BASE");
             out.push(format!("defined {} {base} {name}", word(index)));
