@@ -278,9 +278,12 @@ pub struct DynamicSymbol {
     pub visibility: Visibility,
     /// True when it is defined here.
     pub defined: bool,
-    /// `SHN_COMMON` in a shared object, or a data symbol: what decides against a common symbol is the section; true when it is in a section
-    /// that is executable.
+    /// True when its section is executable.
     pub in_code: bool,
+    /// True when its section is allocated and has no bytes in the file (`.bss`): it can have been a common symbol.
+    pub in_bss: bool,
+    /// `SHN_ABS`: a version's own symbol is such a one.
+    pub absolute: bool,
     /// `st_value`.
     pub value: u64,
     /// `st_size`, in bytes.
@@ -404,13 +407,13 @@ pub struct Options {
     /// `--gc-sections`; `None` is the linker's default.
     pub gc_sections: Option<bool>,
     /// `--wrap`, in order.
-    pub wrap: Vec<Name>,
+    pub wrap: Vec<Wrap>,
     /// `-u`, `--undefined`, in order.
     pub undefined: Vec<Name>,
     /// `--require-defined`, in order.
     pub require_defined: Vec<Name>,
-    /// `--defsym NAME=EXPRESSION`: the name, and the symbols the expression reads.
-    pub defsym: Vec<(Name, Vec<Name>)>,
+    /// `--defsym`, in order.
+    pub defsym: Vec<Defsym>,
     /// `-e`; `None` is `_start`.
     pub entry: Option<Name>,
     /// `--exclude-libs`: base names of archives, or all.
@@ -429,6 +432,28 @@ pub struct Options {
     pub lto_plugin: bool,
     /// Symbols that a linker script defines (`PROVIDE` ones apart): `__bss_start` of the default script is the linker's own affair.
     pub script_defines: Vec<Name>,
+}
+
+/// `--wrap=NAME`: who asks for `NAME` gets `__wrap_NAME`, and who asks for `__real_NAME` gets `NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrap {
+    /// `NAME`
+    pub name: Name,
+    /// `__wrap_NAME`
+    pub wrapped: Name,
+    /// `__real_NAME`
+    pub real: Name,
+}
+
+/// `--defsym NAME=EXPRESSION`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defsym {
+    /// The name that is defined.
+    pub name: Name,
+    /// Symbols the expression reads.
+    pub reads: Vec<Name>,
+    /// Number of its argument: files with smaller numbers stand before it.
+    pub argument: u32,
 }
 
 /// `--exclude-libs`

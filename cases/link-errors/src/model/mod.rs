@@ -1,5 +1,41 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: the linker and its version are arguments.
 
+mod bfd;
+pub mod causes;
+pub mod chain;
+pub mod edit;
 pub mod input;
+pub mod known;
+pub mod liveness;
+mod lld;
 pub mod names;
 pub mod outcome;
+pub mod reserved;
+pub mod script;
+pub mod spelling;
+pub mod why;
+
+use input::Program;
+use outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
+
+/// What a linker makes of a link.
+pub fn simulate(program: &Program, linker: Linker) -> Outcome {
+    match linker.kind {
+        LinkerKind::Bfd => bfd::simulate(program, linker),
+        LinkerKind::Lld => lld::simulate(program, linker),
+        _ => Outcome {
+            linker,
+            verdict: Verdict::Unknown,
+            undefined: Vec::new(),
+            duplicates: Vec::new(),
+            dso_missing: Vec::new(),
+            refusals: Vec::new(),
+            extracted: Vec::new(),
+            needed: Vec::new(),
+            dropped: Vec::new(),
+            definitions: Vec::new(),
+            unknown: vec![Unknown { what: format!("the model does not cover {linker}"), file: None }],
+            trace: Vec::new(),
+        },
+    }
+}

@@ -1,0 +1,13 @@
+//! GNU ld: files strictly from left to right, archives once, libraries under `--as-needed` tried and undone.
+//!
+//! Mirrors binutils 2.40: bfd/elflink.c, bfd/linker.c, ld/ldelf.c, ld/ldlang.c.
+
+mod add;
+mod closure;
+mod link;
+mod load;
+mod merge;
+mod report;
+mod table;
+
+pub(super) use link::simulate;
