@@ -34,6 +34,10 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
             gaps.add(start, end, format!("symbol {index} has a binding that is not known, {}", raw.bind.0));
             Binding::Global
         });
+        let section = match raw.place {
+            Place::Section(section) => elf.section(section),
+            _ => None,
+        };
         let mut symbol = DynamicSymbol {
             name: known.name(raw.name),
             version: None,
@@ -43,10 +47,9 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
             kind: kind(raw.kind),
             visibility: visibility(raw.visibility),
             defined,
-            in_code: match raw.place {
-                Place::Section(section) => elf.section(section).is_some_and(|found| found.has(abi::SHF_EXECINSTR)),
-                _ => false,
-            },
+            in_code: section.is_some_and(|found| found.has(abi::SHF_EXECINSTR)),
+            in_bss: section.is_some_and(|found| found.has(abi::SHF_ALLOC) && found.has_no_bytes()),
+            absolute: raw.place == Place::Absolute,
             value: raw.value,
             size: raw.size,
         };
