@@ -301,7 +301,7 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
 
 /// Code that calls an absolute symbol is refused by some linkers where the output can be moved; reading its address is not.
 fn absolute(program: &Program, name: Name) -> bool {
-    program.options.defsym.iter().any(|(defined, _)| *defined == name)
+    program.options.defsym.iter().any(|defsym| defsym.name == name)
         || program.files.iter().any(|file| match &file.content {
             Content::Object(object) => {
                 object.symbols.iter().any(|symbol| symbol.name == name && symbol.definition == Definition::Absolute)
