@@ -2,3 +2,5 @@
 
 pub mod files;
 pub mod source;
+pub mod command;
+pub mod resolve;
