@@ -6,10 +6,13 @@ pub mod disk;
 pub mod files;
 pub mod kinds;
 pub mod resolve;
+mod same;
 pub mod source;
 pub mod usual;
 
-use casebook_core::{Coverage, Input, Read};
+use std::collections::BTreeSet;
+
+use casebook_core::{Coverage, EvidenceId, Input, Read, Unmodelled};
 
 pub use attempt::Attempt;
 use command::{Banner, read_log};
@@ -25,7 +28,7 @@ pub struct Facts {
 
 /// Reads every file of the case's kinds.
 pub fn read(input: &Input<'_>) -> Read {
-    let (mut facts, mut coverage) = (Facts::default(), Vec::new());
+    let (mut facts, mut coverage, mut gaps) = (Facts::default(), Vec::new(), Vec::new());
     let files = Files::of(input.evidence);
     let texts: Vec<_> = input.of_kind(&LINK_TEXT).collect();
     let logs: Vec<_> = texts.iter().map(|item| read_log(item.as_bytes(), item.id, &item.path)).collect();
@@ -39,7 +42,32 @@ pub fn read(input: &Input<'_>) -> Read {
         }
         let mut unmodelled = log.unmodelled.clone();
         facts.attempts.extend(attempt::attempts(item, log, &banner, input.evidence, &files, &mut unmodelled));
-        coverage.push(Coverage::read(item, unmodelled.into_iter().filter(|one| one.span.evidence == item.id).collect()));
+        let (own, other): (Vec<_>, Vec<_>) = unmodelled.into_iter().partition(|one| one.span.evidence == item.id);
+        gaps.extend(other);
+        coverage.push(Coverage::read(item, own));
     }
+    let of = |evidence| {
+        let path = input.evidence.path(evidence);
+        path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
+    };
+    facts.attempts = same::join(std::mem::take(&mut facts.attempts), &|attempt| of(attempt.evidence));
+    covered(&facts, input, &gaps, &mut coverage);
+    coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
+}
+
+/// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.
+fn covered(facts: &Facts, input: &Input<'_>, gaps: &[Unmodelled], coverage: &mut Vec<Coverage>) {
+    let opened = facts.attempts.iter().flat_map(|attempt| &attempt.files.opened).filter_map(|opened| opened.evidence);
+    let used: BTreeSet<EvidenceId> = opened.collect();
+    for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
+        for item in input.of_kind(kind) {
+            if used.contains(&item.id) || !item.referred {
+                let mut own: Vec<Unmodelled> = gaps.iter().filter(|gap| gap.span.evidence == item.id).cloned().collect();
+                own.dedup();
+                let line = Coverage::read(item, own);
+                coverage.push(if used.contains(&item.id) { line } else { line.with_note("no link here takes it") });
+            }
+        }
+    }
 }
