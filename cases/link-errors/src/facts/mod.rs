@@ -24,6 +24,8 @@ use kinds::LINK_TEXT;
 pub struct Facts {
     /// Links, in order of evidence.
     pub attempts: Vec<Attempt>,
+    /// What linkers said.
+    pub told: Vec<()>,
 }
 
 /// Reads every file of the case's kinds.
@@ -63,7 +65,8 @@ fn covered(facts: &Facts, input: &Input<'_>, gaps: &[Unmodelled], coverage: &mut
     for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
         for item in input.of_kind(kind) {
             if used.contains(&item.id) || !item.referred {
-                let mut own: Vec<Unmodelled> = gaps.iter().filter(|gap| gap.span.evidence == item.id).cloned().collect();
+                let mut own: Vec<Unmodelled> =
+                    gaps.iter().filter(|gap| gap.span.evidence == item.id).cloned().collect();
                 own.dedup();
                 let line = Coverage::read(item, own);
                 coverage.push(if used.contains(&item.id) { line } else { line.with_note("no link here takes it") });

@@ -1,6 +1,6 @@
 //! What findings have in common: places on the line and in objects, names as people read them, and what other linkers make of the line.
 
-use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule, Span};
+use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
 use crate::facts::Attempt;
 use crate::facts::source;
@@ -115,10 +115,9 @@ pub(super) fn site_place(
 ) -> Option<Place> {
     let held = attempt.sources.get(at.file.0 as usize)?.as_ref()?;
     let section = match (&attempt.program.files[at.file.0 as usize].content, at.at) {
-        (Content::Object(object), Some((section, _))) => object
-            .sections
-            .get(section as usize)
-            .map(|section| attempt.program.names.text(section.name).into_owned()),
+        (Content::Object(object), Some((section, _))) => {
+            object.sections.get(section as usize).map(|section| attempt.program.names.text(section.name).into_owned())
+        }
         _ => None,
     };
     let place = At::Symbol {
@@ -188,8 +187,12 @@ pub(super) fn others(attempt: &Attempt) -> Option<String> {
     }
     let join = |names: &[String]| names.join(", ");
     Some(match own {
-        Verdict::Links => format!("{} fail{} on this line as it is.", join(&fail), if fail.len() == 1 { "s" } else { "" }),
-        _ if fail.is_empty() => format!("{} link{} this line as it is.", join(&link), if link.len() == 1 { "s" } else { "" }),
+        Verdict::Links => {
+            format!("{} fail{} on this line as it is.", join(&fail), if fail.len() == 1 { "s" } else { "" })
+        }
+        _ if fail.is_empty() => {
+            format!("{} link{} this line as it is.", join(&link), if link.len() == 1 { "s" } else { "" })
+        }
         _ => format!(
             "{} link{} this line as it is; {} fail{} too.",
             join(&link),
@@ -200,10 +203,6 @@ pub(super) fn others(attempt: &Attempt) -> Option<String> {
     })
 }
 
-/// The linker of the attempt, and whether it is told or taken for granted.
-pub(super) fn linker_words(attempt: &Attempt) -> String {
-    attempt.linker.to_string()
-}
 
 /// Adds what every finding about a line says at its end: other linkers, and what was assumed.
 pub(super) fn end(mut builder: FindingBuilder, attempt: &Attempt, evidence: &EvidenceSet) -> Finding {
@@ -274,7 +273,3 @@ pub(super) fn taken_words(attempt: &Attempt, file: FileId) -> Option<String> {
     })
 }
 
-/// A span that says nothing is there.
-pub(super) fn empty(span: Span) -> Span {
-    Span { end: span.start, ..span }
-}
