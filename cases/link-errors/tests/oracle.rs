@@ -8,6 +8,7 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::expect_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "the case has no files and no environment; its oracle does"
@@ -40,6 +41,8 @@ mod write_shared;
 mod compare;
 #[path = "oracle/driver.rs"]
 mod driver;
+#[path = "oracle/drivers.rs"]
+mod drivers;
 #[path = "oracle/predict.rs"]
 mod predict;
 #[path = "oracle/show.rs"]
