@@ -1,6 +1,7 @@
 """Holds what casebook says of a folder against the truth."""
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -13,9 +14,8 @@ RULES = {}
 def report(program, folder):
     """What `casebook check` finds in the evidence, from which the truth is left out."""
     with tempfile.TemporaryDirectory(prefix="casebook-lab-") as place:
-        for name in os.listdir(folder):
-            if name != "truth.json":
-                os.symlink(os.path.join(folder, name), os.path.join(place, name))
+        place = os.path.join(place, "evidence")
+        shutil.copytree(folder, place, symlinks=True, ignore=shutil.ignore_patterns("truth.json"))
         command = [os.path.abspath(program), "check", "--format", "json", "."]
         done = subprocess.run(command, cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return json.loads(done.stdout) if done.stdout else {"findings": []}
