@@ -5,6 +5,7 @@ pub mod command;
 pub mod disk;
 pub mod files;
 pub mod kinds;
+pub mod log;
 pub mod resolve;
 mod same;
 pub mod source;
