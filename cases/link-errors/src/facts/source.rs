@@ -36,6 +36,12 @@ pub struct Line {
     pub column: Option<u32>,
 }
 
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.path, self.line)
+    }
+}
+
 /// The source of one object.
 #[derive(Clone, Debug)]
 pub struct Source {

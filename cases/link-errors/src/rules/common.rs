@@ -3,7 +3,7 @@
 use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
 use crate::facts::Attempt;
-use crate::facts::source;
+use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
@@ -93,16 +93,27 @@ pub(super) fn site(attempt: &Attempt, evidence: &EvidenceSet, site: &Site) -> St
         .get(section as usize)
         .map_or_else(String::new, |section| attempt.program.names.text(section.name).into_owned());
     let mut out = format!("{name}:({section_name}+{offset:#x})");
-    if let Some(bytes) = bytes(attempt, evidence, site.file) {
-        if let Some(function) = source::function(bytes, section, offset) {
-            let readable = readable(function.as_bytes()).unwrap_or(function);
-            out.push_str(&format!(" in `{readable}`"));
-        }
-        if let Some(line) = source::line(bytes, section, offset) {
-            out.push_str(&format!(", {line}"));
-        }
+    if let Some(function) = source::enclosing(object, section, offset).and_then(|index| object.symbols.get(index as usize)) {
+        out.push_str(&format!(" in `{}`", symbol(attempt, function.name)));
+    }
+    if let Some(line) = line_at(attempt, evidence, site.file, section, offset) {
+        out.push_str(&format!(", {line}"));
     }
     out
+}
+
+/// The source line of a symbol's definition in an object, as `FILE:LINE`, where the object tells.
+pub(super) fn definition_line(attempt: &Attempt, evidence: &EvidenceSet, file: FileId, name: Name) -> Option<String> {
+    let Content::Object(object) = &attempt.program.files.get(file.0 as usize)?.content else { return None };
+    let (index, symbol) = object.globals().find(|(_, symbol)| symbol.name == name && !symbol.is_undefined())?;
+    let source = Source::read(bytes(attempt, evidence, file)?)?;
+    source.definition(index, symbol).map(|line| line.to_string())
+}
+
+/// The source line of a place in an object, as `FILE:LINE`, where the object tells.
+fn line_at(attempt: &Attempt, evidence: &EvidenceSet, file: FileId, section: u32, offset: u64) -> Option<String> {
+    let source = Source::read(bytes(attempt, evidence, file)?)?;
+    source.line(section, offset).map(|line| line.to_string())
 }
 
 /// The place of a reference in its object.
@@ -139,7 +150,7 @@ pub(super) fn definition_place(
 ) -> Option<Place> {
     let held = attempt.sources.get(file.0 as usize)?.as_ref()?;
     let text = attempt.program.names.text(name).into_owned();
-    let line = bytes(attempt, evidence, file).and_then(|bytes| source::definition(bytes, text.as_bytes()));
+    let line = definition_line(attempt, evidence, file, name);
     let mut shown = format!("{} defines `{}`", file_name(attempt, file), symbol(attempt, name));
     if let Some(line) = line {
         shown.push_str(&format!(", {line}"));

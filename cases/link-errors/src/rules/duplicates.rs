@@ -3,9 +3,9 @@
 use casebook_core::{EvidenceSet, FindingBuilder, Rule};
 use serde_json::json;
 
-use super::common::{begin, bytes, definition_place, file_name, input_place, list, symbol, taken_words};
+use super::common::{begin, bytes, definition_line, definition_place, file_name, input_place, list, symbol, taken_words};
 use super::why;
-use crate::facts::{Attempt, source};
+use crate::facts::Attempt;
 use crate::model::chain::input_of;
 use crate::model::input::{Content, Definition, FileId, SymbolType};
 use crate::model::names::Name;
@@ -61,7 +61,7 @@ fn kind(attempt: &Attempt, evidence: &EvidenceSet, duplicate: &Duplicate) -> Twi
     if is_rust_std(name) && archive_of(attempt, first) != archive_of(attempt, second) {
         return Twice::RustStd;
     }
-    let line = |file: FileId| bytes(attempt, evidence, file).and_then(|bytes| source::definition(bytes, name));
+    let line = |file: FileId| definition_line(attempt, evidence, file, duplicate.name);
     match (line(first), line(second)) {
         (Some(a), Some(b)) if a == b && is_header(&a) => Twice::Header,
         _ => Twice::Two,

@@ -4,9 +4,9 @@
 
 use casebook_core::{EvidenceSet, Finding, Fix, FixClass, Rule, rule};
 
-use super::common::{bytes, end, file_name, list};
+use super::common::{definition_line, end, file_name, list};
 use super::duplicates::{Twice, is_data, pairs};
-use crate::facts::{Facts, source};
+use crate::facts::Facts;
 
 rule! {
     /// A variable or function is defined in a header, and so in every object that includes it.
@@ -28,9 +28,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         for pair in pairs(attempt, evidence).iter().filter(|pair| pair.kind == Twice::Header) {
             let Some(name) = pair.names.first() else { continue };
             let words = pair.words(attempt);
-            let line = bytes(attempt, evidence, pair.first)
-                .and_then(|bytes| source::definition(bytes, attempt.program.names.bytes(*name)))
-                .unwrap_or_default();
+            let line = definition_line(attempt, evidence, pair.first, *name).unwrap_or_default();
             let data = is_data(attempt, pair.second, *name);
             let title = format!(
                 "{} {} defined in a header, {line}, and so in both {} and {}",
