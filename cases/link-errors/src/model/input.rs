@@ -424,6 +424,8 @@ pub struct Options {
     pub undefined_version: Option<bool>,
     /// `--fortran-common` (true) or `--no-fortran-common` (false), of lld.
     pub fortran_common: Option<bool>,
+    /// `--copy-dt-needed-entries` is the last that was said of it; [`Input::copy_needed`] is what holds where a file stands.
+    pub copy_needed: bool,
     /// `-E`, `--export-dynamic`.
     pub export_dynamic: bool,
     /// `-Bsymbolic`
