@@ -1,1 +1,4 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
+
+pub mod files;
+pub mod source;

@@ -229,7 +229,9 @@ fn define(dice: &mut Dice, unit: &mut Unit, name: &str, varied: bool) -> Sym {
     }
     let own = dice.roll(Feature::OwnSections, 70);
     sym.place = Place::In(section(unit, part_kind(kind), own.then_some(name)));
-    if varied && dice.roll(Feature::Versions, 15) {
+    // A version nobody's script has is refused, mostly.
+    let versioned = if dice.has(Feature::VersionScript) { 15 } else { 2 };
+    if varied && dice.roll(Feature::Versions, versioned) {
         sym.version = Some((version(dice), dice.random.chance(60)));
     }
     if dice.roll(Feature::Gc, 15) {
@@ -368,8 +370,9 @@ fn dso(dice: &mut Dice, number: usize, count: usize) -> Dso {
 }
 
 fn dso_symbol(dice: &mut Dice, name: &str, defined: bool, versioned: bool) -> DsoSym {
-    let kind = if defined { kind(dice, name) } else { SymbolType::None };
-    let kind = if dice.roll(Feature::SharedKinds, 15) { SymbolType::None } else { kind };
+    let kind = kind(dice, name);
+    let none = !defined || dice.roll(Feature::SharedKinds, 15);
+    let kind = if none && kind != SymbolType::Tls { SymbolType::None } else { kind };
     let weak = if defined { dice.roll(Feature::WeakDefinitions, 25) } else { dice.roll(Feature::WeakReferences, 20) };
     let version = (versioned && dice.random.chance(if defined { 75 } else { 40 }))
         .then(|| (version(dice), defined && dice.random.chance(70)));
@@ -391,7 +394,9 @@ fn line(dice: &mut Dice, scenario: &mut Scenario) {
     let mut files: Vec<Item> = (1..scenario.objects.len()).map(Item::Object).collect();
     files.extend((0..scenario.archives.len()).map(Item::Archive));
     for at in 0..scenario.shared.len() {
-        if dice.roll(Feature::OffLine, 40) {
+        if scenario.output == Output::Relocatable {
+            // No linker takes them for -r.
+        } else if dice.roll(Feature::OffLine, 40) {
             scenario.shared[at].absent = dice.random.chance(15);
         } else {
             files.push(Item::Shared(at));

@@ -34,7 +34,8 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.has(Feature::WarnUnresolved) {
         options.push(Opt::WarnUnresolved);
     }
-    if dice.has(Feature::Gc) {
+    let relocatable = scenario.output == Output::Relocatable;
+    if dice.has(Feature::Gc) && !relocatable {
         options.push(Opt::Gc(dice.random.chance(75)));
     }
     if dice.has(Feature::Wrap) {
@@ -72,7 +73,7 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.has(Feature::FortranCommon) {
         options.push(Opt::FortranCommon(dice.random.chance(50)));
     }
-    if dice.has(Feature::ExportDynamic) {
+    if dice.has(Feature::ExportDynamic) && !relocatable {
         options.push(Opt::ExportDynamic);
     }
     if dice.has(Feature::Symbolic) {

@@ -165,7 +165,7 @@ impl Sym {
 
 impl Scenario {
     /// The scenario without what this linker's command line does not know; both the real linker and the model get this one.
-    pub fn for_linker(&self, kind: LinkerKind, major: u16) -> Scenario {
+    pub fn for_linker(&self, kind: LinkerKind) -> Scenario {
         let mut scenario = self.clone();
         let gnu = matches!(kind, LinkerKind::Bfd | LinkerKind::Gold);
         scenario.line.retain(|item| match item {
@@ -175,7 +175,7 @@ impl Scenario {
         scenario.options.retain(|option| match option {
             Opt::FortranCommon(_) => kind == LinkerKind::Lld,
             Opt::Defs(false) => kind != LinkerKind::Gold,
-            Opt::Require(_) => !matches!(kind, LinkerKind::Mold | LinkerKind::Gold) || major > 10,
+            Opt::Require(_) => matches!(kind, LinkerKind::Bfd | LinkerKind::Mold),
             _ => true,
         });
         scenario
