@@ -153,7 +153,6 @@ impl Real {
             Some(_) => {}
         }
         if observed.linked {
-            observed.undefined.clear();
             observed.duplicates.clear();
             let made = std::fs::read(folder.join(&out)).ok();
             match made.and_then(|bytes| read::output(&bytes, program)) {

@@ -236,11 +236,13 @@ fn winner(
 }
 
 fn is_common(program: &Program, name: case_link_errors::model::names::Name) -> bool {
+    let wrap = program.options.wrap.iter().find(|wrap| wrap.wrapped == name || wrap.name == name);
+    let other = wrap.map(|wrap| if wrap.wrapped == name { wrap.name } else { wrap.real });
     program.files.iter().any(|file| match &file.content {
-        Content::Object(object) => object
-            .symbols
-            .iter()
-            .any(|symbol| symbol.name == name && matches!(symbol.definition, Definition::Common { .. })),
+        Content::Object(object) => object.symbols.iter().any(|symbol| {
+            (symbol.name == name || Some(symbol.name) == other)
+                && matches!(symbol.definition, Definition::Common { .. })
+        }),
         _ => false,
     })
 }

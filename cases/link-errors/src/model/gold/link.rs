@@ -71,7 +71,8 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
     let mut link = Link {
         program,
         table: Table::new(program.names.len()),
-        script: Lookup::of(program),
+        // With -r the version script is forgotten (main.cc).
+        script: if program.options.output == Output::Relocatable { Lookup::none() } else { Lookup::of(program) },
         objects: Vec::new(),
         libraries: Vec::new(),
         signatures: HashMap::default(),
@@ -131,8 +132,7 @@ impl<'p> Link<'p> {
         self.check_copied();
         self.check_script();
         self.define_specials(is_static, live.as_ref())?;
-        self.report(is_static, live.as_ref());
-        Ok(())
+        self.report(is_static, live.as_ref())
     }
 
     /// A failed assertion of the linker's own: "internal error in …".
@@ -178,7 +178,7 @@ impl<'p> Link<'p> {
         let mut needed = Vec::new();
         let mut dropped = Vec::new();
         let mut used = vec![false; self.libraries.len()];
-        let mut definitions: Vec<(Name, FileId)> = Vec::new();
+        let mut found: Vec<(Name, bool, FileId)> = Vec::new();
         for id in self.table.entries() {
             let symbol = self.table.get(id);
             if let Source::Dynamic(library) = symbol.source
@@ -191,11 +191,22 @@ impl<'p> Link<'p> {
             if (symbol.is_defined() || symbol.is_common())
                 && let Some(file) = self.file_of(symbol.source)
             {
-                definitions.push((symbol.name, file));
+                found.push((symbol.name, !symbol.in_reg, file));
             }
         }
-        definitions.sort_unstable();
-        definitions.dedup();
+        found.sort_unstable();
+        found.dedup();
+        // Of several versions of a name those count that an object names.
+        let mut definitions: Vec<(Name, FileId)> = Vec::with_capacity(found.len());
+        let mut best = None;
+        for (name, unasked, file) in found {
+            if best.is_none_or(|(known, _)| known != name) {
+                best = Some((name, unasked));
+            }
+            if best == Some((name, unasked)) {
+                definitions.push((name, file));
+            }
+        }
         for (library, used) in self.libraries.iter().zip(used) {
             if library.as_needed && !library.is_needed {
                 dropped.push(library.file);

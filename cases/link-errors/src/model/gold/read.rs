@@ -72,7 +72,7 @@ impl<'p> Link<'p> {
                 let why = "--just-symbols does not make sense with a shared object".to_owned();
                 self.refusals.push(Refusal::Other(why));
             }
-            Content::Shared(shared) => self.shared(file, shared, input.as_needed)?,
+            Content::Shared(shared) => self.shared(file, shared, shared.soname.or(input.written), input.as_needed)?,
             Content::Archive(archive) => {
                 let mut opened = Opened {
                     file,
@@ -358,9 +358,7 @@ impl<'p> Link<'p> {
                 discard(index);
                 continue;
             }
-            if self.gc
-                && (is_kept(name) || ARRAYS.contains(&section.kind) || section.flags & RETAIN != 0)
-            {
+            if self.gc && (is_kept(name) || ARRAYS.contains(&section.kind) || section.flags & RETAIN != 0) {
                 self.worklist.push((instance, index as u32));
             }
         }
@@ -368,14 +366,18 @@ impl<'p> Link<'p> {
     }
 
     /// `Input_objects::add_object` and `add_from_dynobj`
-    fn shared(&mut self, file: FileId, shared: &'p Shared, as_needed: bool) -> Result<(), Fatal> {
-        let known = self.libraries.iter_mut().find(|known| known.soname == shared.soname);
+    fn shared(&mut self, file: FileId, shared: &'p Shared, soname: Option<Name>, as_needed: bool) -> Result<(), Fatal> {
+        if soname.is_none() {
+            let what = "a shared object without a name".to_owned();
+            self.unknown.push(Unknown { what, file: Some(file) });
+        }
+        let known = self.libraries.iter_mut().find(|known| known.soname == soname);
         if let Some(known) = known {
             known.as_needed &= as_needed;
             return Ok(());
         }
         let library = DynamicId(self.libraries.len() as u32);
-        self.libraries.push(Library { file, soname: shared.soname, as_needed, is_needed: false, because: None });
+        self.libraries.push(Library { file, soname, as_needed, is_needed: false, because: None });
         let mut data = Vec::new();
         for symbol in &shared.symbols {
             if symbol.binding == Binding::Local
@@ -384,7 +386,8 @@ impl<'p> Link<'p> {
             {
                 continue;
             }
-            let own = symbol.version.filter(|version| !(symbol.absolute && symbol.defined && version.name == symbol.name));
+            let own =
+                symbol.version.filter(|version| !(symbol.absolute && symbol.defined && version.name == symbol.name));
             let new = Incoming {
                 source: Source::Dynamic(library),
                 file: Some(file),

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use super::gc::Live;
-use super::link::Link;
-use super::table::{Source, Symbol, SymbolId};
+use super::link::{Fatal, Link};
+use super::table::{Place, Source, Symbol, SymbolId};
 use crate::model::input::{Definition, Output, SymbolType, Unresolved, Visibility};
 use crate::model::liveness::ALLOC;
 use crate::model::names::{Fast, Name};
@@ -26,23 +26,29 @@ fn is_discard_error(section: &[u8]) -> bool {
 }
 
 impl Link<'_> {
-    pub(super) fn report(&mut self, is_static: bool, live: Option<&Live>) {
-        self.report_expressions();
+    pub(super) fn report(&mut self, is_static: bool, live: Option<&Live>) -> Result<(), Fatal> {
+        self.report_expressions()?;
         if self.program.options.output == Output::Relocatable {
-            return;
+            return Ok(());
         }
-        let asked = self.report_objects(is_static, live);
+        let asked = self.asked(live);
         self.report_versions(&asked);
         self.report_libraries();
+        self.report_objects(is_static, live)
     }
 
-    /// Symbols that `--defsym` reads must be defined.
-    fn report_expressions(&mut self) {
+    /// Symbols that `--defsym` reads must be defined, and not by a shared object.
+    fn report_expressions(&mut self) -> Result<(), Fatal> {
         let program = self.program;
         for name in program.options.defsym.iter().flat_map(|defsym| &defsym.reads) {
             let id = self.table.find(*name, None);
             let symbol = id.map(|id| self.table.get(id));
-            if symbol.is_some_and(|symbol| symbol.is_defined() || symbol.is_common())
+            if symbol.is_some_and(|symbol| symbol.is_dynamic() && matches!(symbol.place, Place::Section(_))) {
+                return self.crash("output_section, at symtab.cc");
+            }
+            // Common symbols get their place before, but for -r.
+            let relocatable = program.options.output == Output::Relocatable;
+            if symbol.is_some_and(|symbol| symbol.is_defined() || (symbol.is_common() && !relocatable))
                 || self.undefined.iter().any(|known| known.name == *name)
             {
                 continue;
@@ -51,6 +57,7 @@ impl Link<'_> {
             let why = UndefinedWhy::Option;
             self.undefined.push(Undefined { name: *name, version: None, sites: Vec::new(), why });
         }
+        Ok(())
     }
 
     /// `issue_undefined_symbol_error`
@@ -73,20 +80,61 @@ impl Link<'_> {
         symbol.visibility == Visibility::Hidden || options.output != Output::Shared || options.defs == Some(true)
     }
 
-    /// All relocations of sections that are in the output. Gives back the symbols some allocated section refers to.
-    fn report_objects(&mut self, is_static: bool, live: Option<&Live>) -> Vec<bool> {
-        let program = self.program;
+    /// Symbols that relocations of allocated sections in the output refer to.
+    fn asked(&self, live: Option<&Live>) -> Vec<bool> {
         let mut asked = vec![false; self.table.len()];
-        let mut known: HashMap<SymbolId, usize, Fast> = HashMap::default();
-        let mut found: Vec<Undefined> = Vec::new();
-        let mut weak_tls: Option<Name> = None;
-        let mut has_tls = false;
+        for instance in self.instances() {
+            let Some(object) = self.object_of(instance) else { continue };
+            let symbols = &self.objects[instance.0 as usize].symbols;
+            for reference in &object.references {
+                let allocated =
+                    object.sections.get(reference.section as usize).is_some_and(|own| own.flags & ALLOC != 0);
+                let id = reference.symbol.checked_sub(object.first_global).and_then(|at| symbols.get(at as usize));
+                if let Some(id) = id
+                    && allocated
+                    && self.is_in_output(instance, reference.section, live)
+                {
+                    asked[self.table.real(*id).0 as usize] = true;
+                }
+            }
+        }
+        asked
+    }
+
+    /// Something was an error by now.
+    fn failed(&self) -> bool {
+        let unresolved = !self.undefined.is_empty() && (self.hard || !self.program.options.warn_unresolved);
+        !self.duplicates.is_empty() || !self.refusals.is_empty() || unresolved
+    }
+
+    /// A segment for thread-local data is made.
+    fn has_tls(&self, live: Option<&Live>) -> bool {
+        let in_section =
+            self.instances().any(|instance| {
+                self.object_of(instance).is_some_and(|object| {
+                    object.sections.iter().enumerate().any(|(index, section)| {
+                        section.flags & TLS != 0 && self.is_in_output(instance, index as u32, live)
+                    })
+                })
+            });
+        in_section
+            || self.table.entries().any(|id| {
+                let symbol = self.table.get(id);
+                symbol.is_common() && symbol.symbol_type == SymbolType::Tls
+            })
+    }
+
+    /// All relocations of sections that are in the output.
+    fn report_objects(&mut self, is_static: bool, live: Option<&Live>) -> Result<(), Fatal> {
+        let program = self.program;
+        let mut known: HashMap<(SymbolId, UndefinedWhy), usize, Fast> = HashMap::default();
+        let has_tls = self.has_tls(live);
+        let executable = matches!(program.options.output, Output::Executable | Output::Static);
         for instance in self.instances() {
             let Some(object) = self.object_of(instance) else { continue };
             let file = self.objects[instance.0 as usize].file;
             let kept: Vec<bool> =
                 (0..object.sections.len() as u32).map(|section| self.is_in_output(instance, section, live)).collect();
-            has_tls |= object.sections.iter().zip(&kept).any(|(section, kept)| *kept && section.flags & TLS != 0);
             for reference in &object.references {
                 let (Some(section), Some(true)) =
                     (object.sections.get(reference.section as usize), kept.get(reference.section as usize))
@@ -101,54 +149,65 @@ impl Link<'_> {
                     if complains && kept.get(to as usize) == Some(&false) {
                         self.hard = true;
                         let why = UndefinedWhy::Discarded;
-                        found.push(Undefined { name: symbol.name, version: None, sites: vec![site], why });
+                        self.undefined.push(Undefined { name: symbol.name, version: None, sites: vec![site], why });
                     }
                     continue;
                 };
                 let Some(id) = self.objects[instance.0 as usize].symbols.get(global as usize) else { continue };
                 let id = self.table.real(*id);
-                if section.flags & ALLOC != 0 {
-                    asked[id.0 as usize] = true;
+                let symbol = *self.table.get(id);
+                let is_tls =
+                    object.symbols.get(reference.symbol as usize).is_some_and(|own| own.kind == SymbolType::Tls);
+                if is_tls && section.flags & ALLOC != 0 && executable && !has_tls && !self.failed() {
+                    self.check_tls(&symbol, is_static)?;
                 }
-                let symbol = self.table.get(id);
-                let (mut version, mut why) = (symbol.version, UndefinedWhy::Nowhere);
-                if symbol.discarded && symbol.is_undefined() && complains {
-                    self.hard = true;
-                    (version, why) = (None, UndefinedWhy::Discarded);
-                } else if self.is_reported(symbol) {
-                } else if symbol.visibility != Visibility::Default
-                    && (symbol.is_strong_undefined() || symbol.is_dynamic())
-                {
-                    self.hard = true;
-                    version = None;
-                    if symbol.is_dynamic() && !symbol.is_undefined() {
-                        why = UndefinedWhy::HiddenReference;
-                    }
-                } else {
-                    let thread_local = symbol.symbol_type == SymbolType::Tls && section.flags & ALLOC != 0;
-                    if thread_local && symbol.is_undefined() {
-                        weak_tls = Some(symbol.name);
-                    }
-                    continue;
-                }
-                match known.get(&id) {
-                    Some(index) => found[*index].sites.push(site),
-                    None => {
-                        known.insert(id, found.len());
-                        let version = version.filter(|version| (version.0 as usize) < program.names.len());
-                        found.push(Undefined { name: symbol.name, version, sites: vec![site], why });
+                for (version, why) in self.complaints(&symbol, complains) {
+                    match known.get(&(id, why)) {
+                        Some(index) => self.undefined[*index].sites.push(site),
+                        None => {
+                            known.insert((id, why), self.undefined.len());
+                            let version = version.filter(|version| (version.0 as usize) < program.names.len());
+                            self.undefined.push(Undefined { name: symbol.name, version, sites: vec![site], why });
+                        }
                     }
                 }
             }
         }
-        self.undefined.extend(found);
-        let failed = !self.duplicates.is_empty() || !self.refusals.is_empty() || !self.undefined.is_empty();
-        if let Some(name) = weak_tls.filter(|_| is_static && !has_tls && !failed) {
-            // R_X86_64_GOTTPOFF goes through, R_X86_64_TPOFF32 and R_X86_64_TLSGD end in an assertion (relocate_tls in x86_64.cc).
-            let what = format!("{} is thread-local, weak and undefined: it depends on its relocation", program.names.text(name));
-            self.unknown.push(Unknown { what, file: None });
+        Ok(())
+    }
+
+    /// What is said of a relocation against the symbol.
+    fn complaints(
+        &mut self,
+        symbol: &Symbol,
+        complains: bool,
+    ) -> impl Iterator<Item = (Option<Name>, UndefinedWhy)> + use<> {
+        let discarded = symbol.discarded && symbol.is_undefined() && complains;
+        let reported = self.is_reported(symbol);
+        let hides = !reported
+            && symbol.visibility != Visibility::Default
+            && (symbol.is_strong_undefined() || symbol.is_dynamic());
+        self.hard |= discarded || hides;
+        let elsewhere = symbol.is_dynamic() && !symbol.is_undefined();
+        let hidden = if elsewhere { UndefinedWhy::HiddenReference } else { UndefinedWhy::Nowhere };
+        let first = discarded.then_some((None, UndefinedWhy::Discarded));
+        let second = reported.then_some((symbol.version, UndefinedWhy::Nowhere));
+        let third = hides.then_some((None, hidden));
+        first.into_iter().chain(second).chain(third)
+    }
+
+    /// Thread-local references without any thread-local data run into an assertion (`relocate_tls` in x86_64.cc).
+    fn check_tls(&mut self, symbol: &Symbol, is_static: bool) -> Result<(), Fatal> {
+        if symbol.is_undefined() {
+            if symbol.is_weak_undefined() && is_static {
+                // R_X86_64_GOTTPOFF goes through, R_X86_64_TPOFF32 and R_X86_64_TLSGD do not.
+                let name = self.program.names.text(symbol.name);
+                let what = format!("{name} is thread-local, weak and undefined: it depends on its relocation");
+                self.unknown.push(Unknown { what, file: None });
+            }
+            return Ok(());
         }
-        asked
+        if symbol.is_dynamic() { Ok(()) } else { self.crash("relocate_tls, at x86_64.cc") }
     }
 
     /// A shared object that gives a symbol a version no script defines.

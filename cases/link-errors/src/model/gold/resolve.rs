@@ -160,9 +160,7 @@ impl Link<'_> {
             self.saw_undefined += 1;
         }
         let symbol = self.table.get(id);
-        if symbol.is_hidden()
-            && symbol.binding != Binding::Local
-            && self.program.options.output != Output::Relocatable
+        if symbol.is_hidden() && symbol.binding != Binding::Local && self.program.options.output != Output::Relocatable
         {
             self.force_local(id);
         }
@@ -358,7 +356,9 @@ impl Link<'_> {
 
     fn is_just_symbols(&self, old: Source, new: Source) -> bool {
         [old, new].into_iter().any(|source| match source {
-            Source::Regular(instance) => self.objects.get(instance.0 as usize).is_some_and(|object| object.just_symbols),
+            Source::Regular(instance) => {
+                self.objects.get(instance.0 as usize).is_some_and(|object| object.just_symbols)
+            }
             _ => false,
         })
     }

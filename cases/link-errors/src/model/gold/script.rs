@@ -43,8 +43,13 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
+    /// No script.
+    pub(super) fn none() -> Self {
+        Self { is_empty: true, ..Self::default() }
+    }
+
     pub(super) fn of(program: &Program) -> Self {
-        let Some(script) = &program.options.versions else { return Self { is_empty: true, ..Self::default() } };
+        let Some(script) = &program.options.versions else { return Self::none() };
         let mut lookup = Self { is_empty: script.nodes.is_empty(), ..Self::default() };
         for (number, node) in script.nodes.iter().enumerate() {
             // A version nobody else names gets a number behind those of all names.

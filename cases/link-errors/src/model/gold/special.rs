@@ -78,7 +78,9 @@ impl Link<'_> {
             return;
         }
         if (0..self.libraries.len()).any(|library| self.lacks(library)) {
-            self.refusals.push(Refusal::Other("--copy-dt-needed-entries is not supported but is required".to_owned()));
+            self.refusals.push(Refusal::Other(
+                "--copy-dt-needed-entries is not supported but is required for a library in another".to_owned(),
+            ));
         }
     }
 
@@ -95,7 +97,8 @@ impl Link<'_> {
     /// `--no-undefined-version`
     pub(super) fn check_script(&mut self) {
         let program = self.program;
-        let Some(script) = program.options.versions.as_ref().filter(|_| program.options.undefined_version == Some(false))
+        let Some(script) =
+            program.options.versions.as_ref().filter(|_| program.options.undefined_version == Some(false))
         else {
             return;
         };
@@ -117,12 +120,8 @@ impl Link<'_> {
         let options = &program.options;
         let always = Special { only_if_asked: false, ..PROVIDED };
         if !is_static {
-            let dynamic = Special {
-                visibility: Visibility::Hidden,
-                local: true,
-                symbol_type: SymbolType::Object,
-                ..always
-            };
+            let dynamic =
+                Special { visibility: Visibility::Hidden, local: true, symbol_type: SymbolType::Object, ..always };
             self.define_known(&[b"_DYNAMIC"], dynamic)?;
         }
         for name in options.defsym.iter().map(|defsym| defsym.name).chain(options.script_defines.iter().copied()) {
