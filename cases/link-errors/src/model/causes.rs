@@ -222,9 +222,7 @@ fn usable(program: &Program, outcome: &Outcome, undefined: &Undefined, one: &Pas
             Some(Cause::NotNamed { file, through })
         }
         (NotTaken::ReferenceHidden, _) => Some(Cause::HiddenReference { file: one.file }),
-        (NotTaken::Version(versions), _) => {
-            Some(Cause::OtherVersion { file: one.file, versions: versions.clone() })
-        }
+        (NotTaken::Version(versions), _) => Some(Cause::OtherVersion { file: one.file, versions: versions.clone() }),
         (NotTaken::Lto, _) => Some(Cause::Lto { file: one.file }),
         (NotTaken::WeakOnly, _) => Some(Cause::WeakOnly),
         (NotTaken::Discarded, _) => Some(Cause::Discarded { file: one.file }),
@@ -251,7 +249,9 @@ fn needs_back(program: &Program, outcome: &Outcome, input: usize, user: usize) -
     };
     let defines = |name: Name| {
         members(other).iter().any(|member| match &program.files[member.0 as usize].content {
-            Content::Object(object) => object.globals().any(|(_, symbol)| symbol.name == name && !symbol.is_undefined()),
+            Content::Object(object) => {
+                object.globals().any(|(_, symbol)| symbol.name == name && !symbol.is_undefined())
+            }
             _ => false,
         })
     };
@@ -269,10 +269,8 @@ fn shared_lacks(program: &Program, undefined: &Undefined) -> Option<Cause> {
     let mut files = undefined.sites.iter().map(|site| site.file);
     let file = files.next()?;
     let Content::Shared(shared) = &program.files[file.0 as usize].content else { return None };
-    let all = undefined
-        .sites
-        .iter()
-        .all(|site| matches!(program.files[site.file.0 as usize].content, Content::Shared(_)));
+    let all =
+        undefined.sites.iter().all(|site| matches!(program.files[site.file.0 as usize].content, Content::Shared(_)));
     if !all {
         return None;
     }

@@ -8,6 +8,7 @@ use case_link_errors::model::names::Name;
 use case_link_errors::model::outcome::{LinkerKind, Outcome, Refusal, UndefinedWhy, Verdict};
 
 use crate::linkers::Observed;
+use crate::messages;
 use crate::read::{COMMON, SHARED};
 
 /// Where the two are not the same.
@@ -156,24 +157,36 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
     }
     view.duplicates = outcome.duplicates.iter().map(|duplicate| text(duplicate.name)).collect();
     view.dso_missing = outcome.dso_missing.iter().map(|missing| text(missing.name)).collect();
-    view.refusals = outcome
-        .refusals
-        .iter()
-        .map(|refusal| match refusal {
+    for refusal in &outcome.refusals {
+        if let Refusal::Other(what) = refusal {
+            // In the linker's own words, or with a kind of its own in front.
+            let mut told = Observed::default();
+            messages::parse(outcome.linker.kind, what, &mut told);
+            view.refusals.extend(told.refusals);
+            view.undefined.extend(told.undefined);
+            view.refusals.extend(told.unparsed);
+        }
+    }
+    let refusals = outcome.refusals.iter().filter_map(|refusal| {
+        Some(match refusal {
             Refusal::File(id) => format!("file:{}", file(*id)),
             Refusal::NoIndex(id) => format!("no-index:{}", file(*id)),
             Refusal::TlsMismatch(name, ..) => format!("tls:{}", text(*name)),
             Refusal::HiddenInObject(name, ..) => format!("hidden:{}", text(*name)),
             Refusal::VersionUndefined(name) => format!("version:{}", text(*name)),
-            // `kind: what` where the message has a kind `messages` knows.
-            Refusal::Other(what) => what.clone(),
+            Refusal::Other(_) => return None,
         })
-        .collect();
+    });
+    view.refusals.extend(refusals);
     view.extracted = outcome.extracted.iter().map(|extraction| file(extraction.member)).collect();
     view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
     for (name, id) in &outcome.definitions {
         if let Some(winner) = winner(program, *name, *id) {
-            view.winners.insert(text(*name), winner);
+            // A name can be there twice, of a shared object with a version; an object's is the one a symbol table has.
+            let known = view.winners.entry(text(*name)).or_insert_with(|| winner.clone());
+            if known.starts_with(SHARED) {
+                *known = winner;
+            }
         }
     }
     view

@@ -171,7 +171,7 @@ fn general(line: &str) -> String {
 }
 
 /// Makes a disagreement small: it must stay of the same kind.
-pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static str) -> (Scenario, Vec<Difference>) {
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Difference) -> (Scenario, Vec<Difference>) {
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
@@ -186,10 +186,18 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static st
             _ => vec![],
         }
     };
-    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|difference| difference.kind() == kind);
+    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|other| alike(other, difference));
     let small = shrink::shrink(&scenario, &mut holds);
     let rest = differences(&small);
     (small, rest)
+}
+
+/// Of one kind; messages nobody understands must be the same one.
+fn alike(a: &Difference, b: &Difference) -> bool {
+    match (a, b) {
+        (Difference::Unparsed(a), Difference::Unparsed(b)) => general(a) == general(b),
+        _ => a.kind() == b.kind(),
+    }
 }
 
 /// The tally as text, the first disagreements made small.
@@ -224,7 +232,7 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     }
     for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
         let real = &settings.linkers[*linker];
-        let (small, rest) = smallest(settings, *seed, *linker, differences[0].kind());
+        let (small, rest) = smallest(settings, *seed, *linker, &differences[0]);
         let command = real.command(&lower(&small).arguments, "out");
         let _ = writeln!(out, "seed {seed}, {}:", real.name);
         for difference in &rest {

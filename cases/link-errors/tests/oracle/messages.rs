@@ -12,6 +12,11 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
         if line.contains("warning: ") || line.starts_with(">>>") {
             continue;
         }
+        let missing = between(line, "cannot open ", ":").or(between(line, "Failed to open input file `", "`"));
+        if let Some(name) = missing {
+            observed.refuse("file", name);
+            continue;
+        }
         let understood = match kind {
             LinkerKind::Bfd => bfd(line, observed),
             LinkerKind::Gold => gold(line, observed),
@@ -50,6 +55,10 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         "final link failed: bad value",
         "failed to convert GOTPCREL relocation",
     ];
+    if line.contains("cannot find ") {
+        observed.refuse("file", between(line, "cannot find ", ":")?);
+        return Some(());
+    }
     if line.ends_with("':") && line.contains("in function `") || line.ends_with(" follow") {
         return Some(());
     }
@@ -71,6 +80,8 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("unresolvable", name);
     } else if let Some(name) = between(line, " symbol `", "' isn't defined") {
         observed.refuse("hidden-undefined", name);
+    } else if line.contains(": unresolvable R_X86_64_") {
+        observed.refuse("unresolvable", between(line, "against symbol `", "'")?);
     } else if line.ends_with("is referenced by DSO") {
         observed.refuse("hidden", between(line, " symbol `", "'")?);
     } else if let Some(name) = between(line, "no symbol version section for versioned symbol `", "'") {
