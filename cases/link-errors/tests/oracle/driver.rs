@@ -170,8 +170,8 @@ fn general(line: &str) -> String {
     line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
 }
 
-/// Makes a disagreement small: it must stay of the same kind.
-pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Difference) -> (Scenario, Vec<Difference>) {
+/// Makes a scenario small that has these differences: the first must stay, and none of another kind may come.
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, first: &[Difference]) -> (Scenario, Vec<Difference>) {
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
@@ -186,16 +186,26 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Diff
             _ => vec![],
         }
     };
-    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|other| alike(other, difference));
+    let mut holds = |scenario: &Scenario| {
+        let now = differences(scenario);
+        now.iter().any(|other| alike(other, &first[0]))
+            && now.iter().all(|other| first.iter().any(|one| alike(other, one)))
+    };
     let small = shrink::shrink(&scenario, &mut holds);
     let rest = differences(&small);
     (small, rest)
 }
 
-/// Of one kind; messages nobody understands must be the same one.
+/// Of one kind, with something on the same sides; messages nobody understands must be the same one.
 fn alike(a: &Difference, b: &Difference) -> bool {
     match (a, b) {
         (Difference::Unparsed(a), Difference::Unparsed(b)) => general(a) == general(b),
+        (Difference::Undefined(a, b), Difference::Undefined(c, d))
+        | (Difference::Duplicates(a, b), Difference::Duplicates(c, d))
+        | (Difference::Refusals(a, b), Difference::Refusals(c, d))
+        | (Difference::Extracted(a, b), Difference::Extracted(c, d)) => {
+            a.is_empty() == c.is_empty() && b.is_empty() == d.is_empty()
+        }
         _ => a.kind() == b.kind(),
     }
 }
@@ -232,7 +242,7 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     }
     for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
         let real = &settings.linkers[*linker];
-        let (small, rest) = smallest(settings, *seed, *linker, &differences[0]);
+        let (small, rest) = smallest(settings, *seed, *linker, differences);
         let command = real.command(&lower(&small).arguments, "out");
         let _ = writeln!(out, "seed {seed}, {}:", real.name);
         for difference in &rest {

@@ -160,8 +160,8 @@ fn unit(dice: &mut Dice, name: &str, defines: u32, refers: u32) -> Unit {
     let names = dice.names();
     for name in names {
         let rolled = dice.random.below(100) as u32;
-        // `__real_f` is for those who want the symbol behind `__wrap_f`; few define it.
-        let defines = if name.starts_with("__real_") { 2 } else { defines };
+        // `__real_f` is for those who want the symbol behind `__wrap_f`; nobody defines it.
+        let defines = if name.starts_with("__real_") { 0 } else { defines };
         if rolled < defines {
             let sym = define(dice, &mut unit, &name, true);
             unit.symbols.push(sym);
@@ -178,7 +178,7 @@ fn unit(dice: &mut Dice, name: &str, defines: u32, refers: u32) -> Unit {
     }
     if dice.roll(Feature::LocalNamesakes, 30) {
         let name = dice.name();
-        if unit.symbols.iter().all(|sym| sym.name != name) {
+        if unit.symbols.iter().all(|sym| sym.name != name) && !name.starts_with("__real_") {
             let mut sym = define(dice, &mut unit, &name, false);
             sym.binding = Binding::Local;
             sym.visibility = Visibility::Default;
@@ -441,7 +441,7 @@ fn dso(dice: &mut Dice, number: usize, count: usize) -> Dso {
     for name in names {
         let rolled = dice.random.below(100);
         if rolled < 50 {
-            let defined = rolled < 30;
+            let defined = rolled < 30 && !name.starts_with("__real_");
             let sym = dso_symbol(dice, &name, defined, versioned);
             dso.symbols.push(sym);
         }
