@@ -73,6 +73,9 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if line.contains(": unresolvable R_X86_64_") {
+        // It resolved the symbol, and forgot: a common symbol that gave way to a shared object's, an alias of one by --defsym.
+        observed.crash(line);
     } else if let Some(name) = between(line, "undefined reference to `", "'") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "multiple definition of `", "'") {
@@ -85,8 +88,6 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("unresolvable", name);
     } else if let Some(name) = between(line, " symbol `", "' isn't defined") {
         observed.refuse("hidden-undefined", name);
-    } else if line.contains(": unresolvable R_X86_64_") {
-        observed.refuse("unresolvable", between(line, "against symbol `", "'")?);
     } else if line.ends_with("is referenced by DSO") {
         observed.refuse("hidden", between(line, " symbol `", "'")?);
     } else if let Some(name) = between(line, "no symbol version section for versioned symbol `", "'") {
