@@ -7,6 +7,7 @@ pub mod gap;
 pub mod journal;
 pub mod json;
 pub mod kernel_log;
+pub mod ldscript;
 pub mod nft;
 pub mod oom;
 pub mod packet;

@@ -124,14 +124,21 @@ fn sets(
     }
 }
 
-fn winners(real: &BTreeMap<String, String>, model: &BTreeMap<String, String>, differences: &mut Vec<Difference>) {
-    // Of shared objects only those are seen that are asked for a version.
-    let known = model.iter().filter(|(_, winner)| !winner.starts_with(SHARED)).map(|(name, _)| name);
-    let names: BTreeSet<&String> = real.keys().chain(known).collect();
+type Winners = BTreeMap<String, BTreeSet<String>>;
+
+fn winners(real: &Winners, model: &Winners, differences: &mut Vec<Difference>) {
+    let nobody = BTreeSet::new();
+    let names: BTreeSet<&String> = real.keys().chain(model.keys()).collect();
     for name in names {
-        let of = |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or("nobody".into());
-        if real.get(name) != model.get(name) {
-            differences.push(Difference::Winner(name.clone(), of(real), of(model)));
+        let (seen, said) = (real.get(name).unwrap_or(&nobody), model.get(name).unwrap_or(&nobody));
+        // Of shared objects only those are seen that are asked for a version.
+        let shared = !said.is_empty() && said.iter().all(|winner| winner.starts_with(SHARED));
+        if seen != said && !(shared && seen.is_subset(said)) {
+            let list = |set: &BTreeSet<String>| match set.is_empty() {
+                true => "nobody".into(),
+                false => set.iter().cloned().collect::<Vec<_>>().join(" and "),
+            };
+            differences.push(Difference::Winner(name.clone(), list(seen), list(said)));
         }
     }
 }
@@ -194,11 +201,13 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
     view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
     for (name, id) in &outcome.definitions {
         if let Some(winner) = winner(program, *name, *id) {
-            // A name can be there twice, of a shared object with a version; an object's is the one a symbol table has.
-            let known = view.winners.entry(text(*name)).or_insert_with(|| winner.clone());
-            if known.starts_with(SHARED) {
-                *known = winner;
-            }
+            view.winners.entry(text(*name)).or_default().insert(winner);
+        }
+    }
+    // What a symbol table has of a name that is also in a shared object, under a version, is the object's.
+    for winners in view.winners.values_mut() {
+        if winners.iter().any(|winner| !winner.starts_with(SHARED)) {
+            winners.retain(|winner| !winner.starts_with(SHARED));
         }
     }
     view

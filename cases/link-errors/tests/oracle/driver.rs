@@ -180,8 +180,8 @@ fn general(line: &str) -> String {
     line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
 }
 
-/// Makes a disagreement small: it must stay of the same kind.
-pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static str) -> (Scenario, Vec<Difference>) {
+/// Makes a scenario small that has these differences: the first must stay, and none of another kind may come.
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, first: &[Difference]) -> (Scenario, Vec<Difference>) {
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
@@ -198,10 +198,28 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static st
             _ => vec![],
         }
     };
-    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|difference| difference.kind() == kind);
+    let mut holds = |scenario: &Scenario| {
+        let now = differences(scenario);
+        now.iter().any(|other| alike(other, &first[0]))
+            && now.iter().all(|other| first.iter().any(|one| alike(other, one)))
+    };
     let small = if settings.whole { scenario } else { shrink::shrink(&scenario, &mut holds) };
     let rest = differences(&small);
     (small, rest)
+}
+
+/// Of one kind, with something on the same sides; messages nobody understands must be the same one.
+fn alike(a: &Difference, b: &Difference) -> bool {
+    match (a, b) {
+        (Difference::Unparsed(a), Difference::Unparsed(b)) => general(a) == general(b),
+        (Difference::Undefined(a, b), Difference::Undefined(c, d))
+        | (Difference::Duplicates(a, b), Difference::Duplicates(c, d))
+        | (Difference::Refusals(a, b), Difference::Refusals(c, d))
+        | (Difference::Extracted(a, b), Difference::Extracted(c, d)) => {
+            a.is_empty() == c.is_empty() && b.is_empty() == d.is_empty()
+        }
+        _ => a.kind() == b.kind(),
+    }
 }
 
 /// The tally as text, the first disagreements made small.
@@ -236,7 +254,7 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     }
     for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
         let real = &settings.linkers[*linker];
-        let (small, rest) = smallest(settings, *seed, *linker, differences[0].kind());
+        let (small, rest) = smallest(settings, *seed, *linker, differences);
         let command = real.command(&lower(&small).arguments, "out");
         let _ = writeln!(out, "seed {seed}, {}:", real.name);
         for difference in &rest {

@@ -32,6 +32,11 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     }
 }
 
+/// A default version is part of some linkers' names and not of others'.
+fn plain(name: &str) -> String {
+    name.split('@').next().unwrap_or(name).to_string()
+}
+
 /// The text between the last `before` and the first `after` that follows it.
 fn between<'a>(line: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let start = line.rfind(before)? + before.len();
@@ -70,10 +75,13 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if line.contains(": unresolvable R_X86_64_") {
+        // It resolved the symbol, and forgot: a common symbol that gave way to a shared object's, an alias of one by --defsym.
+        observed.crash(line);
     } else if let Some(name) = between(line, "undefined reference to `", "'") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "multiple definition of `", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "required symbol `", "' not defined") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol `", "' referenced in expression") {
@@ -119,7 +127,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
         let version = between(line, "', version '", "'").map(|version| format!("@{version}")).unwrap_or_default();
         observed.undefined.insert(name.to_string() + &version);
     } else if let Some(name) = between(line, "multiple definition of '", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, " symbol '", "' is not defined locally") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol '", "' referenced in expression") {
@@ -158,7 +166,7 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     } else if let Some(name) = between(line, "symbol not found: ", "") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "error: duplicate symbol: ", "") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
@@ -184,7 +192,7 @@ fn mold(line: &str, observed: &mut Observed) -> Option<()> {
     } else if line.contains("undefined symbol: ") {
         observed.undefined.insert(between(line, ": ", "")?.into());
     } else if line.contains("duplicate symbol: ") {
-        observed.duplicates.insert(between(line, ": ", "")?.into());
+        observed.duplicates.insert(plain(between(line, ": ", "")?));
     } else if let Some((name, version)) =
         between(line, ": symbol ", "").and_then(|rest| rest.split_once(" has undefined version "))
     {
@@ -211,7 +219,7 @@ fn wild(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("version", &format!("{name}@{version}"));
     } else if line.contains(", defined in ") {
         let line = line.strip_prefix("wild: error: Duplicate symbols detected: ").unwrap_or(line);
-        observed.duplicates.insert(line.split(',').next()?.into());
+        observed.duplicates.insert(plain(line.split(',').next()?));
     } else if line.starts_with("    ") || line.ends_with("Caused by:") || line.contains("Failed to activate ") {
         // Who refers, and what a cause is the cause of.
     } else {
