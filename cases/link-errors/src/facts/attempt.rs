@@ -121,40 +121,40 @@ fn attempt(
     let look = |path: &str| -> At { seen.look(path) };
     let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
     let host = host(&command.banner, &look);
-    let responses = |name: &str| {
-        seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) })
-    };
+    let responses =
+        |name: &str| seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) });
     let line = command::read(&command, None, &host, &responses);
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
     let sources: RefCell<Vec<Option<Kept>>> = RefCell::new(Vec::new());
     let gaps = RefCell::new(Vec::new());
-    let load = |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
-        let evidence = by_bytes(&seen, name, line.directory.as_deref());
-        let outside = &mut |path: &str| {
-            let folder = evidence.map_or("", |item| item.path.rsplit_once('/').map_or("", |(folder, _)| folder));
-            seen.evidence(&super::resolve::join(Some(folder), path)).map(|item| item.bytes.clone())
+    let load =
+        |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
+            let evidence = by_bytes(&seen, name, line.directory.as_deref());
+            let outside = &mut |path: &str| {
+                let folder = evidence.map_or("", |item| item.path.rsplit_once('/').map_or("", |(folder, _)| folder));
+                seen.evidence(&super::resolve::join(Some(folder), path)).map(|item| item.bytes.clone())
+            };
+            let added = files::add(names, list, name, bytes, outside);
+            let mut sources = sources.borrow_mut();
+            sources.resize(list.len(), None);
+            for part in &added.parts {
+                if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
+                    sources[part.file.0 as usize] =
+                        Some(Kept { evidence: item.id, start: range.start, end: range.end });
+                }
+            }
+            for fault in &added.faults {
+                if let Some(item) = evidence {
+                    gaps.borrow_mut().push(Unmodelled::new(
+                        Span::new(item.id, fault.at.start as usize, fault.at.end as usize),
+                        fault.why.clone(),
+                    ));
+                }
+            }
+            added.file
         };
-        let added = files::add(names, list, name, bytes, outside);
-        let mut sources = sources.borrow_mut();
-        sources.resize(list.len(), None);
-        for part in &added.parts {
-            if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
-                sources[part.file.0 as usize] =
-                    Some(Kept { evidence: item.id, start: range.start, end: range.end });
-            }
-        }
-        for fault in &added.faults {
-            if let Some(item) = evidence {
-                gaps.borrow_mut().push(Unmodelled::new(
-                    Span::new(item.id, fault.at.start as usize, fault.at.end as usize),
-                    fault.why.clone(),
-                ));
-            }
-        }
-        added.file
-    };
     let files = resolve(&line, linker.kind, &seen, &load);
     unmodelled.extend(gaps.into_inner());
     let mut sources = sources.into_inner();
@@ -237,8 +237,7 @@ fn joined(own: &Banner, other: &Banner) -> Banner {
 
 /// Adds what `other` says to what is known.
 pub fn take(own: &mut Banner, other: &Banner) {
-    *own =
-    Banner {
+    *own = Banner {
         linker: own.linker.or(other.linker),
         version: own.version.or(other.version),
         driver: own.driver.or(other.driver),

@@ -19,8 +19,7 @@ pub struct Files<'e> {
 impl<'e> Files<'e> {
     /// All files of the evidence.
     pub fn of(set: &'e EvidenceSet) -> Self {
-        let mut files =
-            Self { set, by_path: HashMap::new(), folders: HashSet::new(), by_name: HashMap::new() };
+        let mut files = Self { set, by_path: HashMap::new(), folders: HashSet::new(), by_name: HashMap::new() };
         for item in set.iter() {
             let path = clean(&item.path);
             let mut folder = path.as_str();

@@ -95,7 +95,10 @@ fn sniff_script(sniff: &Sniff<'_>) -> bool {
     }
     let name = sniff.path.rsplit('/').next().unwrap_or(sniff.path);
     let library = name.contains(".so") || name.ends_with(".a") || name.ends_with(".lds") || name.ends_with(".ld");
-    library && [&b"GROUP"[..], b"INPUT", b"OUTPUT_FORMAT", b"SECTIONS"].iter().any(|word| memchr::memmem::find(head, word).is_some())
+    library
+        && [&b"GROUP"[..], b"INPUT", b"OUTPUT_FORMAT", b"SECTIONS"]
+            .iter()
+            .any(|word| memchr::memmem::find(head, word).is_some())
 }
 
 /// Files the commands of a text name, and what a driver adds to them on usual machines.

@@ -39,7 +39,8 @@ pub fn read(input: &Input<'_>) -> Read {
         }
         let mut unmodelled = log.unmodelled.clone();
         facts.attempts.extend(attempt::attempts(item, log, &banner, input.evidence, &files, &mut unmodelled));
-        coverage.push(Coverage::read(item, unmodelled.into_iter().filter(|one| one.span.evidence == item.id).collect()));
+        coverage
+            .push(Coverage::read(item, unmodelled.into_iter().filter(|one| one.span.evidence == item.id).collect()));
     }
     Read::new(facts, coverage)
 }

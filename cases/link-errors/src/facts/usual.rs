@@ -22,14 +22,40 @@ const GCC: &[&str] = &["/usr/lib/gcc/*-linux*/[1-9]", "/usr/lib/gcc/*-linux*/[1-
 
 /// What is in GCC's folder.
 const OF_GCC: &[&str] = &[
-    "crtbegin.o", "crtbeginS.o", "crtbeginT.o", "crtend.o", "crtendS.o", "libgcc.a", "libgcc_eh.a", "libgcc_s.so", "libstdc++.so",
-    "libstdc++.a", "libgfortran.so", "libgfortran.a", "libquadmath.so", "libquadmath.a", "libgomp.so", "libatomic.so",
+    "crtbegin.o",
+    "crtbeginS.o",
+    "crtbeginT.o",
+    "crtend.o",
+    "crtendS.o",
+    "libgcc.a",
+    "libgcc_eh.a",
+    "libgcc_s.so",
+    "libstdc++.so",
+    "libstdc++.a",
+    "libgfortran.so",
+    "libgfortran.a",
+    "libquadmath.so",
+    "libquadmath.a",
+    "libgomp.so",
+    "libatomic.so",
 ];
 
 /// What is in the folder of libc.
 const OF_LIBC: &[&str] = &[
-    "crt1.o", "Scrt1.o", "rcrt1.o", "gcrt1.o", "crti.o", "crtn.o", "libc.so", "libc.a", "libc_nonshared.a", "libm.so", "libm.a",
-    "libpthread.a", "libdl.a", "libgcc_s.so.1",
+    "crt1.o",
+    "Scrt1.o",
+    "rcrt1.o",
+    "gcrt1.o",
+    "crti.o",
+    "crtn.o",
+    "libc.so",
+    "libc.a",
+    "libc_nonshared.a",
+    "libm.so",
+    "libm.a",
+    "libpthread.a",
+    "libdl.a",
+    "libgcc_s.so.1",
 ];
 
 /// References to all of it, for a line a driver reads; none for a linker's own line, which names its files.

@@ -115,10 +115,9 @@ pub(super) fn site_place(
 ) -> Option<Place> {
     let held = attempt.sources.get(at.file.0 as usize)?.as_ref()?;
     let section = match (&attempt.program.files[at.file.0 as usize].content, at.at) {
-        (Content::Object(object), Some((section, _))) => object
-            .sections
-            .get(section as usize)
-            .map(|section| attempt.program.names.text(section.name).into_owned()),
+        (Content::Object(object), Some((section, _))) => {
+            object.sections.get(section as usize).map(|section| attempt.program.names.text(section.name).into_owned())
+        }
         _ => None,
     };
     let place = At::Symbol {
@@ -188,8 +187,12 @@ pub(super) fn others(attempt: &Attempt) -> Option<String> {
     }
     let join = |names: &[String]| names.join(", ");
     Some(match own {
-        Verdict::Links => format!("{} fail{} on this line as it is.", join(&fail), if fail.len() == 1 { "s" } else { "" }),
-        _ if fail.is_empty() => format!("{} link{} this line as it is.", join(&link), if link.len() == 1 { "s" } else { "" }),
+        Verdict::Links => {
+            format!("{} fail{} on this line as it is.", join(&fail), if fail.len() == 1 { "s" } else { "" })
+        }
+        _ if fail.is_empty() => {
+            format!("{} link{} this line as it is.", join(&link), if link.len() == 1 { "s" } else { "" })
+        }
         _ => format!(
             "{} link{} this line as it is; {} fail{} too.",
             join(&link),

@@ -22,7 +22,8 @@ pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
         words.apply(attempt, &inputs, edit)?;
         crate::model::edit::edit_inputs(&mut inputs, edit);
     }
-    let class = if tried.outcome.verdict == Verdict::Links && attempt.is_whole() { FixClass::Safe } else { FixClass::Display };
+    let class =
+        if tried.outcome.verdict == Verdict::Links && attempt.is_whole() { FixClass::Safe } else { FixClass::Display };
     let title = format!("{}{}", titles.join(", then "), consequence(attempt, &tried));
     let edits = words.text_edits(attempt);
     Some(Fix { title, class, edits: edits.unwrap_or_default(), commands: vec![words.command()] })
@@ -69,10 +70,17 @@ pub(super) fn word_for(attempt: &Attempt, file: FileId) -> String {
     let path = attempt.files.path(file).map_or_else(|| file_name(attempt, file).to_owned(), str::to_owned);
     let (folder, base) = path.rsplit_once('/').unwrap_or((".", &path));
     let stem = base.strip_prefix("lib").and_then(|rest| rest.strip_suffix(".so").or_else(|| rest.strip_suffix(".a")));
-    let searched = attempt.files.folders.iter().any(|known| crate::facts::resolve::clean(known) == crate::facts::resolve::clean(folder));
+    let searched = attempt
+        .files
+        .folders
+        .iter()
+        .any(|known| crate::facts::resolve::clean(known) == crate::facts::resolve::clean(folder));
     let shared = matches!(attempt.program.files[file.0 as usize].content, Content::Shared(_));
     match stem {
-        Some(stem) if searched && (shared || !attempt.offers.iter().any(|(_, other)| other.ends_with(&format!("/lib{stem}.so")))) => {
+        Some(stem)
+            if searched
+                && (shared || !attempt.offers.iter().any(|(_, other)| other.ends_with(&format!("/lib{stem}.so")))) =>
+        {
             format!("-l{stem}")
         }
         _ if searched && shared => format!("-l:{base}"),
@@ -90,7 +98,8 @@ struct Words {
 
 impl Words {
     fn of(attempt: &Attempt) -> Self {
-        let words = attempt.line.words.iter().enumerate().map(|(index, word)| (word.text.clone(), Some(index))).collect();
+        let words =
+            attempt.line.words.iter().enumerate().map(|(index, word)| (word.text.clone(), Some(index))).collect();
         let driver = matches!(attempt.line.tool.program, Some(Tool::Driver { .. }));
         Self { words, driver }
     }

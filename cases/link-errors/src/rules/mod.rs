@@ -33,7 +33,9 @@ fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<F
 fn defining_file(attempt: &Attempt, name: Name) -> Option<FileId> {
     attempt.program.files.iter().enumerate().find_map(|(index, file)| {
         let defines = match &file.content {
-            Content::Object(object) => object.globals().any(|(_, symbol)| symbol.name == name && !symbol.is_undefined()),
+            Content::Object(object) => {
+                object.globals().any(|(_, symbol)| symbol.name == name && !symbol.is_undefined())
+            }
             Content::Shared(shared) => shared.symbols.iter().any(|symbol| symbol.name == name && symbol.defined),
             _ => false,
         };
@@ -42,7 +44,12 @@ fn defining_file(attempt: &Attempt, name: Name) -> Option<FileId> {
 }
 
 /// Adds the place of the definition that was passed.
-fn definer(builder: FindingBuilder, attempt: &Attempt, evidence: &EvidenceSet, undefined: &Undefined) -> FindingBuilder {
+fn definer(
+    builder: FindingBuilder,
+    attempt: &Attempt,
+    evidence: &EvidenceSet,
+    undefined: &Undefined,
+) -> FindingBuilder {
     let place = defining_file(attempt, undefined.name)
         .and_then(|file| common::definition_place(attempt, evidence, file, undefined.name, "the definition"));
     match place {

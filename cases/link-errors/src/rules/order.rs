@@ -28,9 +28,7 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     each(facts, |attempt, diagnosis| match diagnosis.cause {
-        Cause::Order { input, user, cycle } => {
-            Some(finding(rule, attempt, evidence, diagnosis, input, user, cycle))
-        }
+        Cause::Order { input, user, cycle } => Some(finding(rule, attempt, evidence, diagnosis, input, user, cycle)),
         _ => None,
     })
 }
@@ -50,12 +48,20 @@ fn finding(
     let title = if cycle {
         format!(
             "{} {} undefined for {}: `{word}` has {}, but it was looked through before `{by}` needed {}, and `{by}` has what `{word}` needs",
-            list(&names), are(names.len()), attempt.linker, it(names.len()), it(names.len()),
+            list(&names),
+            are(names.len()),
+            attempt.linker,
+            it(names.len()),
+            it(names.len()),
         )
     } else {
         format!(
             "{} {} undefined for {}: `{word}` has {}, but stands before `{by}`, which needs {}",
-            list(&names), are(names.len()), attempt.linker, it(names.len()), it(names.len()),
+            list(&names),
+            are(names.len()),
+            attempt.linker,
+            it(names.len()),
+            it(names.len()),
         )
     };
     let label = format!("looked through while nobody needed {}", list(&names));

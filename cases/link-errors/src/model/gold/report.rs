@@ -222,7 +222,9 @@ impl Link<'_> {
             .filter_map(|id| {
                 let symbol = self.table.get(id);
                 let exported = !symbol.is_undefined() && symbol.is_visible();
-                let refers = symbol.is_undefined() && asked.get(id.0 as usize) == Some(&true);
+                // `needs_dynsym_entry`: of a relocation, or of a name objects and shared objects have.
+                let both = symbol.in_reg && symbol.in_dyn && symbol.is_visible();
+                let refers = symbol.is_undefined() && (both || asked.get(id.0 as usize) == Some(&true));
                 let counts = !symbol.is_dynamic() && !symbol.forced_local && (exported || refers);
                 Some((symbol.name, symbol.version.filter(|_| counts)?))
             })
