@@ -9,7 +9,14 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     // A linker that writes lines in pieces puts a line of one message behind that of another.
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-        if line.contains("warning: ") || line.starts_with(">>>") {
+        // `--warn-unresolved-symbols` says the same in a warning.
+        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
+            continue;
+        }
+        let missing = between(line, "cannot open ", ":").or(between(line, "Failed to open input file `", "`"));
+        if let Some(name) = missing {
+            observed.refuse("file", name);
             continue;
         }
         let understood = match kind {
@@ -23,6 +30,11 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
             observed.unparsed.push(line.into());
         }
     }
+}
+
+/// A default version is part of some linkers' names and not of others'.
+fn plain(name: &str) -> String {
+    name.split('@').next().unwrap_or(name).to_string()
 }
 
 /// The text between the last `before` and the first `after` that follows it.
@@ -50,6 +62,10 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         "final link failed: bad value",
         "failed to convert GOTPCREL relocation",
     ];
+    if line.contains("cannot find ") {
+        observed.refuse("file", between(line, "cannot find ", ":")?);
+        return Some(());
+    }
     if line.ends_with("':") && line.contains("in function `") || line.ends_with(" follow") {
         return Some(());
     }
@@ -59,10 +75,13 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if line.contains(": unresolvable R_X86_64_") {
+        // It resolved the symbol, and forgot: a common symbol that gave way to a shared object's, an alias of one by --defsym.
+        observed.crash(line);
     } else if let Some(name) = between(line, "undefined reference to `", "'") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "multiple definition of `", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "required symbol `", "' not defined") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol `", "' referenced in expression") {
@@ -108,7 +127,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
         let version = between(line, "', version '", "'").map(|version| format!("@{version}")).unwrap_or_default();
         observed.undefined.insert(name.to_string() + &version);
     } else if let Some(name) = between(line, "multiple definition of '", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, " symbol '", "' is not defined locally") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol '", "' referenced in expression") {
@@ -135,7 +154,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
 
 fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     for kind in ["symbol", "hidden symbol", "internal symbol", "protected symbol", "reference"] {
-        if let Some(name) = between(line, &format!("error: undefined {kind}: "), "") {
+        if let Some(name) = between(line, &format!(": undefined {kind}: "), "") {
             observed.undefined.insert(name.into());
             return Some(());
         }
@@ -147,7 +166,7 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     } else if let Some(name) = between(line, "symbol not found: ", "") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "error: duplicate symbol: ", "") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
@@ -173,7 +192,7 @@ fn mold(line: &str, observed: &mut Observed) -> Option<()> {
     } else if line.contains("undefined symbol: ") {
         observed.undefined.insert(between(line, ": ", "")?.into());
     } else if line.contains("duplicate symbol: ") {
-        observed.duplicates.insert(between(line, ": ", "")?.into());
+        observed.duplicates.insert(plain(between(line, ": ", "")?));
     } else if let Some((name, version)) =
         between(line, ": symbol ", "").and_then(|rest| rest.split_once(" has undefined version "))
     {
@@ -200,7 +219,7 @@ fn wild(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("version", &format!("{name}@{version}"));
     } else if line.contains(", defined in ") {
         let line = line.strip_prefix("wild: error: Duplicate symbols detected: ").unwrap_or(line);
-        observed.duplicates.insert(line.split(',').next()?.into());
+        observed.duplicates.insert(plain(line.split(',').next()?));
     } else if line.starts_with("    ") || line.ends_with("Caused by:") || line.contains("Failed to activate ") {
         // Who refers, and what a cause is the cause of.
     } else {

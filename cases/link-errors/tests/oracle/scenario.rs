@@ -113,8 +113,18 @@ pub struct DsoSym {
     pub defined: bool,
     pub kind: SymbolType,
     pub visibility: Visibility,
-    /// In executable memory.
-    pub in_code: bool,
+    pub place: DsoPlace,
+}
+
+/// What a shared object has a symbol in; nothing for one it wants, and thread-local ones have their own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DsoPlace {
+    Code,
+    Data,
+    /// Memory without bytes in the file: it can have been a common symbol.
+    Bss,
+    /// As the symbols are that carry a version's name.
+    Absolute,
 }
 
 /// What stands on the line.
@@ -123,6 +133,8 @@ pub enum Item {
     Object(usize),
     Archive(usize),
     Shared(usize),
+    /// A name of a file that is not there.
+    Missing(String),
     GroupStart,
     GroupEnd,
     AsNeeded(bool),
@@ -143,7 +155,8 @@ pub enum Opt {
     AllowMultiple,
     Gc(bool),
     Wrap(String),
-    Defsym(String, Option<String>),
+    /// The name, the symbol that is its value, and whether it stands behind the files.
+    Defsym(String, Option<String>, bool),
     Undefined(String),
     Require(String),
     Entry(String),

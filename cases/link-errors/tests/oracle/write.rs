@@ -98,6 +98,8 @@ pub struct Header {
     pub align: u64,
     pub entry: u64,
     pub bytes: Vec<u8>,
+    /// Its size where it has no bytes.
+    pub size: Option<u64>,
     /// Where in the file it is, where that is fixed before.
     pub offset: Option<u64>,
 }
@@ -126,7 +128,7 @@ pub fn section_header(out: &mut Bytes, header: &Header, name: u32, offset: u64) 
     out.u64(header.flags);
     out.u64(header.address);
     out.u64(offset);
-    out.u64(header.bytes.len() as u64);
+    out.u64(header.size.unwrap_or(header.bytes.len() as u64));
     out.u32(header.link);
     out.u32(header.info);
     out.u64(header.align);
