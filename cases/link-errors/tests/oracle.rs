@@ -1,1 +1,96 @@
-//! The model against the real linkers.
+//! The model against the real linkers: random links, written as files, what each linker made of them, and what the model says.
+//!
+//! `CASEBOOK_LINKS=N` scenarios (500), `CASEBOOK_SEED=S` (fixed, and a fresh one), `CASEBOOK_LINKERS=bfd,gold,lld14,lld19,rust-lld,mold,wild`,
+//! `CASEBOOK_FEATURES=wide,-tls,wrap=50` (see `features`), `CASEBOOK_WILD=PATH`, `CASEBOOK_THREADS=N` (2), `CASEBOOK_KEEP=DIR` keeps
+//! what disagrees.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the case has no files and no environment; its oracle does"
+)]
+
+#[path = "oracle/features.rs"]
+mod features;
+#[path = "oracle/generate.rs"]
+mod generate;
+#[path = "oracle/linkers.rs"]
+mod linkers;
+#[path = "oracle/messages.rs"]
+mod messages;
+#[path = "oracle/options.rs"]
+mod options;
+#[path = "oracle/program.rs"]
+mod program;
+#[path = "oracle/random.rs"]
+mod random;
+#[path = "oracle/read.rs"]
+mod read;
+#[path = "oracle/scenario.rs"]
+mod scenario;
+#[path = "oracle/write.rs"]
+mod write;
+#[path = "oracle/write_shared.rs"]
+mod write_shared;
+
+#[path = "oracle/compare.rs"]
+mod compare;
+#[path = "oracle/driver.rs"]
+mod driver;
+#[path = "oracle/predict.rs"]
+mod predict;
+#[path = "oracle/show.rs"]
+mod show;
+#[path = "oracle/shrink.rs"]
+mod shrink;
+
+use case_link_errors::model::outcome::LinkerKind;
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    setting(name).map_or(otherwise, |value| value.parse().expect("a number"))
+}
+
+fn settings() -> driver::Settings {
+    let wanted: Vec<String> =
+        setting("CASEBOOK_LINKERS").map(|text| text.split(',').map(str::to_string).collect()).unwrap_or_default();
+    let (linkers, absent) = linkers::find(&wanted);
+    absent.iter().for_each(|line| println!("{line}"));
+    driver::Settings {
+        links: number("CASEBOOK_LINKS", 500),
+        seed: number("CASEBOOK_SEED", 1),
+        features: features::Features::parse(&setting("CASEBOOK_FEATURES").unwrap_or("plain".into())).unwrap(),
+        linkers,
+        threads: number("CASEBOOK_THREADS", 2) as usize,
+        shown: number("CASEBOOK_SHOW", 3) as usize,
+        keep: setting("CASEBOOK_KEEP"),
+    }
+}
+
+#[test]
+fn the_model_says_what_every_linker_does() {
+    let settings = settings();
+    let tally = driver::run(&settings);
+    print!("{}", driver::report(&settings, &tally));
+    if setting("CASEBOOK_PAIRS").is_some() {
+        print!("{}", driver::pairs(&tally, settings.links));
+    }
+    assert!(tally.disagreed.is_empty(), "{} disagreed", tally.disagreed.len());
+}
+
+#[test]
+fn a_seed_gives_the_same_files_twice() {
+    for seed in 0..200 {
+        let make = || {
+            let (scenario, _) = generate::scenario(seed, &features::Features::wide());
+            let lowered = program::lower(&scenario);
+            format!("{:?}{:?}{:?}", scenario, lowered.program.files, lowered.arguments)
+        };
+        assert_eq!(make(), make());
+    }
+}

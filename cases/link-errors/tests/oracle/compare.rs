@@ -1,0 +1,177 @@
+//! Holds what the model says against what a linker did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use case_link_errors::model::input::{Content, Definition, FileId, Program};
+use case_link_errors::model::names::Name;
+use case_link_errors::model::outcome::{LinkerKind, Outcome, Refusal, Verdict};
+
+use crate::linkers::Observed;
+use crate::read::COMMON;
+
+/// Where the two are not the same.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// The linker links (true) and the model says it does not, or the reverse (false).
+    Linked(bool),
+    /// Undefined symbols: those of the linker alone, those of the model alone.
+    Undefined(Vec<String>, Vec<String>),
+    Duplicates(Vec<String>, Vec<String>),
+    /// The linker says "DSO missing from command line" (true) and the model does not, or the reverse.
+    DsoMissing(bool),
+    /// Kinds of other reasons.
+    Refusals(Vec<String>, Vec<String>),
+    Extracted(Vec<String>, Vec<String>),
+    /// `DT_NEEDED` of the linker, of the model.
+    Needed(Vec<String>, Vec<String>),
+    /// A symbol, its definition for the linker, for the model.
+    Winner(String, String, String),
+    /// A line of the linker that `messages` does not know.
+    Unparsed(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sets = |what: &str, real: &[String], model: &[String]| {
+            format!("{what}: the linker alone {real:?}, the model alone {model:?}")
+        };
+        let text = match self {
+            Self::Linked(true) => "it links, the model says it does not".to_string(),
+            Self::Linked(false) => "it does not link, the model says it does".into(),
+            Self::Undefined(real, model) => sets("undefined", real, model),
+            Self::Duplicates(real, model) => sets("duplicates", real, model),
+            Self::DsoMissing(real) => format!("DSO missing: the linker {real}, the model {}", !real),
+            Self::Refusals(real, model) => sets("refusals", real, model),
+            Self::Extracted(real, model) => sets("extracted", real, model),
+            Self::Needed(real, model) => format!("needed: the linker {real:?}, the model {model:?}"),
+            Self::Winner(name, real, model) => format!("{name}: the linker has {real}, the model {model}"),
+            Self::Unparsed(line) => format!("not understood: {line}"),
+        };
+        f.write_str(&text)
+    }
+}
+
+impl Difference {
+    /// Its kind, for statistics and for a shrinker that keeps to one.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Linked(true) => "links",
+            Self::Linked(false) => "fails",
+            Self::Undefined(..) => "undefined",
+            Self::Duplicates(..) => "duplicates",
+            Self::DsoMissing(_) => "dso-missing",
+            Self::Refusals(..) => "refusals",
+            Self::Extracted(..) => "extracted",
+            Self::Needed(..) => "needed",
+            Self::Winner(..) => "winner",
+            Self::Unparsed(_) => "unparsed",
+        }
+    }
+}
+
+/// What is not the same. Failing links: undefined and duplicate symbols, whether a DSO is missing, kinds of other reasons.
+/// Links that succeed: members that were taken, `DT_NEEDED` in order, the definition of each symbol.
+pub fn compare(kind: LinkerKind, observed: &Observed, predicted: &Observed) -> Vec<Difference> {
+    let mut differences: Vec<Difference> = observed.unparsed.iter().cloned().map(Difference::Unparsed).collect();
+    if observed.linked != predicted.linked {
+        differences.push(Difference::Linked(observed.linked));
+    }
+    if !observed.linked && !predicted.linked {
+        // wild ends with the first undefined symbol it meets.
+        let first_only = kind == LinkerKind::Wild && observed.undefined.is_subset(&predicted.undefined);
+        if !(first_only && observed.undefined.is_empty() == predicted.undefined.is_empty()) {
+            sets(&observed.undefined, &predicted.undefined, &mut differences, Difference::Undefined);
+        }
+        sets(&observed.duplicates, &predicted.duplicates, &mut differences, Difference::Duplicates);
+        if observed.dso_missing.is_empty() != predicted.dso_missing.is_empty() {
+            differences.push(Difference::DsoMissing(!observed.dso_missing.is_empty()));
+        }
+        sets(&kinds(&observed.refusals), &kinds(&predicted.refusals), &mut differences, Difference::Refusals);
+    }
+    if observed.linked && predicted.linked {
+        sets(&observed.extracted, &predicted.extracted, &mut differences, Difference::Extracted);
+        if observed.needed != predicted.needed {
+            differences.push(Difference::Needed(observed.needed.clone(), predicted.needed.clone()));
+        }
+        winners(&observed.winners, &predicted.winners, &mut differences);
+    }
+    differences
+}
+
+fn kinds(refusals: &BTreeSet<String>) -> BTreeSet<String> {
+    refusals.iter().map(|refusal| refusal.split(':').next().unwrap_or_default().to_string()).collect()
+}
+
+fn sets(
+    real: &BTreeSet<String>,
+    model: &BTreeSet<String>,
+    differences: &mut Vec<Difference>,
+    which: fn(Vec<String>, Vec<String>) -> Difference,
+) {
+    if real != model {
+        let alone = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
+        differences.push(which(alone(real, model), alone(model, real)));
+    }
+}
+
+fn winners(real: &BTreeMap<String, String>, model: &BTreeMap<String, String>, differences: &mut Vec<Difference>) {
+    let names: BTreeSet<&String> = real.keys().chain(model.keys()).collect();
+    for name in names {
+        let of = |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or("nobody".into());
+        if real.get(name) != model.get(name) {
+            differences.push(Difference::Winner(name.clone(), of(real), of(model)));
+        }
+    }
+}
+
+/// The model's outcome in the words of [`Observed`].
+pub fn view(program: &Program, outcome: &Outcome) -> Observed {
+    let text = |name: Name| program.names.text(name).into_owned();
+    let file = |id: FileId| program.files[id.0 as usize].name.clone();
+    let mut view = Observed { linked: outcome.verdict == Verdict::Links, ..Observed::default() };
+    if outcome.verdict == Verdict::Unknown {
+        view.unknown = outcome.unknown.iter().map(|unknown| unknown.what.clone()).collect();
+        if view.unknown.is_empty() {
+            view.unknown.push("unknown, and nothing says why".into());
+        }
+    }
+    for undefined in &outcome.undefined {
+        let version = undefined.version.map(|version| format!("@{}", text(version))).unwrap_or_default();
+        view.undefined.insert(text(undefined.name) + &version);
+    }
+    view.duplicates = outcome.duplicates.iter().map(|duplicate| text(duplicate.name)).collect();
+    view.dso_missing = outcome.dso_missing.iter().map(|missing| text(missing.name)).collect();
+    view.refusals = outcome
+        .refusals
+        .iter()
+        .map(|refusal| match refusal {
+            Refusal::File(id) => format!("file:{}", file(*id)),
+            Refusal::NoIndex(id) => format!("no-index:{}", file(*id)),
+            Refusal::TlsMismatch(name, ..) => format!("tls:{}", text(*name)),
+            Refusal::HiddenInObject(name, ..) => format!("hidden:{}", text(*name)),
+            Refusal::VersionUndefined(name) => format!("version:{}", text(*name)),
+            Refusal::Other(what) => format!("other:{what}"),
+        })
+        .collect();
+    view.extracted = outcome.extracted.iter().map(|extraction| file(extraction.member)).collect();
+    view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
+    for (name, id) in &outcome.definitions {
+        if let Some(winner) = winner(program, *name, *id) {
+            view.winners.insert(text(*name), winner);
+        }
+    }
+    view
+}
+
+/// As `read` tells it: only objects, and only symbols without a version or with their default one.
+fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
+    let Content::Object(object) = &program.files[id.0 as usize].content else { return None };
+    let mut here = object.globals().map(|(_, symbol)| symbol).filter(|symbol| {
+        symbol.name == name && !symbol.is_undefined() && symbol.version.is_none_or(|version| version.default)
+    });
+    Some(match here.next()?.definition {
+        Definition::Common { .. } => COMMON.into(),
+        _ => program.files[id.0 as usize].name.clone(),
+    })
+}

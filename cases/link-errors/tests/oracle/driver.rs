@@ -1,0 +1,236 @@
+//! Runs scenarios by the hundred on every linker, two at a time, and says where the model is wrong.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::compare::{Difference, compare, view};
+use crate::features::{ALL, Feature, Features};
+use crate::linkers::{Observed, Real};
+use crate::predict::predict;
+use crate::program::lower;
+use crate::scenario::Scenario;
+use crate::{generate, show, shrink, write};
+
+/// What is asked for, of the environment.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub links: u64,
+    pub seed: u64,
+    pub features: Features,
+    pub linkers: Vec<Real>,
+    pub threads: usize,
+    /// How many disagreements are made small and printed.
+    pub shown: usize,
+    pub keep: Option<String>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Tally {
+    /// Linker -> runs, runs that link, runs the model decides, runs it is wrong about.
+    pub runs: BTreeMap<String, [u64; 4]>,
+    /// Linkers that make different things of a scenario, by pair.
+    pub pairs: BTreeMap<(String, String), [u64; 2]>,
+    /// Linker and kind of difference -> how often.
+    pub kinds: BTreeMap<(String, &'static str), u64>,
+    /// Feature -> scenarios that may have it, disagreements in them.
+    pub features: BTreeMap<Feature, [u64; 2]>,
+    pub unknown: BTreeMap<String, u64>,
+    pub disagreed: Vec<(u64, usize, Vec<Difference>)>,
+    /// Lines of linkers nobody understood, where there is no model.
+    pub unparsed: BTreeMap<String, u64>,
+}
+
+/// The scenario as a linker with its own options gets it, what the linker did, what the model says (`None`: there is no model).
+fn one(real: &Real, scenario: &Scenario, folder: &Path) -> (Observed, Option<Observed>) {
+    let own = scenario.for_linker(real.linker.kind, real.linker.version.0);
+    let lowered = lower(&own);
+    write::scenario(&own, &lowered.program, folder);
+    let mut observed = real.run(&lowered.program, &lowered.arguments, folder);
+    let predicted = predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome));
+    // What was collected is in no symbol table, and the model need not say so.
+    if let Some(predicted) = &predicted {
+        let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);
+        if collects {
+            observed.winners.extend(
+                predicted
+                    .winners
+                    .iter()
+                    .filter(|(name, _)| !observed.winners.contains_key(*name))
+                    .map(|(name, winner)| (name.clone(), winner.clone()))
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+    (observed, predicted)
+}
+
+fn fresh(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
+}
+
+pub fn run(settings: &Settings) -> Tally {
+    let tally = Mutex::new(Tally::default());
+    let next = AtomicU64::new(0);
+    let place = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..settings.threads {
+            let (tally, next, folder) = (&tally, &next, place.path().join(format!("t{thread}")));
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= settings.links {
+                        return;
+                    }
+                    scenario(settings, settings.seed.wrapping_add(number), &folder, tally);
+                }
+            });
+        }
+    });
+    let mut tally = tally.into_inner().unwrap();
+    tally.disagreed.sort_by_key(|(seed, linker, _)| (*seed, *linker));
+    tally
+}
+
+fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>) {
+    let (scenario, features) = generate::scenario(seed, &settings.features);
+    fresh(folder);
+    let results: Vec<(Observed, Option<Observed>)> =
+        settings.linkers.iter().map(|real| one(real, &scenario, folder)).collect();
+    let mut tally = tally.lock().unwrap();
+    for feature in &features {
+        tally.features.entry(*feature).or_default()[0] += 1;
+    }
+    for (at, (observed, predicted)) in results.iter().enumerate() {
+        let real = &settings.linkers[at];
+        let run = tally.runs.entry(real.name.clone()).or_default();
+        run[0] += 1;
+        run[1] += u64::from(observed.linked);
+        let Some(predicted) = predicted else {
+            for line in &observed.unparsed {
+                *tally.unparsed.entry(format!("{}: {}", real.name, general(line))).or_default() += 1;
+            }
+            continue;
+        };
+        if !predicted.unknown.is_empty() {
+            for what in &predicted.unknown {
+                *tally.unknown.entry(what.clone()).or_default() += 1;
+            }
+            continue;
+        }
+        run[2] += 1;
+        let differences = compare(real.linker.kind, observed, predicted);
+        if !differences.is_empty() {
+            run[3] += 1;
+            for feature in &features {
+                tally.features.entry(*feature).or_default()[1] += 1;
+            }
+            for difference in &differences {
+                *tally.kinds.entry((real.name.clone(), difference.kind())).or_default() += 1;
+            }
+            tally.disagreed.push((seed, at, differences));
+        }
+    }
+    for (a, first) in results.iter().enumerate() {
+        for (b, second) in results.iter().enumerate().skip(a + 1) {
+            let names = (settings.linkers[a].name.clone(), settings.linkers[b].name.clone());
+            let wild = [a, b].iter().any(|at| settings.linkers[*at].linker.kind == crate::LinkerKind::Wild);
+            let kind = if wild { crate::LinkerKind::Wild } else { crate::LinkerKind::Bfd };
+            let mut first = first.0.clone();
+            first.unparsed.clear();
+            let differ = !compare(kind, &first, &second.0).iter().all(|difference| difference.kind() == "unparsed");
+            let pair = tally.pairs.entry(names).or_default();
+            pair[0] += u64::from(differ);
+            pair[1] += u64::from(first.linked != second.0.linked);
+        }
+    }
+}
+
+/// A message without its numbers, so that like ones are counted together.
+fn general(line: &str) -> String {
+    line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
+}
+
+/// Makes a disagreement small: it must stay of the same kind.
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static str) -> (Scenario, Vec<Difference>) {
+    let real = &settings.linkers[linker];
+    let (scenario, _) = generate::scenario(seed, &settings.features);
+    let scenario = scenario.for_linker(real.linker.kind, real.linker.version.0);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("s");
+    let differences = |scenario: &Scenario| {
+        fresh(&folder);
+        match one(real, scenario, &folder) {
+            (observed, Some(predicted)) if predicted.unknown.is_empty() => {
+                compare(real.linker.kind, &observed, &predicted)
+            }
+            _ => vec![],
+        }
+    };
+    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|difference| difference.kind() == kind);
+    let small = shrink::shrink(&scenario, &mut holds);
+    let rest = differences(&small);
+    (small, rest)
+}
+
+/// The tally as text, the first disagreements made small.
+pub fn report(settings: &Settings, tally: &Tally) -> String {
+    let mut out = String::new();
+    let seed = settings.seed;
+    for (name, [runs, linked, decided, wrong]) in &tally.runs {
+        let _ = writeln!(
+            out,
+            "{name}: {decided} compared, {wrong} disagreed (seed {seed}); {runs} run, {linked} link, {} undecided",
+            runs - decided
+        );
+    }
+    for ((name, kind), count) in &tally.kinds {
+        let _ = writeln!(out, "  {name} {kind}: {count}");
+    }
+    for (what, count) in &tally.unknown {
+        let _ = writeln!(out, "  undecided {count}: {what}");
+    }
+    for (line, count) in &tally.unparsed {
+        let _ = writeln!(out, "  not understood {count}: {line}");
+    }
+    if !tally.disagreed.is_empty() {
+        for (feature, name, ..) in ALL {
+            if let Some([all, wrong]) = tally.features.get(feature).filter(|[_, wrong]| *wrong > 0) {
+                let _ = writeln!(out, "  {name}: {wrong} of {all} scenarios");
+            }
+        }
+    }
+    for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
+        let real = &settings.linkers[*linker];
+        let (small, rest) = smallest(settings, *seed, *linker, differences[0].kind());
+        let command = real.command(&lower(&small).arguments, "out");
+        let _ = writeln!(out, "seed {seed}, {}:", real.name);
+        for difference in &rest {
+            let _ = writeln!(out, "  {difference}");
+        }
+        out.push_str(&show::text(&small, &command));
+        if let Some(keep) = &settings.keep {
+            show::dump(&small, real, &Path::new(keep).join(format!("{seed}-{}", real.name)));
+        }
+    }
+    for (seed, linker, differences) in tally.disagreed.iter().skip(settings.shown).take(40) {
+        let list: Vec<String> = differences.iter().map(|difference| difference.to_string()).collect();
+        let _ = writeln!(out, "seed {seed}, {}: {}", settings.linkers[*linker].name, list.join("; "));
+    }
+    out
+}
+
+/// How often linkers differ from each other.
+pub fn pairs(tally: &Tally, links: u64) -> String {
+    let mut out = String::new();
+    for ((a, b), [differ, verdict]) in &tally.pairs {
+        let percent = 100.0 * *differ as f64 / links as f64;
+        let _ =
+            writeln!(out, "{a} and {b}: {differ} of {links} differ ({percent:.1} %), {verdict} in whether it links");
+    }
+    out
+}
