@@ -1,13 +1,18 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: the linker and its version are arguments.
 
 mod bfd;
+pub mod chain;
+pub mod edit;
 pub mod input;
+pub mod known;
 pub mod liveness;
 mod lld;
 pub mod names;
 pub mod outcome;
 pub mod reserved;
 pub mod script;
+pub mod spelling;
+pub mod why;
 
 use input::Program;
 use outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};

@@ -131,6 +131,8 @@ impl Lowering {
                 visibility: sym.visibility,
                 defined: sym.defined,
                 in_code: sym.in_code,
+                in_bss: false,
+                absolute: false,
                 value,
                 size: if sym.defined { SLOT } else { 0 },
             });
@@ -252,13 +254,15 @@ impl Lowering {
                     arguments.push(switch("gc-sections", *on));
                 }
                 Opt::Wrap(name) => {
-                    options.wrap.push(names.intern(name.as_bytes()));
+                    let mut with = |prefix: &str| names.intern(format!("{prefix}{name}").as_bytes());
+                    let (wrapped, real) = (with("__wrap_"), with("__real_"));
+                    options.wrap.push(Wrap { name: with(""), wrapped, real });
                     arguments.push(format!("--wrap={name}"));
                 }
                 Opt::Defsym(name, value) => {
                     let value: Vec<&str> = value.iter().map(String::as_str).collect();
                     let read = value.iter().map(|name| names.intern(name.as_bytes())).collect();
-                    options.defsym.push((names.intern(name.as_bytes()), read));
+                    options.defsym.push(Defsym { name: names.intern(name.as_bytes()), reads: read, argument: 0 });
                     arguments.push(format!("--defsym={name}={}", value.first().copied().unwrap_or("0x1234")));
                 }
                 Opt::Undefined(name) => {
