@@ -7,6 +7,7 @@ pub mod input;
 pub mod known;
 pub mod liveness;
 mod lld;
+mod mold;
 pub mod names;
 pub mod outcome;
 pub mod reserved;
@@ -22,6 +23,7 @@ pub fn simulate(program: &Program, linker: Linker) -> Outcome {
     match linker.kind {
         LinkerKind::Bfd => bfd::simulate(program, linker),
         LinkerKind::Lld => lld::simulate(program, linker),
+        LinkerKind::Mold => mold::simulate(program, linker),
         _ => Outcome {
             linker,
             verdict: Verdict::Unknown,
