@@ -21,6 +21,7 @@ mod source;
 mod spool;
 mod tally;
 mod walk;
+pub mod workshop;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -104,6 +104,14 @@ impl<'o> Loader<'o> {
         bail!("{path}: no such file")
     }
 
+    /// Takes a text as if it were a file of the current folder, and reads what it refers to.
+    pub fn text(&mut self, name: &str, text: Vec<u8>) -> Option<EvidenceId> {
+        let id = self.offer(name, Bytes::new(text), Found::Named, None)?;
+        self.queue.push_back((id, Rc::new(Disk), PathBuf::from(name)));
+        self.follow();
+        Some(id)
+    }
+
     /// Takes what was read from the running machine.
     pub fn readings(&mut self, readings: Vec<Reading>) {
         for reading in readings {

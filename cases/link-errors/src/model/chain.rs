@@ -30,7 +30,8 @@ impl Graph {
             outcome.extracted.iter().map(|one| (one.member, one.because)).collect();
         let mut roots: Vec<FileId> = Vec::new();
         for input in &program.inputs {
-            if matches!(program.files[input.file.0 as usize].content, Content::Object(_)) && !roots.contains(&input.file)
+            if matches!(program.files[input.file.0 as usize].content, Content::Object(_))
+                && !roots.contains(&input.file)
             {
                 roots.push(input.file);
             }

@@ -1,6 +1,7 @@
 //! The mechanism, executable. No I/O, clock, randomness, threads or environment: the linker and its version are arguments.
 
 mod bfd;
+pub mod causes;
 pub mod chain;
 pub mod edit;
 pub mod input;

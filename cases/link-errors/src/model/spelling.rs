@@ -100,8 +100,7 @@ pub fn near(program: &Program, wanted: Name) -> Vec<Near> {
 }
 
 fn contains(haystack: &[u8], lower: &[u8]) -> bool {
-    haystack.len() >= lower.len()
-        && haystack.windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower))
+    haystack.len() >= lower.len() && haystack.windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower))
 }
 
 fn close_in_length(a: &[u8], b: &[u8]) -> bool {
@@ -178,7 +177,11 @@ fn plain(asked: &str, defined: &str) -> Option<Difference> {
         return Some(Difference::Underscore);
     }
     if a.eq_ignore_ascii_case(b) {
-        return Some(if asked.ends_with('_') != defined.ends_with('_') { Difference::Underscore } else { Difference::Case });
+        return Some(if asked.ends_with('_') != defined.ends_with('_') {
+            Difference::Underscore
+        } else {
+            Difference::Case
+        });
     }
     (asked.len() >= 5 && one_apart(asked.as_bytes(), defined.as_bytes())).then_some(Difference::Typo)
 }
@@ -206,7 +209,10 @@ fn head(readable: &str) -> &str {
         match byte {
             b'<' => depth += 1,
             b'>' if at > 0 && bytes[at - 1] != b'-' => depth = depth.saturating_sub(1),
-            b'(' if depth == 0 && !readable[..at].ends_with("operator") && !readable[at..].starts_with("(anonymous") => {
+            b'(' if depth == 0
+                && !readable[..at].ends_with("operator")
+                && !readable[at..].starts_with("(anonymous") =>
+            {
                 return &readable[..at];
             }
             _ => {}
@@ -261,6 +267,9 @@ mod tests {
         assert_eq!(difference("SOLVE", "solve_"), Some(Difference::Underscore));
         assert_eq!(difference("initialize", "initialise"), Some(Difference::Typo));
         assert_eq!(difference("init", "exit"), None);
-        assert_eq!(difference("_ZN3foo3bar17h0123456789abcdefE", "_ZN3foo3bar17hfedcba9876543210E"), Some(Difference::RustHash));
+        assert_eq!(
+            difference("_ZN3foo3bar17h0123456789abcdefE", "_ZN3foo3bar17hfedcba9876543210E"),
+            Some(Difference::RustHash)
+        );
     }
 }

@@ -141,7 +141,11 @@ fn in_object(
         return Some(NotTaken::NotOnLine);
     }
     let in_order = matches!(outcome.linker.kind, LinkerKind::Bfd | LinkerKind::Gold);
-    Some(if in_order { NotTaken::Order { user: user.and_then(|user| input_of(program, user)) } } else { NotTaken::Other })
+    Some(if in_order {
+        NotTaken::Order { user: user.and_then(|user| input_of(program, user)) }
+    } else {
+        NotTaken::Other
+    })
 }
 
 fn in_shared(

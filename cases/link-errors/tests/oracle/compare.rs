@@ -5,10 +5,11 @@ use std::fmt;
 
 use case_link_errors::model::input::{Content, Definition, FileId, Program};
 use case_link_errors::model::names::Name;
-use case_link_errors::model::outcome::{LinkerKind, Outcome, Refusal, Verdict};
+use case_link_errors::model::outcome::{LinkerKind, Outcome, Refusal, UndefinedWhy, Verdict};
 
 use crate::linkers::Observed;
-use crate::read::COMMON;
+use crate::messages;
+use crate::read::{COMMON, SHARED};
 
 /// Where the two are not the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +117,9 @@ fn sets(
 }
 
 fn winners(real: &BTreeMap<String, String>, model: &BTreeMap<String, String>, differences: &mut Vec<Difference>) {
-    let names: BTreeSet<&String> = real.keys().chain(model.keys()).collect();
+    // Of shared objects only those are seen that are asked for a version.
+    let known = model.iter().filter(|(_, winner)| !winner.starts_with(SHARED)).map(|(name, _)| name);
+    let names: BTreeSet<&String> = real.keys().chain(known).collect();
     for name in names {
         let of = |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or("nobody".into());
         if real.get(name) != model.get(name) {
@@ -138,40 +141,73 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
     }
     for undefined in &outcome.undefined {
         let version = undefined.version.map(|version| format!("@{}", text(version))).unwrap_or_default();
-        view.undefined.insert(text(undefined.name) + &version);
+        let name = text(undefined.name) + &version;
+        match undefined.why {
+            // ld.bfd says so of the first alone, in words of its own.
+            UndefinedWhy::HiddenReference if outcome.linker.kind == LinkerKind::Bfd => {
+                view.refusals.insert(format!("hidden-undefined:{name}"));
+            }
+            UndefinedWhy::Discarded => {
+                view.refusals.insert(format!("discarded:{name}"));
+            }
+            _ => {
+                view.undefined.insert(name);
+            }
+        }
     }
     view.duplicates = outcome.duplicates.iter().map(|duplicate| text(duplicate.name)).collect();
     view.dso_missing = outcome.dso_missing.iter().map(|missing| text(missing.name)).collect();
-    view.refusals = outcome
-        .refusals
-        .iter()
-        .map(|refusal| match refusal {
+    for refusal in &outcome.refusals {
+        if let Refusal::Other(what) = refusal {
+            // In the linker's own words, or with a kind of its own in front.
+            let mut told = Observed::default();
+            messages::parse(outcome.linker.kind, what, &mut told);
+            view.refusals.extend(told.refusals);
+            view.undefined.extend(told.undefined);
+            view.refusals.extend(told.unparsed);
+        }
+    }
+    let refusals = outcome.refusals.iter().filter_map(|refusal| {
+        Some(match refusal {
             Refusal::File(id) => format!("file:{}", file(*id)),
             Refusal::NoIndex(id) => format!("no-index:{}", file(*id)),
             Refusal::TlsMismatch(name, ..) => format!("tls:{}", text(*name)),
             Refusal::HiddenInObject(name, ..) => format!("hidden:{}", text(*name)),
             Refusal::VersionUndefined(name) => format!("version:{}", text(*name)),
-            Refusal::Other(what) => format!("other:{what}"),
+            Refusal::Other(_) => return None,
         })
-        .collect();
+    });
+    view.refusals.extend(refusals);
     view.extracted = outcome.extracted.iter().map(|extraction| file(extraction.member)).collect();
     view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
     for (name, id) in &outcome.definitions {
         if let Some(winner) = winner(program, *name, *id) {
-            view.winners.insert(text(*name), winner);
+            // A name can be there twice, of a shared object with a version; an object's is the one a symbol table has.
+            let known = view.winners.entry(text(*name)).or_insert_with(|| winner.clone());
+            if known.starts_with(SHARED) {
+                *known = winner;
+            }
         }
     }
     view
 }
 
-/// As `read` tells it: only objects, and only symbols without a version or with their default one.
+/// As `read` tells it: symbols of objects without a version or with their default one, and shared objects.
 fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
-    let Content::Object(object) = &program.files[id.0 as usize].content else { return None };
+    let file = &program.files[id.0 as usize];
+    let object = match &file.content {
+        Content::Object(object) => object,
+        Content::Shared(shared) => {
+            let soname = shared.soname.map_or(file.name.clone().into(), |soname| program.names.text(soname));
+            return Some(format!("{SHARED}{soname}"));
+        }
+        _ => return None,
+    };
     let mut here = object.globals().map(|(_, symbol)| symbol).filter(|symbol| {
         symbol.name == name && !symbol.is_undefined() && symbol.version.is_none_or(|version| version.default)
     });
     Some(match here.next()?.definition {
         Definition::Common { .. } => COMMON.into(),
-        _ => program.files[id.0 as usize].name.clone(),
+        _ => file.name.clone(),
     })
 }

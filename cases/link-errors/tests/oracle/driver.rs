@@ -21,6 +21,8 @@ pub struct Settings {
     pub seed: u64,
     pub features: Features,
     pub linkers: Vec<Real>,
+    /// Another linker in the model's place.
+    pub against: Option<Real>,
     pub threads: usize,
     /// How many disagreements are made small and printed.
     pub shown: usize,
@@ -40,17 +42,26 @@ pub struct Tally {
     pub features: BTreeMap<Feature, [u64; 2]>,
     pub unknown: BTreeMap<String, u64>,
     pub disagreed: Vec<(u64, usize, Vec<Difference>)>,
-    /// Lines of linkers nobody understood, where there is no model.
-    pub unparsed: BTreeMap<String, u64>,
+    /// Linkers' own errors.
+    pub crashed: BTreeMap<String, (u64, u64)>,
+    /// Lines of linkers nobody understood, where there is no model: how often, the first seed.
+    pub unparsed: BTreeMap<String, (u64, u64)>,
 }
 
 /// The scenario as a linker with its own options gets it, what the linker did, what the model says (`None`: there is no model).
-fn one(real: &Real, scenario: &Scenario, folder: &Path) -> (Observed, Option<Observed>) {
-    let own = scenario.for_linker(real.linker.kind, real.linker.version.0);
+fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> (Observed, Option<Observed>) {
+    let own = scenario.for_linker(real.linker.kind);
     let lowered = lower(&own);
     write::scenario(&own, &lowered.program, folder);
     let mut observed = real.run(&lowered.program, &lowered.arguments, folder);
-    let predicted = predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome));
+    let predicted = match &settings.against {
+        Some(other) => {
+            let mut predicted = other.run(&lowered.program, &lowered.arguments, folder);
+            predicted.unknown.extend(predicted.crashed.take());
+            Some(predicted)
+        }
+        None => predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome)),
+    };
     // What was collected is in no symbol table, and the model need not say so.
     if let Some(predicted) = &predicted {
         let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);
@@ -100,7 +111,7 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
     let (scenario, features) = generate::scenario(seed, &settings.features);
     fresh(folder);
     let results: Vec<(Observed, Option<Observed>)> =
-        settings.linkers.iter().map(|real| one(real, &scenario, folder)).collect();
+        settings.linkers.iter().map(|real| one(settings, real, &scenario, folder)).collect();
     let mut tally = tally.lock().unwrap();
     for feature in &features {
         tally.features.entry(*feature).or_default()[0] += 1;
@@ -110,9 +121,13 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         let run = tally.runs.entry(real.name.clone()).or_default();
         run[0] += 1;
         run[1] += u64::from(observed.linked);
+        if let Some(line) = &observed.crashed {
+            tally.crashed.entry(format!("{}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
+            continue;
+        }
         let Some(predicted) = predicted else {
             for line in &observed.unparsed {
-                *tally.unparsed.entry(format!("{}: {}", real.name, general(line))).or_default() += 1;
+                tally.unparsed.entry(format!("{}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             }
             continue;
         };
@@ -156,25 +171,33 @@ fn general(line: &str) -> String {
 }
 
 /// Makes a disagreement small: it must stay of the same kind.
-pub fn smallest(settings: &Settings, seed: u64, linker: usize, kind: &'static str) -> (Scenario, Vec<Difference>) {
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Difference) -> (Scenario, Vec<Difference>) {
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
-    let scenario = scenario.for_linker(real.linker.kind, real.linker.version.0);
+    let scenario = scenario.for_linker(real.linker.kind);
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("s");
     let differences = |scenario: &Scenario| {
         fresh(&folder);
-        match one(real, scenario, &folder) {
-            (observed, Some(predicted)) if predicted.unknown.is_empty() => {
+        match one(settings, real, scenario, &folder) {
+            (observed, Some(predicted)) if predicted.unknown.is_empty() && observed.crashed.is_none() => {
                 compare(real.linker.kind, &observed, &predicted)
             }
             _ => vec![],
         }
     };
-    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|difference| difference.kind() == kind);
+    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|other| alike(other, difference));
     let small = shrink::shrink(&scenario, &mut holds);
     let rest = differences(&small);
     (small, rest)
+}
+
+/// Of one kind; messages nobody understands must be the same one.
+fn alike(a: &Difference, b: &Difference) -> bool {
+    match (a, b) {
+        (Difference::Unparsed(a), Difference::Unparsed(b)) => general(a) == general(b),
+        _ => a.kind() == b.kind(),
+    }
 }
 
 /// The tally as text, the first disagreements made small.
@@ -194,8 +217,11 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     for (what, count) in &tally.unknown {
         let _ = writeln!(out, "  undecided {count}: {what}");
     }
-    for (line, count) in &tally.unparsed {
-        let _ = writeln!(out, "  not understood {count}: {line}");
+    for (line, (count, seed)) in &tally.unparsed {
+        let _ = writeln!(out, "  not understood {count} (seed {seed}): {line}");
+    }
+    for (line, (count, seed)) in &tally.crashed {
+        let _ = writeln!(out, "  crashed {count} (seed {seed}): {line}");
     }
     if !tally.disagreed.is_empty() {
         for (feature, name, ..) in ALL {
@@ -206,7 +232,7 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     }
     for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
         let real = &settings.linkers[*linker];
-        let (small, rest) = smallest(settings, *seed, *linker, differences[0].kind());
+        let (small, rest) = smallest(settings, *seed, *linker, &differences[0]);
         let command = real.command(&lower(&small).arguments, "out");
         let _ = writeln!(out, "seed {seed}, {}:", real.name);
         for difference in &rest {

@@ -53,6 +53,13 @@ pub enum Feature {
     PushState,
     OddSonames,
     Unallocated,
+    Untyped,
+    Unique,
+    LinkOnce,
+    Reserved,
+    Static,
+    Twice,
+    Missing,
 }
 
 use Feature::*;
@@ -107,6 +114,13 @@ pub const ALL: &[(Feature, &str, u32, u32)] = &[
     (PushState, "push-state", 0, 15),
     (OddSonames, "odd-sonames", 0, 10),
     (Unallocated, "unallocated", 0, 5),
+    (Untyped, "untyped", 0, 10),
+    (Unique, "unique", 0, 5),
+    (LinkOnce, "link-once", 0, 6),
+    (Reserved, "reserved", 0, 8),
+    (Static, "static", 0, 4),
+    (Twice, "twice", 0, 4),
+    (Missing, "missing", 0, 2),
 ];
 
 /// The share of scenarios that may have each feature, in percent.

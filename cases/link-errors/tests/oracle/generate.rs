@@ -16,6 +16,8 @@ pub const TLS: [&str; 2] = ["t0", "t1"];
 pub struct Dice {
     pub random: Random,
     on: Vec<Feature>,
+    /// What `--wrap` names.
+    pub wrapped: Option<String>,
 }
 
 impl Dice {
@@ -30,23 +32,27 @@ impl Dice {
     }
 
     /// All names, in a random order.
-    fn names(&mut self) -> Vec<&'static str> {
-        let mut names: Vec<&'static str> = FUNCTIONS.iter().chain(&DATA).copied().collect();
+    fn names(&mut self) -> Vec<String> {
+        let mut names: Vec<String> = FUNCTIONS.iter().chain(&DATA).map(|name| name.to_string()).collect();
         if self.has(Feature::Tls) {
-            names.extend(TLS);
+            names.extend(TLS.iter().map(|name| name.to_string()));
+        }
+        if let Some(name) = &self.wrapped {
+            names.extend([format!("__wrap_{name}"), format!("__real_{name}")]);
         }
         self.random.shuffle(&mut names);
         names
     }
 
-    pub fn name(&mut self) -> &'static str {
-        self.names()[0]
+    pub fn name(&mut self) -> String {
+        self.names().swap_remove(0)
     }
 }
 
 /// The type a name has where nothing is wrong.
 pub fn kind_of(name: &str) -> SymbolType {
-    match name.as_bytes().first() {
+    let plain = name.trim_start_matches("__wrap_").trim_start_matches("__real_");
+    match plain.as_bytes().first() {
         Some(b'v') => SymbolType::Object,
         Some(b't') => SymbolType::Tls,
         _ => SymbolType::Function,
@@ -60,7 +66,8 @@ pub fn scenario(seed: u64, features: &Features) -> (Scenario, Vec<Feature>) {
         .iter()
         .filter_map(|(feature, ..)| random.chance(features.percent(*feature)).then_some(*feature))
         .collect();
-    let mut dice = Dice { random, on };
+    let mut dice = Dice { random, on, wrapped: None };
+    dice.wrapped = dice.has(Feature::Wrap).then(|| dice.name());
     let mut scenario = Scenario { output: output(&mut dice), ..Scenario::default() };
     files(&mut dice, &mut scenario);
     line(&mut dice, &mut scenario);
@@ -71,6 +78,9 @@ pub fn scenario(seed: u64, features: &Features) -> (Scenario, Vec<Feature>) {
 fn output(dice: &mut Dice) -> Output {
     if dice.has(Feature::Relocatable) {
         return Output::Relocatable;
+    }
+    if dice.has(Feature::Static) {
+        return Output::Static;
     }
     if !dice.has(Feature::Modes) {
         return Output::Executable;
@@ -106,7 +116,7 @@ fn files(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.random.chance(60) {
         closing(dice, scenario);
     }
-    if dice.has(Feature::Shared) {
+    if dice.has(Feature::Shared) && scenario.output != Output::Static {
         let count = 1 + dice.random.below(3);
         for number in 0..count {
             let dso = dso(dice, number, count);
@@ -121,7 +131,8 @@ fn library(dice: &mut Dice, name: String, members: Vec<Unit>) -> Library {
 
 /// An archive that has every symbol, each in a member of its own, so that about half of all scenarios link.
 fn closing(dice: &mut Dice, scenario: &mut Scenario) {
-    let names = dice.names();
+    let mut names = dice.names();
+    names.retain(|name| !name.starts_with("__real_"));
     let members = names
         .iter()
         .map(|name| {
@@ -148,14 +159,19 @@ fn unit(dice: &mut Dice, name: &str, defines: u32, refers: u32) -> Unit {
     }
     let names = dice.names();
     for name in names {
-        let rolled = dice.random.next() % 100;
-        if rolled < u64::from(defines) {
-            let sym = define(dice, &mut unit, name, true);
+        let rolled = dice.random.below(100) as u32;
+        // `__real_f` is for those who want the symbol behind `__wrap_f`; few define it.
+        let defines = if name.starts_with("__real_") { 2 } else { defines };
+        if rolled < defines {
+            let sym = define(dice, &mut unit, &name, true);
             unit.symbols.push(sym);
-        } else if rolled < u64::from(defines + refers) {
-            let sym = refer(dice, &unit, name);
+        } else if rolled < defines + refers {
+            let sym = refer(dice, &unit, &name);
             unit.symbols.push(sym);
         }
+    }
+    if dice.roll(Feature::Reserved, 50) {
+        reserved(dice, &mut unit);
     }
     if dice.has(Feature::Comdat) {
         comdats(dice, &mut unit);
@@ -163,7 +179,7 @@ fn unit(dice: &mut Dice, name: &str, defines: u32, refers: u32) -> Unit {
     if dice.roll(Feature::LocalNamesakes, 30) {
         let name = dice.name();
         if unit.symbols.iter().all(|sym| sym.name != name) {
-            let mut sym = define(dice, &mut unit, name, false);
+            let mut sym = define(dice, &mut unit, &name, false);
             sym.binding = Binding::Local;
             sym.visibility = Visibility::Default;
             sym.version = None;
@@ -171,6 +187,51 @@ fn unit(dice: &mut Dice, name: &str, defines: u32, refers: u32) -> Unit {
         }
     }
     unit
+}
+
+/// Wants, or rarely defines, what linkers define themselves.
+fn reserved(dice: &mut Dice, unit: &mut Unit) {
+    const NAMES: [&str; 18] = [
+        "_end",
+        "end",
+        "etext",
+        "_etext",
+        "edata",
+        "_edata",
+        "__bss_start",
+        "__ehdr_start",
+        "__executable_start",
+        "_DYNAMIC",
+        "__init_array_start",
+        "__fini_array_end",
+        "__preinit_array_start",
+        "__rela_iplt_start",
+        "__dso_handle",
+        "__start_sec0",
+        "__stop_sec0",
+        "__start_sec1",
+    ];
+    for _ in 0..1 + dice.random.below(2) {
+        let name = *dice.random.pick(&NAMES);
+        if unit.symbols.iter().any(|sym| sym.name == name) {
+            continue;
+        }
+        let mut sym = refer(dice, unit, name);
+        if dice.random.chance(15) {
+            sym.place = Place::In(section(unit, PartKind::Data, None));
+            (sym.kind, sym.version, sym.from) = (SymbolType::Object, None, vec![]);
+        }
+        unit.symbols.push(sym);
+    }
+    if dice.random.chance(40) {
+        unit.sections.push(Part { name: "sec0".into(), kind: PartKind::Data, group: None });
+        let part = unit.sections.len() - 1;
+        let data =
+            unit.symbols.iter_mut().find(|sym| matches!(sym.place, Place::In(_)) && sym.kind == SymbolType::Object);
+        if let Some(sym) = data {
+            sym.place = Place::In(part);
+        }
+    }
 }
 
 /// A section of this kind: the common one, or with `own` one of the symbol's own.
@@ -227,9 +288,26 @@ fn define(dice: &mut Dice, unit: &mut Unit, name: &str, varied: bool) -> Sym {
         sym.place = Place::Absolute;
         return sym;
     }
+    if varied && dice.roll(Feature::Untyped, 30) && kind != SymbolType::Tls {
+        sym.kind = SymbolType::None;
+    }
+    if varied && dice.roll(Feature::Unique, 30) && kind == SymbolType::Object {
+        sym.binding = Binding::Unique;
+    }
+    if varied && dice.roll(Feature::LinkOnce, 30) && kind != SymbolType::Tls {
+        let letter = if kind == SymbolType::Object { 'd' } else { 't' };
+        unit.sections.push(Part { name: format!(".gnu.linkonce.{letter}.{name}"), kind: part_kind(kind), group: None });
+        sym.place = Place::In(unit.sections.len() - 1);
+        if dice.random.chance(80) {
+            sym.binding = Binding::Weak;
+        }
+        return sym;
+    }
     let own = dice.roll(Feature::OwnSections, 70);
     sym.place = Place::In(section(unit, part_kind(kind), own.then_some(name)));
-    if varied && dice.roll(Feature::Versions, 15) {
+    // A version nobody's script has is refused, mostly.
+    let versioned = if dice.has(Feature::VersionScript) { 15 } else { 2 };
+    if varied && dice.roll(Feature::Versions, versioned) {
         sym.version = Some((version(dice), dice.random.chance(60)));
     }
     if dice.roll(Feature::Gc, 15) {
@@ -324,11 +402,11 @@ fn comdats(dice: &mut Dice, unit: &mut Unit) {
         if kind == PartKind::Code && dice.random.chance(40) {
             let from = unit.sections.len() - 1;
             let name = dice.name();
-            match unit.symbols.iter_mut().find(|sym| sym.name == name) {
+            match unit.symbols.iter_mut().find(|sym| sym.name == name && sym.binding != Binding::Local) {
                 Some(sym) if !sym.from.contains(&from) => sym.from.push(from),
                 Some(_) => {}
                 None => {
-                    let mut sym = refer(dice, unit, name);
+                    let mut sym = refer(dice, unit, &name);
                     sym.from = vec![from];
                     unit.symbols.push(sym);
                 }
@@ -341,7 +419,11 @@ fn dso(dice: &mut Dice, number: usize, count: usize) -> Dso {
     let mut dso = Dso { name: format!("libs{number}.so"), ..Dso::default() };
     dso.soname = Some(dso.name.clone());
     if dice.roll(Feature::OddSonames, 30) {
-        dso.soname = dice.random.chance(60).then(|| format!("libs{number}.so.1"));
+        dso.soname = match dice.random.below(10) {
+            0..6 => Some(format!("libs{number}.so.1")),
+            6..8 => Some("libs0.so".into()),
+            _ => None,
+        };
     }
     dso.runpath = dice.roll(Feature::OffLine, 20);
     if dice.has(Feature::SharedNeeded) {
@@ -360,21 +442,37 @@ fn dso(dice: &mut Dice, number: usize, count: usize) -> Dso {
         let rolled = dice.random.below(100);
         if rolled < 50 {
             let defined = rolled < 30;
-            let sym = dso_symbol(dice, name, defined, versioned);
+            let sym = dso_symbol(dice, &name, defined, versioned);
             dso.symbols.push(sym);
         }
+    }
+    // GNU ld gives each version a symbol of its name.
+    if versioned && dice.random.chance(30) && dso.symbols.iter().any(|sym| sym.defined && sym.version.is_some()) {
+        let version = version(dice);
+        dso.symbols.push(DsoSym {
+            name: version.clone(),
+            version: Some((version, true)),
+            weak: false,
+            defined: true,
+            kind: SymbolType::Object,
+            visibility: Visibility::Default,
+            place: DsoPlace::Absolute,
+        });
     }
     dso
 }
 
 fn dso_symbol(dice: &mut Dice, name: &str, defined: bool, versioned: bool) -> DsoSym {
-    let kind = if defined { kind(dice, name) } else { SymbolType::None };
-    let kind = if dice.roll(Feature::SharedKinds, 15) { SymbolType::None } else { kind };
+    let kind = kind(dice, name);
+    let none = !defined || dice.roll(Feature::SharedKinds, 15);
+    let kind = if none && kind != SymbolType::Tls { SymbolType::None } else { kind };
     let weak = if defined { dice.roll(Feature::WeakDefinitions, 25) } else { dice.roll(Feature::WeakReferences, 20) };
     let version = (versioned && dice.random.chance(if defined { 75 } else { 40 }))
         .then(|| (version(dice), defined && dice.random.chance(70)));
-    let in_code = defined && kind_of(name) == SymbolType::Function;
-    let in_code = if dice.roll(Feature::SharedKinds, 15) { !in_code } else { in_code };
+    let usual = if kind_of(name) == SymbolType::Function { DsoPlace::Code } else { DsoPlace::Data };
+    let odd = dice.roll(Feature::SharedKinds, 25) && kind != SymbolType::Tls;
+    let place =
+        if odd { *dice.random.pick(&[DsoPlace::Code, DsoPlace::Data, DsoPlace::Bss, DsoPlace::Bss]) } else { usual };
     let protected = defined && dice.roll(Feature::SharedKinds, 10);
     DsoSym {
         name: name.into(),
@@ -383,7 +481,7 @@ fn dso_symbol(dice: &mut Dice, name: &str, defined: bool, versioned: bool) -> Ds
         defined,
         kind,
         visibility: if protected { Visibility::Protected } else { Visibility::Default },
-        in_code: in_code && defined && kind != SymbolType::Tls,
+        place,
     }
 }
 
@@ -391,7 +489,9 @@ fn line(dice: &mut Dice, scenario: &mut Scenario) {
     let mut files: Vec<Item> = (1..scenario.objects.len()).map(Item::Object).collect();
     files.extend((0..scenario.archives.len()).map(Item::Archive));
     for at in 0..scenario.shared.len() {
-        if dice.roll(Feature::OffLine, 40) {
+        if scenario.output == Output::Relocatable {
+            // No linker takes them for -r.
+        } else if dice.roll(Feature::OffLine, 40) {
             scenario.shared[at].absent = dice.random.chance(15);
         } else {
             files.push(Item::Shared(at));
@@ -404,6 +504,12 @@ fn line(dice: &mut Dice, scenario: &mut Scenario) {
                 files.push(dice.random.pick(&again).clone());
             }
         }
+    }
+    if dice.has(Feature::Twice) {
+        files.push(Item::Object(dice.random.below(scenario.objects.len())));
+    }
+    if dice.has(Feature::Missing) {
+        files.push(Item::Missing("gone.o".into()));
     }
     dice.random.shuffle(&mut files);
     // Half of all lines have the object with the entry first, as compilers' drivers write it.

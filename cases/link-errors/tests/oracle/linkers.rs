@@ -31,6 +31,8 @@ pub struct Observed {
     pub dso_missing: BTreeSet<String>,
     /// Other reasons, as `kind:name`.
     pub refusals: BTreeSet<String>,
+    /// The linker met an error of its own: nothing to hold a model against.
+    pub crashed: Option<String>,
     /// Lines of the linker nobody understood.
     pub unparsed: Vec<String>,
     pub extracted: BTreeSet<String>,
@@ -146,7 +148,7 @@ impl Real {
         match status {
             None => observed.unparsed.push("it did not end within 30 s".into()),
             Some(status) if status.code().is_none() => {
-                observed.unparsed.push(format!("it ended by {status}"));
+                observed.crashed = Some(format!("it ended by {status}"));
             }
             Some(_) => {}
         }

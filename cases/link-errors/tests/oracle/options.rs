@@ -34,25 +34,26 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.has(Feature::WarnUnresolved) {
         options.push(Opt::WarnUnresolved);
     }
-    if dice.has(Feature::Gc) {
+    let relocatable = scenario.output == Output::Relocatable;
+    if dice.has(Feature::Gc) && !relocatable {
         options.push(Opt::Gc(dice.random.chance(75)));
     }
-    if dice.has(Feature::Wrap) {
-        options.push(Opt::Wrap(dice.name().into()));
+    if let Some(name) = dice.wrapped.clone() {
+        options.push(Opt::Wrap(name));
     }
     if dice.has(Feature::Defsym) {
         defsym(dice, &mut options);
     }
     if dice.has(Feature::Undefined) {
         for _ in 0..1 + dice.random.below(2) {
-            options.push(Opt::Undefined(dice.name().into()));
+            options.push(Opt::Undefined(dice.name()));
         }
     }
     if dice.has(Feature::Require) {
-        options.push(Opt::Require(dice.name().into()));
+        options.push(Opt::Require(dice.name()));
     }
     if dice.has(Feature::Entry) {
-        options.push(Opt::Entry(dice.name().into()));
+        options.push(Opt::Entry(dice.name()));
     }
     if dice.has(Feature::ExcludeLibs) {
         let named = dice.random.chance(60);
@@ -72,7 +73,7 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.has(Feature::FortranCommon) {
         options.push(Opt::FortranCommon(dice.random.chance(50)));
     }
-    if dice.has(Feature::ExportDynamic) {
+    if dice.has(Feature::ExportDynamic) && !relocatable {
         options.push(Opt::ExportDynamic);
     }
     if dice.has(Feature::Symbolic) {
@@ -82,9 +83,9 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
 }
 
 fn defsym(dice: &mut Dice, options: &mut Vec<Opt>) {
-    let name = if dice.random.chance(80) { dice.name() } else { "alias" };
-    let value = dice.random.chance(60).then(|| dice.name().to_string()).filter(|value| value != name);
-    options.push(Opt::Defsym(name.into(), value));
+    let name = if dice.random.chance(80) { dice.name() } else { "alias".into() };
+    let value = dice.random.chance(60).then(|| dice.name()).filter(|value| *value != name);
+    options.push(Opt::Defsym(name, value, dice.random.chance(30)));
 }
 
 fn version_script(dice: &mut Dice) -> VersionScript {
@@ -93,7 +94,7 @@ fn version_script(dice: &mut Dice) -> VersionScript {
     if !dice.has(Feature::Versions) {
         let mut global = vec![];
         for _ in 0..dice.random.below(4) {
-            global.push(pattern(dice.name()));
+            global.push(pattern(&dice.name()));
         }
         if dice.random.chance(25) {
             global.push(pattern("f*"));
@@ -108,7 +109,7 @@ fn version_script(dice: &mut Dice) -> VersionScript {
         for _ in 0..1 + dice.random.below(2) {
             let name = dice.name();
             if !nodes.iter().any(|node: &VersionNode| node.global.iter().any(|known| known.text == name)) {
-                node.global.push(pattern(name));
+                node.global.push(pattern(&name));
             }
         }
         if number == 0 && dice.random.chance(60) {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use case_link_errors::model::input::*;
 use case_link_errors::model::names::{Name, Names};
 
-use crate::scenario::{Dso, Item, Library, Opt, Part, PartKind, Place, Scenario, Sym, Unit};
+use crate::scenario::{Dso, DsoPlace, Item, Library, Opt, Part, PartKind, Place, Scenario, Sym, Unit};
 
 /// Bytes of a section before its first symbol; the section's marker is at its beginning.
 pub const HEAD: u64 = 16;
@@ -15,6 +15,7 @@ pub const SLOT: u64 = 8;
 /// Where the sections of a shared object are.
 pub const DSO_TEXT: u64 = 0x10000;
 pub const DSO_DATA: u64 = 0x20000;
+pub const DSO_BSS: u64 = 0x30000;
 /// Values of absolute symbols tell the file: `ABSOLUTE + file * 16`.
 pub const ABSOLUTE: u64 = 0x0abc_0000;
 
@@ -107,13 +108,14 @@ impl Lowering {
             symbols: vec![],
         };
         let versioned = dso.symbols.iter().any(|sym| sym.defined && sym.version.is_some());
-        let (mut code, mut data, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, 0);
+        let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);
         for sym in &dso.symbols {
-            let at = match (sym.defined, sym.kind, sym.in_code) {
-                (false, ..) => &mut 0,
+            let at = match (sym.defined, sym.kind, sym.place) {
+                (false, ..) | (_, _, DsoPlace::Absolute) => &mut 0,
                 (_, SymbolType::Tls, _) => &mut tls,
-                (_, _, true) => &mut code,
-                _ => &mut data,
+                (_, _, DsoPlace::Code) => &mut code,
+                (_, _, DsoPlace::Data) => &mut data,
+                (_, _, DsoPlace::Bss) => &mut bss,
             };
             let value = *at;
             *at += SLOT;
@@ -130,9 +132,9 @@ impl Lowering {
                 kind: sym.kind,
                 visibility: sym.visibility,
                 defined: sym.defined,
-                in_code: sym.in_code,
-                in_bss: false,
-                absolute: false,
+                in_code: sym.defined && sym.kind != SymbolType::Tls && sym.place == DsoPlace::Code,
+                in_bss: sym.defined && sym.kind != SymbolType::Tls && sym.place == DsoPlace::Bss,
+                absolute: sym.defined && sym.place == DsoPlace::Absolute,
                 value,
                 size: if sym.defined { SLOT } else { 0 },
             });
@@ -158,6 +160,7 @@ impl Lowering {
 
     fn line(&mut self, scenario: &Scenario) -> Vec<String> {
         let mut arguments = self.options(scenario);
+        self.defsyms(scenario, false, &mut arguments);
         let (mut state, mut pushed) = (Input::plain(FileId(0), 0), vec![]);
         let mut groups = 0;
         for item in &scenario.line {
@@ -165,6 +168,10 @@ impl Lowering {
                 Item::Object(at) => self.put(&state, self.objects[*at], arguments.len()),
                 Item::Archive(at) => self.put(&state, self.archives[*at], arguments.len()),
                 Item::Shared(at) => self.put(&state, self.shared[*at], arguments.len()),
+                Item::Missing(name) => {
+                    let file = self.add(name.clone(), Content::Unusable(Unusable::Missing), None);
+                    self.put(&state, file, arguments.len())
+                }
                 Item::GroupStart => {
                     state.group = Some(groups);
                     groups += 1;
@@ -200,7 +207,21 @@ impl Lowering {
             };
             arguments.push(argument);
         }
+        self.defsyms(scenario, true, &mut arguments);
         arguments
+    }
+
+    /// `--defsym` before or behind the files.
+    fn defsyms(&mut self, scenario: &Scenario, wanted: bool, arguments: &mut Vec<String>) {
+        for option in &scenario.options {
+            let Opt::Defsym(name, value, behind) = option else { continue };
+            if *behind == wanted {
+                let reads = value.iter().map(|name| self.name(name)).collect();
+                let defsym = Defsym { name: self.name(name), reads, argument: arguments.len() as u32 };
+                self.program.options.defsym.push(defsym);
+                arguments.push(format!("--defsym={name}={}", value.as_deref().unwrap_or("0x1234")));
+            }
+        }
     }
 
     fn put(&mut self, state: &Input, file: FileId, argument: usize) -> String {
@@ -259,12 +280,8 @@ impl Lowering {
                     options.wrap.push(Wrap { name: with(""), wrapped, real });
                     arguments.push(format!("--wrap={name}"));
                 }
-                Opt::Defsym(name, value) => {
-                    let value: Vec<&str> = value.iter().map(String::as_str).collect();
-                    let read = value.iter().map(|name| names.intern(name.as_bytes())).collect();
-                    options.defsym.push(Defsym { name: names.intern(name.as_bytes()), reads: read, argument: 0 });
-                    arguments.push(format!("--defsym={name}={}", value.first().copied().unwrap_or("0x1234")));
-                }
+                // Where it stands is told in `line`.
+                Opt::Defsym(..) => {}
                 Opt::Undefined(name) => {
                     options.undefined.push(names.intern(name.as_bytes()));
                     arguments.extend(["-u".into(), name.clone()]);

@@ -17,6 +17,9 @@ pub struct Output {
 /// Where a definition is, when it is the common symbol all share.
 pub const COMMON: &str = "COMMON";
 
+/// Before the soname of the shared object whose version a symbol asks for.
+pub const SHARED: &str = "shared ";
+
 struct Elf<'a> {
     bytes: &'a [u8],
     sections: Vec<Section>,
@@ -89,6 +92,37 @@ impl<'a> Elf<'a> {
         Some(symbols)
     }
 
+    /// Undefined dynamic symbols with the soname of who has their version (`.gnu.version_r`).
+    fn versions(&self) -> Option<Vec<(String, String)>> {
+        let (Some(table), Some(numbers)) = (self.kind(11), self.kind(0x6fff_ffff)) else { return Some(vec![]) };
+        let Some(needs) = self.kind(0x6fff_fffe) else { return Some(vec![]) };
+        let mut files = BTreeMap::new();
+        let mut at = needs.offset;
+        loop {
+            let file = self.string(needs.link, u32_at(self.bytes, at + 4)? as usize)?;
+            let mut aux = at + u32_at(self.bytes, at + 8)? as usize;
+            for _ in 0..u16_at(self.bytes, at + 2)? {
+                files.insert(u16_at(self.bytes, aux + 6)? & 0x7fff, file.clone());
+                aux += u32_at(self.bytes, aux + 12)? as usize;
+            }
+            match u32_at(self.bytes, at + 12)? as usize {
+                0 => break,
+                next => at += next,
+            }
+        }
+        let mut versions = vec![];
+        for number in 1..table.size / 24 {
+            let at = table.offset + number * 24;
+            if u16_at(self.bytes, at + 6)? != 0 {
+                continue;
+            }
+            if let Some(file) = files.get(&(u16_at(self.bytes, numbers.offset + number * 2)? & 0x7fff)) {
+                versions.push((self.string(table.link, u32_at(self.bytes, at)? as usize)?, file.clone()));
+            }
+        }
+        Some(versions)
+    }
+
     fn needed(&self) -> Option<Vec<String>> {
         let Some(dynamic) = self.kind(6) else { return Some(vec![]) };
         let mut needed = vec![];
@@ -146,6 +180,14 @@ pub fn output(bytes: &[u8], program: &Program) -> Option<Output> {
                     }
                 })
                 .or_insert(winner.clone());
+        }
+    }
+    let versions = elf.versions()?;
+    for (name, file) in &versions {
+        // One name with two versions tells of neither.
+        let once = versions.iter().filter(|(other, _)| other == name).count() == 1;
+        if once && !output.winners.contains_key(name) {
+            output.winners.insert(name.clone(), format!("{SHARED}{file}"));
         }
     }
     Some(output)

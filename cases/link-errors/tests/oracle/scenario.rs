@@ -113,8 +113,18 @@ pub struct DsoSym {
     pub defined: bool,
     pub kind: SymbolType,
     pub visibility: Visibility,
-    /// In executable memory.
-    pub in_code: bool,
+    pub place: DsoPlace,
+}
+
+/// What a shared object has a symbol in; nothing for one it wants, and thread-local ones have their own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DsoPlace {
+    Code,
+    Data,
+    /// Memory without bytes in the file: it can have been a common symbol.
+    Bss,
+    /// As the symbols are that carry a version's name.
+    Absolute,
 }
 
 /// What stands on the line.
@@ -123,6 +133,8 @@ pub enum Item {
     Object(usize),
     Archive(usize),
     Shared(usize),
+    /// A name of a file that is not there.
+    Missing(String),
     GroupStart,
     GroupEnd,
     AsNeeded(bool),
@@ -143,7 +155,8 @@ pub enum Opt {
     AllowMultiple,
     Gc(bool),
     Wrap(String),
-    Defsym(String, Option<String>),
+    /// The name, the symbol that is its value, and whether it stands behind the files.
+    Defsym(String, Option<String>, bool),
     Undefined(String),
     Require(String),
     Entry(String),
@@ -165,7 +178,7 @@ impl Sym {
 
 impl Scenario {
     /// The scenario without what this linker's command line does not know; both the real linker and the model get this one.
-    pub fn for_linker(&self, kind: LinkerKind, major: u16) -> Scenario {
+    pub fn for_linker(&self, kind: LinkerKind) -> Scenario {
         let mut scenario = self.clone();
         let gnu = matches!(kind, LinkerKind::Bfd | LinkerKind::Gold);
         scenario.line.retain(|item| match item {
@@ -175,7 +188,7 @@ impl Scenario {
         scenario.options.retain(|option| match option {
             Opt::FortranCommon(_) => kind == LinkerKind::Lld,
             Opt::Defs(false) => kind != LinkerKind::Gold,
-            Opt::Require(_) => !matches!(kind, LinkerKind::Mold | LinkerKind::Gold) || major > 10,
+            Opt::Require(_) => matches!(kind, LinkerKind::Bfd | LinkerKind::Mold),
             _ => true,
         });
         scenario

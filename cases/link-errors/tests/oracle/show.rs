@@ -106,8 +106,9 @@ fn dso(dso: &Dso) -> String {
         };
         let mut notes: Vec<String> = visibility(sym.visibility).into_iter().collect();
         notes.extend(kind(sym.kind));
-        if sym.defined && sym.in_code != (sym.kind == SymbolType::Function) {
-            notes.push(if sym.in_code { "in code" } else { "in data" }.into());
+        let usual = if sym.kind == SymbolType::Function { DsoPlace::Code } else { DsoPlace::Data };
+        if sym.defined && sym.place != usual {
+            notes.push(format!("in {:?}", sym.place).to_lowercase());
         }
         parts.push(format!("{word} {}{version}{}", sym.name, notes_text(&notes)));
     }

@@ -98,6 +98,8 @@ pub struct Header {
     pub align: u64,
     pub entry: u64,
     pub bytes: Vec<u8>,
+    /// Its size where it has no bytes.
+    pub size: Option<u64>,
     /// Where in the file it is, where that is fixed before.
     pub offset: Option<u64>,
 }
@@ -126,7 +128,7 @@ pub fn section_header(out: &mut Bytes, header: &Header, name: u32, offset: u64) 
     out.u64(header.flags);
     out.u64(header.address);
     out.u64(offset);
-    out.u64(header.bytes.len() as u64);
+    out.u64(header.size.unwrap_or(header.bytes.len() as u64));
     out.u32(header.link);
     out.u32(header.info);
     out.u64(header.align);
@@ -193,7 +195,7 @@ pub fn object(program: &Program, object: &Object) -> Vec<u8> {
     let symtab = (headers.len() + relocated.len()) as u32;
     let mut members: Vec<Vec<u32>> = object.groups.iter().map(|group| group.sections.clone()).collect();
     for section in relocated {
-        let header = relocations(object, section, symtab, &mut headers[section as usize].bytes, names);
+        let header = relocations(program, object, section, symtab, &mut headers[section as usize].bytes);
         if let Some(group) = object.sections[section as usize].group {
             members[group as usize].push(headers.len() as u32);
         }
@@ -255,7 +257,8 @@ fn content(names: &Names, section: &Section) -> Header {
 }
 
 /// The relocations of a section; the code they are in is written into its bytes.
-fn relocations(object: &Object, section: u32, symtab: u32, code: &mut [u8], names: &Names) -> Header {
+fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, code: &mut [u8]) -> Header {
+    let names = &program.names;
     const R_64: u64 = 1;
     const R_PLT32: u64 = 4;
     const R_GOTPCREL: u64 = 9;
@@ -269,7 +272,7 @@ fn relocations(object: &Object, section: u32, symtab: u32, code: &mut [u8], name
             (R_64, 0)
         } else if symbol.kind == SymbolType::Tls {
             (R_GOTTPOFF, -4)
-        } else if names.bytes(symbol.name).starts_with(b"f") && symbol.kind != SymbolType::Object {
+        } else if names.bytes(symbol.name).starts_with(b"f") && !absolute(program, symbol.name) {
             (R_PLT32, -4)
         } else {
             (R_GOTPCREL, -4)
@@ -296,6 +299,17 @@ fn relocations(object: &Object, section: u32, symtab: u32, code: &mut [u8], name
         bytes: bytes.0,
         ..Header::default()
     }
+}
+
+/// Code that calls an absolute symbol is refused by some linkers where the output can be moved; reading its address is not.
+fn absolute(program: &Program, name: Name) -> bool {
+    program.options.defsym.iter().any(|defsym| defsym.name == name)
+        || program.files.iter().any(|file| match &file.content {
+            Content::Object(object) => {
+                object.symbols.iter().any(|symbol| symbol.name == name && symbol.definition == Definition::Absolute)
+            }
+            _ => false,
+        })
 }
 
 /// Head, sections, section names, section headers.

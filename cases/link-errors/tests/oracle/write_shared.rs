@@ -3,7 +3,7 @@
 use case_link_errors::model::input::*;
 use case_link_errors::model::names::Name;
 
-use crate::program::{DSO_DATA, DSO_TEXT, HEAD, SLOT};
+use crate::program::{DSO_BSS, DSO_DATA, DSO_TEXT, HEAD, SLOT};
 use crate::write::{Bytes, Header, Strings, elf_header, section_header, symbol};
 
 const PAGE: usize = 0x1000;
@@ -13,6 +13,8 @@ const DYNSTR: u32 = 3;
 const TEXT: u16 = 7;
 const TDATA: u16 = 8;
 const DATA: u16 = 10;
+const BSS: u16 = 11;
+const SHN_ABS: u16 = 0xfff1;
 const VER_NDX_HIDDEN: u16 = 0x8000;
 
 /// `elf_hash` of the gABI.
@@ -62,6 +64,7 @@ pub fn bytes(program: &Program, id: FileId, shared: &Shared) -> Vec<u8> {
     headers.push(section(".tdata", 1, 0x403, 8, vec![0; slots]));
     headers.push(section(".dynamic", 6, 3, 8, vec![]).linked(DYNSTR, 0, 16));
     headers.push(section(".data", 1, 3, 8, vec![1; slots]));
+    headers.push(Header { size: Some(slots as u64), address: DSO_BSS, ..section(".bss", 8, 3, 8, vec![]) });
 
     // Tables from the start of the file; code and data on pages of their own.
     let mut at = 64 + 56 * 4;
@@ -123,11 +126,19 @@ pub fn bytes(program: &Program, id: FileId, shared: &Shared) -> Vec<u8> {
             headers[number].offset = Some(64);
         }
     }
+    headers[11].offset = Some(data as u64 + (address - DSO_DATA));
     let segments = [
-        (1u32, 5u32, 0u64, 0u64, tables as u64, PAGE as u64),
-        (1, 5, headers[7].offset.unwrap_or(0), DSO_TEXT, slots as u64, PAGE as u64),
-        (1, 6, data as u64, DSO_DATA, address - DSO_DATA, PAGE as u64),
-        (2, 6, headers[9].offset.unwrap_or(0), headers[9].address, headers[9].bytes.len() as u64, 8),
+        (1u32, 5u32, 0u64, 0u64, tables as u64, tables as u64),
+        (1, 5, headers[7].offset.unwrap_or(0), DSO_TEXT, slots as u64, slots as u64),
+        (1, 6, data as u64, DSO_DATA, address - DSO_DATA, DSO_BSS - DSO_DATA + slots as u64),
+        (
+            2,
+            6,
+            headers[9].offset.unwrap_or(0),
+            headers[9].address,
+            headers[9].bytes.len() as u64,
+            headers[9].bytes.len() as u64,
+        ),
     ];
     assemble(headers, &segments)
 }
@@ -146,10 +157,12 @@ impl Header {
 fn symbols(program: &Program, shared: &Shared, strings: &mut Strings) -> Vec<u8> {
     let mut table = Bytes(vec![0; 24]);
     for item in &shared.symbols {
-        let section = match (item.defined, item.kind, item.in_code) {
-            (false, ..) => 0,
-            (_, SymbolType::Tls, _) => TDATA,
-            (_, _, true) => TEXT,
+        let section = match item {
+            item if !item.defined => 0,
+            item if item.absolute => SHN_ABS,
+            item if item.kind == SymbolType::Tls => TDATA,
+            item if item.in_code => TEXT,
+            item if item.in_bss => BSS,
             _ => DATA,
         };
         let name = strings.add(program.names.bytes(item.name));
@@ -303,10 +316,11 @@ fn assemble(headers: Vec<Header>, segments: &[(u32, u32, u64, u64, u64, u64)]) -
     out.align(8);
     let mut head = Bytes::default();
     elf_header(&mut head, 3, out.len(), count, segments.len() as u16);
-    for (kind, flags, offset, address, size, align) in segments {
+    for (kind, flags, offset, address, in_file, in_memory) in segments {
         head.u32(*kind);
         head.u32(*flags);
-        [*offset, *address, *address, *size, *size, *align].iter().for_each(|value| head.u64(*value));
+        let align = if *kind == 1 { PAGE as u64 } else { 8 };
+        [*offset, *address, *address, *in_file, *in_memory, align].iter().for_each(|value| head.u64(*value));
     }
     for (at, header) in headers.iter().enumerate() {
         section_header(&mut out, header, numbers[at], header.offset.unwrap_or(0));
