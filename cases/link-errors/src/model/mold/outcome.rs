@@ -1,7 +1,9 @@
 //! What came of the link, in the words of [`Outcome`].
 
+use std::collections::HashSet;
+
 use super::link::{Link, Policy};
-use super::table::Content;
+use super::table::{Content, SymbolId};
 use crate::model::names::Name;
 use crate::model::outcome::{
     Because, Event, Extraction, Linker, Needed, Outcome, UndefinedWhy, Unknown, Verdict,
@@ -103,15 +105,20 @@ impl Link<'_> {
         used
     }
 
+    /// Of shared objects what objects ask for.
     fn definitions(&self) -> Vec<(Name, FileId)> {
+        let asked: HashSet<SymbolId> = self.objects.iter().flat_map(|file| self.files[*file].symbols.iter().copied()).collect();
         let mut definitions: Vec<(Name, FileId)> = self
             .table
-            .iter()
-            .filter_map(|symbol| {
+            .ids()
+            .filter_map(|id| {
+                let symbol = self.table.get(id);
                 let owner = symbol.owner?;
                 let file = &self.files[owner.file];
-                file.entry(owner.index).filter(|entry| !entry.undefined)?;
-                Some((symbol.name, file.id?))
+                let entry = file.entry(owner.index).filter(|entry| !entry.undefined)?;
+                // `-r` makes an absolute symbol of a common one.
+                let lost = entry.common && self.program.options.output == Output::Relocatable;
+                (!lost && (asked.contains(&id) || !file.is_shared())).then_some((symbol.name, file.id?))
             })
             .collect();
         definitions.sort_unstable();

@@ -85,6 +85,10 @@ impl<'p> Link<'p> {
                 return false;
             }
         }
+        if program.options.defsym.iter().any(|defsym| defsym.reads.len() > 1) {
+            // mold takes all of an expression for a name.
+            self.cannot_say("an expression of --defsym", None);
+        }
         if !program.options.script_defines.is_empty() {
             // mold reads INPUT, GROUP, OUTPUT_FORMAT, VERSION and `a = b;` of scripts, and ends at anything else.
             self.cannot_say("symbols that a linker script defines", None);

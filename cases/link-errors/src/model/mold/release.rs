@@ -49,6 +49,8 @@ pub(super) struct Release {
     pub(super) hidden_passes_shared: bool,
     /// What `--defsym` reads is asked for by the linker's own file; later as `-u` does.
     pub(super) defsym_asks_as_object: bool,
+    /// `--defsym` that reads what nobody defines ends mold by a signal (until ff3d54d2, 2.3.3).
+    pub(super) defsym_dies: bool,
     /// A link of shared objects alone is one (121c0ed2, 2.40.2).
     pub(super) shared_alone: bool,
     /// A symbol no version script names is not said to be local or global (600ca381, 2.3.3).
@@ -89,6 +91,7 @@ impl Release {
             weak_keeps_shared: since(2, 32),
             hidden_passes_shared: since(2, 34),
             defsym_asks_as_object: true,
+            defsym_dies: !since(2, 3),
             shared_alone: since(2, 40),
             unsaid_versions: since(2, 4),
             local_patterns_first: since(2, 4),

@@ -81,6 +81,9 @@ impl Link<'_> {
             return;
         }
         self.reserve(kept.as_ref());
+        if !self.aliases_are_defined() {
+            return;
+        }
         self.claim();
         for name in &self.program.options.require_defined {
             let known = self.table.find(*name, None).is_some_and(|id| self.table.get(id).owner.is_some());
@@ -94,9 +97,15 @@ impl Link<'_> {
         if self.failed {
             return;
         }
+        if self.policy == Policy::Error && !found.is_empty() {
+            self.undefined.extend(found);
+            return;
+        }
+        if self.versions_die() {
+            return self.refuse(Refusal::Other("crash: versions in an executable that exports nothing".to_owned()));
+        }
         match self.policy {
             Policy::Ignore => {}
-            Policy::Error if !found.is_empty() => self.undefined.extend(found),
             // What is not in memory is looked at when it is written.
             Policy::Error => self.undefined = self.scan(kept.as_ref(), false),
             Policy::Warn => {
@@ -166,6 +175,25 @@ impl Link<'_> {
         }
     }
 
+    /// What `--defsym` reads has to be defined here; false when mold ends at it.
+    fn aliases_are_defined(&mut self) -> bool {
+        let program = self.program;
+        for name in program.options.defsym.iter().flat_map(|defsym| &defsym.reads) {
+            if self.table.find(*name, None).is_some_and(|id| self.table.get(id).owner.is_some()) {
+                continue;
+            }
+            if self.release.defsym_dies {
+                let text = program.names.text(*name).into_owned();
+                self.refuse(Refusal::Other(format!("crash: --defsym reads {text}, which nobody defines")));
+                return false;
+            }
+            let why = UndefinedWhy::Option;
+            self.undefined.push(Undefined { name: *name, version: None, sites: Vec::new(), why });
+            self.failed = true;
+        }
+        true
+    }
+
     /// `__start_NAME` and `__stop_NAME` of sections that are in the output and in memory.
     fn section_bounds(&self, kept: Option<&Kept>) -> Vec<Name> {
         let names = &self.program.names;
@@ -210,7 +238,7 @@ impl Link<'_> {
                     continue;
                 }
                 let Some(entry) = self.files[file].entry(index).filter(|entry| entry.undefined) else { continue };
-                if let Some(plain) = self.default_of(file, index, id) {
+                if let Some(plain) = self.default_of(file, index) {
                     self.files[file].symbols[index] = plain;
                     continue;
                 }
@@ -224,11 +252,12 @@ impl Link<'_> {
         }
     }
 
-    /// The default version `f` of a shared object, where an object asks for `f@V`.
-    fn default_of(&self, file: usize, index: usize, id: SymbolId) -> Option<SymbolId> {
+    /// The default version `f` of a shared object, where an object asks for `f@V`; `--wrap` is forgotten here.
+    fn default_of(&self, file: usize, index: usize) -> Option<SymbolId> {
         let Content::Object(object) = self.files[file].content else { return None };
-        let wanted = object.symbols.get(object.first_global as usize + index)?.version.filter(|version| !version.default)?;
-        let plain = self.table.find(self.name_of(id), None)?;
+        let symbol = object.symbols.get(object.first_global as usize + index)?;
+        let wanted = symbol.version.filter(|version| !version.default)?;
+        let plain = self.table.find(symbol.name, None)?;
         let owner = self.table.get(plain).owner?;
         let Content::Shared(shared, kept) = &self.files[owner.file].content else { return None };
         let defined = shared.symbols.get(*kept.get(owner.index)? as usize)?.version?;
@@ -291,6 +320,14 @@ impl Link<'_> {
             self.refuse(Refusal::Other(format!("crash: {text} is defined in a section group that was discarded")));
         }
         found
+    }
+
+    /// `VerdefSection::construct` takes it that there are dynamic symbols.
+    fn versions_die(&self) -> bool {
+        let options = &self.program.options;
+        let named = options.versions.iter().flat_map(|script| &script.nodes).any(|node| node.name.is_some());
+        let dynamic = matches!(options.output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty();
+        named && !dynamic && !self.table.iter().any(|symbol| symbol.exported)
     }
 
     /// True when an object of the link has the symbol in a group that was discarded.
