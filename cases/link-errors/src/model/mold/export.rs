@@ -3,7 +3,7 @@
 
 use super::link::Link;
 use super::table::{Content, Owner, Rule, SymbolId};
-use crate::model::input::{Output, Pattern, SymbolType, Visibility};
+use crate::model::input::{Output, Pattern, Visibility};
 use crate::model::outcome::Refusal;
 use crate::model::script;
 
@@ -185,20 +185,6 @@ impl<'p> Link<'p> {
             let symbol = self.table.get_mut(id);
             symbol.exported = true;
             symbol.imported |= imported;
-        }
-    }
-
-    /// The type of a symbol's definition.
-    pub(super) fn kind_of(&self, owner: Owner) -> SymbolType {
-        match &self.files[owner.file].content {
-            Content::Object(object) => {
-                object.symbols.get(object.first_global as usize + owner.index).map_or(SymbolType::None, |symbol| symbol.kind)
-            }
-            Content::Shared(shared, kept) => kept
-                .get(owner.index)
-                .and_then(|index| shared.symbols.get(*index as usize))
-                .map_or(SymbolType::None, |symbol| symbol.kind),
-            Content::Own(_) => SymbolType::None,
         }
     }
 }

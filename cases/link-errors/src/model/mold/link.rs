@@ -1,18 +1,10 @@
 //! A whole link by mold: the order of its passes, and where it stops (`ctx.checkpoint`).
 
-use super::release::Release;
+use super::release::{Policy, Release};
 use super::table::{File, SymbolId, Table};
 use crate::model::input::{Output, Program};
 use crate::model::names::Name;
 use crate::model::outcome::{Duplicate, Event, Linker, Outcome, Refusal, Undefined, Unknown};
-
-/// What becomes of symbols nobody defines (`UnresolvedKind`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Policy {
-    Error,
-    Warn,
-    Ignore,
-}
 
 /// The state of the link.
 #[derive(Clone)]
@@ -88,7 +80,8 @@ impl Link<'_> {
 
     /// `--allow-shlib-undefined`
     pub(super) fn allows_shlib_undefined(&self) -> bool {
-        self.program.options.allow_shlib_undefined.unwrap_or(true)
+        let default = !self.release.checks_shlib || self.program.options.output == Output::Shared;
+        self.program.options.allow_shlib_undefined.unwrap_or(default)
     }
 
     pub(super) fn name_of(&self, id: SymbolId) -> Name {

@@ -12,6 +12,7 @@ mod read;
 mod release;
 mod report;
 mod resolve;
+mod shared;
 mod table;
 
 pub(super) use link::simulate;

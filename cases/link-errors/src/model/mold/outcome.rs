@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::link::{Link, Policy};
+use super::link::Link;
+use super::release::Policy;
 use super::table::{Content, SymbolId};
 use crate::model::names::Name;
 use crate::model::outcome::{
@@ -91,7 +92,7 @@ impl Link<'_> {
     }
 
     /// Shared objects that define something an object of the link asks for.
-    fn used(&self) -> Vec<usize> {
+    pub(super) fn used(&self) -> Vec<usize> {
         let mut used: Vec<usize> = self
             .objects
             .iter()

@@ -6,7 +6,7 @@ use super::link::Link;
 use super::release::Repeats;
 use super::table::{Content, File};
 use crate::model::input::{
-    Archive, Content as FileContent, ExcludeLibs, FileId, Input, Lto, Object, Shared, Symbol, Unusable,
+    Archive, Binding, Content as FileContent, ExcludeLibs, FileId, Input, Lto, Object, Output, Shared, Symbol, Unusable,
 };
 use crate::model::names::Name;
 use crate::model::outcome::{Event, Refusal};
@@ -143,7 +143,7 @@ impl<'p> Link<'p> {
             content: Content::Object(object),
             priority: FIRST_PRIORITY + self.files.len() as u32,
             waits,
-            live: !waits,
+            live: !waits && !self.release.all_wait_at_first,
             because: None,
             hides: archive.is_some() && self.is_excluded(id),
             soname: None,
@@ -175,15 +175,32 @@ impl<'p> Link<'p> {
         if soname.is_none() {
             self.cannot_say("a shared object without a name", Some(input.file));
         }
+        let output = self.program.options.output;
+        if self.release.static_refuses_shared && matches!(output, Output::Static | Output::StaticPie) {
+            return self.refuse(Refusal::File(input.file));
+        }
         let mut kept = Vec::new();
         let mut symbols = Vec::new();
+        let mut versioned = Vec::new();
         for (index, symbol) in shared.symbols.iter().enumerate() {
-            if symbol.binding == crate::model::input::Binding::Local || (symbol.defined && symbol.version_local) {
+            if symbol.binding == Binding::Local {
                 continue;
             }
-            // References are entered without their version, and so are defaults.
-            let version = symbol.version.filter(|version| symbol.defined && !version.default);
-            symbols.push(self.table.insert(symbol.name, version.map(|version| version.name)));
+            if symbol.defined && symbol.version_local {
+                if self.release.local_version_is_error {
+                    return self.refuse(Refusal::File(input.file));
+                }
+                continue;
+            }
+            // Defaults are entered without their version, and so are references.
+            let kept_apart = symbol.version.filter(|version| match symbol.defined {
+                true => !version.default,
+                false => self.release.shared_asks_versions,
+            });
+            symbols.push(self.table.insert(symbol.name, kept_apart.map(|version| version.name)));
+            let default = symbol.version.filter(|version| symbol.defined && version.default);
+            let default = default.filter(|_| self.release.defaults_by_version);
+            versioned.push(default.map(|version| self.table.insert(symbol.name, Some(version.name))));
             kept.push(index as u32);
         }
         self.shared.push(self.files.len());
@@ -192,12 +209,12 @@ impl<'p> Link<'p> {
             content: Content::Shared(shared, kept),
             priority: FIRST_PRIORITY + self.files.len() as u32,
             waits: input.as_needed,
-            live: !input.as_needed,
+            live: !input.as_needed && !self.release.all_wait_at_first,
             because: None,
             hides: false,
             soname,
             symbols,
-            versioned: Vec::new(),
+            versioned,
             gone: Vec::new(),
         });
     }

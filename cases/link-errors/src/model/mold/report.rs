@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::collect::{self, Kept, Tables};
-use super::link::{Link, Policy};
-use super::release::Release;
+use super::link::Link;
+use super::release::{Hidden, Policy};
 use super::table::{Content, Owner, SymbolId};
-use crate::model::input::{Object, Options, Output, Unresolved, Visibility};
+use crate::model::input::{Object, Output, Visibility};
 use crate::model::liveness::ALLOC;
 use crate::model::names::Name;
 use crate::model::outcome::{Duplicate, Refusal, Site, Undefined, UndefinedWhy};
@@ -37,20 +37,6 @@ const RESERVED: &[&[u8]] = &[
 /// Those it defines where nobody else does.
 const RESERVED_IF_FREE: &[&[u8]] = &[b"end", b"etext", b"edata", b"__dso_handle"];
 
-impl Release {
-    /// `--unresolved-symbols` and `--warn-unresolved-symbols` (elf/cmdline.cc): the last of them counts. Where both are given the model
-    /// takes the second for the last.
-    pub(super) fn policy(self, options: &Options) -> Policy {
-        if options.warn_unresolved {
-            return Policy::Warn;
-        }
-        match options.unresolved {
-            Some(Unresolved::Ignore | Unresolved::IgnoreInObjects) => Policy::Ignore,
-            _ => Policy::Error,
-        }
-    }
-}
-
 impl Link<'_> {
     /// Everything after names are resolved.
     pub(super) fn finish(&mut self) {
@@ -69,17 +55,27 @@ impl Link<'_> {
         });
         self.judge(Some(Tables::Sure));
         if let Some(other) = other {
-            if other.undefined != self.undefined || other.duplicates != self.duplicates {
+            let same = other.undefined == self.undefined
+                && other.duplicates == self.duplicates
+                && other.shared == self.shared;
+            if !same {
                 self.cannot_say("which exception tables --gc-sections keeps", None);
             }
         }
     }
 
     fn judge(&mut self, tables: Option<Tables>) {
-        let kept = tables.map(|tables| self.collect(tables).0);
+        let kept = tables.map(|tables| {
+            let (kept, asked) = self.collect(tables);
+            if self.release.collects_shared {
+                self.drop_collected(&asked);
+            }
+            kept
+        });
         if !self.release.duplicates_before_collection && self.check_duplicates(kept.as_ref()) {
             return;
         }
+        self.check_shared();
         self.reserve(kept.as_ref());
         if !self.aliases_are_defined() {
             return;
@@ -95,6 +91,9 @@ impl Link<'_> {
         }
         let found = self.scan(kept.as_ref(), true);
         if self.failed {
+            return;
+        }
+        if self.versions_conflict() {
             return;
         }
         if self.policy == Policy::Error && !found.is_empty() {
@@ -238,12 +237,17 @@ impl Link<'_> {
                     continue;
                 }
                 let Some(entry) = self.files[file].entry(index).filter(|entry| entry.undefined) else { continue };
-                if let Some(plain) = self.default_of(file, index) {
+                let plain = self.default_of(file, index).filter(|_| !self.release.defaults_by_version);
+                if let Some(plain) = plain {
                     self.files[file].symbols[index] = plain;
                     continue;
                 }
                 let hidden = self.table.get(id).visibility == Visibility::Hidden;
-                let imported = shared && !hidden && (entry.weak || options.defs != Some(true));
+                let asks = match self.release.one_switch {
+                    true => self.policy == Policy::Error,
+                    false => options.defs == Some(true),
+                };
+                let imported = shared && !hidden && (entry.weak || !asks);
                 let symbol = self.table.get_mut(id);
                 symbol.owner = Some(Owner { file, index });
                 symbol.imported = imported;
@@ -269,7 +273,7 @@ impl Link<'_> {
         let program = self.program;
         let mut known: HashMap<Name, usize> = HashMap::new();
         let mut found: Vec<Undefined> = Vec::new();
-        let mut dies = Vec::new();
+        let mut lost: Vec<(Name, Site)> = Vec::new();
         for file in &self.objects {
             let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else { continue };
             for reference in &object.references {
@@ -284,14 +288,17 @@ impl Link<'_> {
                 let Some(symbol_id) = self.symbol_of(*file, object, reference.symbol) else { continue };
                 let symbol = self.table.get(symbol_id);
                 let Some(owner) = symbol.owner else {
-                    dies.push(symbol.name);
+                    let site = Site { file: id, at: Some((reference.section, reference.offset)) };
+                    lost.push((symbol.name, site));
                     continue;
                 };
                 let own = self.files[*file].entry((reference.symbol - object.first_global) as usize);
                 let Some(own) = own else { continue };
                 let defined = self.files[owner.file].entry(owner.index).is_some_and(|entry| !entry.undefined);
-                let nowhere = own.undefined && !own.weak && !symbol.imported && !defined;
+                let told = !symbol.imported || (self.release.one_switch && self.policy == Policy::Warn);
+                let nowhere = own.undefined && !own.weak && told && !defined;
                 let far = self.files[owner.file].is_shared()
+                    && self.release.hidden == Hidden::Reported
                     && matches!(symbol.visibility, Visibility::Protected | Visibility::Hidden);
                 if !nowhere && !far {
                     continue;
@@ -312,13 +319,7 @@ impl Link<'_> {
                 found.push(Undefined { name: symbol.name, version: None, sites: vec![site], why });
             }
         }
-        dies.sort_unstable();
-        dies.dedup();
-        for name in dies {
-            // `assert(sym.file)`: no file defines it, and the one that did has lost its section.
-            let text = program.names.text(name).into_owned();
-            self.refuse(Refusal::Other(format!("crash: {text} is defined in a section group that was discarded")));
-        }
+        self.refer_to_lost(lost);
         found
     }
 
@@ -328,6 +329,24 @@ impl Link<'_> {
         let named = options.versions.iter().flat_map(|script| &script.nodes).any(|node| node.name.is_some());
         let dynamic = matches!(options.output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty();
         named && !dynamic && !self.table.iter().any(|symbol| symbol.exported)
+    }
+
+    /// References to what no file defines, because the one that did has lost its section: mold 1 dies there (`assert(sym.file)`).
+    fn refer_to_lost(&mut self, lost: Vec<(Name, Site)>) {
+        for (name, site) in lost {
+            if !self.release.discarded_is_error {
+                let text = self.program.names.text(name).into_owned();
+                return self.refuse(Refusal::Other(format!("crash: {text} is defined in a group that was discarded")));
+            }
+            self.failed = true;
+            match self.undefined.iter_mut().find(|known| known.name == name && known.why == UndefinedWhy::Discarded) {
+                Some(known) => known.sites.push(site),
+                None => {
+                    let why = UndefinedWhy::Discarded;
+                    self.undefined.push(Undefined { name, version: None, sites: vec![site], why });
+                }
+            }
+        }
     }
 
     /// True when an object of the link has the symbol in a group that was discarded.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::link::Link;
-use super::release::Follows;
+use super::release::{Follows, Hidden};
 use super::table::{Content, Entry, Owner};
 use crate::model::input::Visibility;
 use crate::model::names::{Fast, Name};
@@ -14,21 +14,28 @@ impl Link<'_> {
     pub(super) fn resolve(&mut self) {
         let all: Vec<usize> = self.objects.iter().chain(&self.shared).copied().collect();
         loop {
-            for file in &all {
-                self.define(*file);
+            loop {
+                for file in &all {
+                    self.define(*file);
+                }
+                self.rename_defaults(&all);
+                self.mark();
+                if self.release.hidden != Hidden::Retried || !self.pass_over_shared() {
+                    break;
+                }
+                self.table.clear();
             }
-            self.mark();
-            if !self.release.hidden_passes_shared || !self.pass_over_shared() {
+            self.table.clear();
+            self.discard_groups();
+            for file in &all {
+                if self.files[*file].live {
+                    self.define(*file);
+                }
+            }
+            if self.release.hidden != Hidden::RetriedAtEnd || !self.pass_over_shared() {
                 break;
             }
             self.table.clear();
-        }
-        self.table.clear();
-        self.discard_groups();
-        for file in &all {
-            if self.files[*file].live {
-                self.define(*file);
-            }
         }
         let alive = |link: &Self, files: &[usize]| -> Vec<usize> {
             files.iter().copied().filter(|file| link.files[*file].live).collect()
@@ -101,6 +108,20 @@ impl Link<'_> {
         self.rank(new.file, entry) < self.rank(old.file, &known)
     }
 
+    /// `resolve_default_symver`: who names `f@V` and means a default version names `f`.
+    fn rename_defaults(&mut self, files: &[usize]) {
+        if !self.release.defaults_by_version {
+            return;
+        }
+        for file in files {
+            for id in &mut self.files[*file].symbols {
+                if let Some(plain) = self.table.get(*id).stands_for {
+                    *id = plain;
+                }
+            }
+        }
+    }
+
     /// `mark_live_objects`: from all that stands on the line, over undefined symbols, to what defines them.
     fn mark(&mut self) {
         let program = self.program;
@@ -115,8 +136,12 @@ impl Link<'_> {
                 self.take(owner.file, Because::Option(name));
             }
         }
+        let all = self.objects.iter().chain(&self.shared).copied();
         let mut queue: VecDeque<usize> =
-            self.objects.iter().chain(&self.shared).copied().filter(|file| self.files[*file].live).collect();
+            all.filter(|file| self.files[*file].live || !self.files[*file].waits).collect();
+        for file in &queue {
+            self.files[*file].live = true;
+        }
         while let Some(file) = queue.pop_front() {
             for index in 0..self.files[file].symbols.len() {
                 let Some(entry) = self.files[file].entry(index) else { continue };
@@ -135,6 +160,9 @@ impl Link<'_> {
             return false;
         }
         file.live = true;
+        if !file.waits {
+            return true;
+        }
         file.because = Some(because);
         if let Some(id) = file.id {
             self.trace.push(if file.is_shared() { Event::Keep(id, because) } else { Event::Extract(id, because) });
@@ -182,7 +210,7 @@ impl Link<'_> {
         symbol.visibility = symbol.visibility.merge(visibility);
     }
 
-    /// A hidden symbol is not to be had from a shared object: true when one was, and names have to be resolved anew (1efbe3f1, 2.34.0).
+    /// True when a hidden symbol was had from a shared object, and names have to be resolved anew.
     fn pass_over_shared(&mut self) -> bool {
         let mut again = false;
         for id in self.table.ids() {

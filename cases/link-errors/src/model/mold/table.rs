@@ -56,7 +56,6 @@ pub(super) struct Entry {
     pub(super) undefined: bool,
     pub(super) common: bool,
     pub(super) weak: bool,
-    pub(super) absolute: bool,
     /// Its section, for a definition in a relocatable object.
     pub(super) section: Option<u32>,
     pub(super) visibility: Visibility,
@@ -112,7 +111,6 @@ impl File<'_> {
                     undefined: symbol.is_undefined(),
                     common: matches!(symbol.definition, Definition::Common { .. }),
                     weak: symbol.binding == Binding::Weak,
-                    absolute: symbol.definition == Definition::Absolute,
                     section: match symbol.definition {
                         Definition::Section(section) => Some(section),
                         _ => None,
@@ -127,7 +125,6 @@ impl File<'_> {
                     undefined: !symbol.defined,
                     common: false,
                     weak: symbol.binding == Binding::Weak,
-                    absolute: symbol.absolute,
                     section: None,
                     visibility: symbol.visibility,
                     versioned: symbol.version.is_some(),
@@ -139,7 +136,6 @@ impl File<'_> {
                     undefined: !defined,
                     common: false,
                     weak: false,
-                    absolute: defined,
                     section: None,
                     visibility: Visibility::Default,
                     versioned: false,
