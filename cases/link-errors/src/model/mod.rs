@@ -9,6 +9,7 @@ pub mod input;
 pub mod known;
 pub mod liveness;
 mod lld;
+mod mold;
 pub mod names;
 pub mod outcome;
 pub mod reserved;
@@ -25,6 +26,7 @@ pub fn simulate(program: &Program, linker: Linker) -> Outcome {
         LinkerKind::Bfd => bfd::simulate(program, linker),
         LinkerKind::Gold => gold::simulate(program, linker),
         LinkerKind::Lld => lld::simulate(program, linker),
+        LinkerKind::Mold => mold::simulate(program, linker),
         _ => Outcome {
             linker,
             verdict: Verdict::Unknown,

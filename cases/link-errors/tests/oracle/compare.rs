@@ -162,7 +162,8 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
             UndefinedWhy::HiddenReference if outcome.linker.kind == LinkerKind::Bfd => {
                 view.refusals.insert(format!("hidden-undefined:{name}"));
             }
-            UndefinedWhy::Discarded => {
+            // mold says it of every undefined symbol in the same words.
+            UndefinedWhy::Discarded if outcome.linker.kind != LinkerKind::Mold => {
                 view.refusals.insert(format!("discarded:{name}"));
             }
             _ => {

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use case_link_errors::model::input::{Content, Program, SymbolType};
+use case_link_errors::model::outcome::LinkerKind;
+
 use crate::compare::{Difference, compare, view};
 use crate::features::{ALL, Feature, Features};
 use crate::linkers::{Observed, Real};
@@ -52,6 +55,22 @@ pub struct Tally {
     pub unparsed: BTreeMap<String, (u64, u64)>,
 }
 
+/// A thread-local symbol that is called has the address of its PLT entry in what mold makes: whose it is cannot be read.
+fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
+    let objects = program.files.iter().filter_map(|file| match &file.content {
+        Content::Object(object) => Some(object),
+        _ => None,
+    });
+    let tls: Vec<String> = objects
+        .flat_map(|object| object.globals())
+        .filter(|(_, symbol)| symbol.kind == SymbolType::Tls && !symbol.is_undefined())
+        .map(|(_, symbol)| program.names.text(symbol.name).into_owned())
+        .collect();
+    for (name, winner) in predicted.winners.iter().filter(|(name, _)| tls.contains(name)) {
+        observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
+    }
+}
+
 /// The scenario as a linker with its own options gets it, what the linker did, what the model says (`None`: there is no model).
 fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> (Observed, Option<Observed>) {
     let own = scenario.for_linker(real.linker.kind);
@@ -66,6 +85,9 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
         }
         None => predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome)),
     };
+    if let (LinkerKind::Mold, Some(predicted)) = (real.linker.kind, &predicted) {
+        confused(&lowered.program, predicted, &mut observed);
+    }
     // What was collected is in no symbol table, and the model need not say so.
     if let Some(predicted) = &predicted {
         let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);
@@ -127,7 +149,9 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         run[1] += u64::from(observed.linked);
         if let Some(line) = &observed.crashed {
             // A linker that runs into an assertion of its own is as wrong as the model that foresees it is right.
-            let foreseen = predicted.as_ref().is_some_and(|predicted| predicted.crashed.is_some());
+            let foreseen = predicted.as_ref().is_some_and(|predicted| {
+                predicted.crashed.is_some() || predicted.refusals.iter().any(|why| why.starts_with("crash"))
+            });
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {

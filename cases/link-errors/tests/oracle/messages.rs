@@ -192,7 +192,15 @@ fn mold(line: &str, observed: &mut Observed) -> Option<()> {
     } else if line.contains("undefined symbol: ") {
         observed.undefined.insert(between(line, ": ", "")?.into());
     } else if line.contains("duplicate symbol: ") {
+        // `f@V`, where it is the version that is there twice.
         observed.duplicates.insert(plain(between(line, ": ", "")?));
+    } else if line.contains(" refers to a discarded COMDAT section") {
+        let name = line.split(" refers to a discarded").next()?;
+        observed.undefined.insert(between(name, ": ", "")?.into());
+    } else if line.contains("--defsym: undefined symbol") {
+        observed.undefined.insert(between(line, ": ", "")?.into());
+    } else if line.contains("attempted static link of a dynamic object") {
+        observed.refuse("file", line);
     } else if let Some((name, version)) =
         between(line, ": symbol ", "").and_then(|rest| rest.split_once(" has undefined version "))
     {
