@@ -5,7 +5,7 @@ use casebook_formats::ldscript::{self, Language, Versions};
 use super::super::command::Given;
 use super::Resolver;
 use super::paths::join;
-use crate::model::input::{Defsym, Wrap, ExcludeLibs, Pattern, VersionNode, VersionScript};
+use crate::model::input::{Defsym, ExcludeLibs, Pattern, VersionNode, VersionScript, Wrap};
 
 /// Puts the line's options into the program.
 pub(super) fn apply(resolver: &mut Resolver<'_>) {
