@@ -348,9 +348,10 @@ impl<'o> Loader<'o> {
             self.walked.extend(found.iter().filter(|id| !self.walked.contains(id)).copied().collect::<Vec<_>>());
             return ids.extend(found);
         }
-        let Some(kind) = self.kind(shown, head, head.len() as u64 == size).filter(|kind| self.is_walked(kind)) else {
+        let kind = self.kind(shown, head, head.len() as u64 == size);
+        let Some(kind) = kind.filter(|kind| self.is_walked(kind)) else {
             self.passed.insert(hash(&identity), self.tallies.len());
-            if let Some(why) = encoding(head) {
+            if let Some(why) = encoding(head).filter(|_| kind.is_none()) {
                 tally.line(Coverage::failed(shown, "unknown", size, why));
             } else {
                 tally.unknown(shown, size);

@@ -9,7 +9,9 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     // A linker that writes lines in pieces puts a line of one message behind that of another.
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-        if line.contains("warning: ") || line.starts_with(">>>") {
+        // `--warn-unresolved-symbols` says the same in a warning.
+        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
             continue;
         }
         let missing = between(line, "cannot open ", ":").or(between(line, "Failed to open input file `", "`"));
@@ -152,7 +154,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
 
 fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     for kind in ["symbol", "hidden symbol", "internal symbol", "protected symbol", "reference"] {
-        if let Some(name) = between(line, &format!("error: undefined {kind}: "), "") {
+        if let Some(name) = between(line, &format!(": undefined {kind}: "), "") {
             observed.undefined.insert(name.into());
             return Some(());
         }

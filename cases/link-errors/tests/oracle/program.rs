@@ -191,6 +191,7 @@ impl Lowering {
                 }
                 Item::CopyNeeded(on) => {
                     state.copy_needed = *on;
+                    self.program.options.copy_needed = *on;
                     if *on { "--copy-dt-needed-entries" } else { "--no-copy-dt-needed-entries" }.into()
                 }
                 Item::PushState => {
@@ -225,7 +226,8 @@ impl Lowering {
     }
 
     fn put(&mut self, state: &Input, file: FileId, argument: usize) -> String {
-        self.program.inputs.push(Input { file, argument: argument as u32, ..*state });
+        let written = self.name(&self.program.files[file.0 as usize].name.clone());
+        self.program.inputs.push(Input { file, argument: argument as u32, written: Some(written), ..*state });
         self.program.files[file.0 as usize].name.clone()
     }
 

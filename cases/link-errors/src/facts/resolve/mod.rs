@@ -320,6 +320,10 @@ impl Resolver<'_> {
 
     fn push(&mut self, file: FileId, way: Way) {
         let item = &self.line.items[self.item as usize];
+        let program = &mut self.out.program;
+        let path = &program.files[file.0 as usize].name;
+        let base = path.rsplit('/').next().unwrap_or(path);
+        let written = program.names.intern(if way.by_library { base } else { path }.as_bytes());
         let input = Input {
             file,
             argument: item.argument,
@@ -329,6 +333,7 @@ impl Resolver<'_> {
             copy_needed: item.state.copy_needed,
             by_library: way.by_library,
             just_symbols: way.just_symbols,
+            written: Some(written),
         };
         self.out.program.inputs.push(input);
         self.out.sources.push(Source { item: self.item, script: self.scripts.last().cloned() });

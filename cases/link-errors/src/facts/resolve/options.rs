@@ -24,6 +24,7 @@ pub(super) fn apply(resolver: &mut Resolver<'_>) {
     options.undefined_version = value(&given.undefined_version);
     options.fortran_common = value(&given.fortran_common);
     options.export_dynamic = value(&given.export_dynamic).unwrap_or(false);
+    options.copy_needed = value(&given.copy_needed).unwrap_or(false);
     options.symbolic = value(&given.symbolic).unwrap_or(false);
     options.lto_plugin = given.plugin.is_some();
     let mut intern =

@@ -4,7 +4,7 @@
 
 use super::folders::Folders;
 use super::host::Host;
-use super::words::{Mode, Part, PartKind, Width, Words};
+use super::words::{Mode, Part, PartKind, Passed, Width, Words};
 use super::{Language, Origin, Out, has_files};
 
 const START: &str = "gcc links start files (STARTFILE_SPEC); -nostartfiles leaves them out";
@@ -70,8 +70,10 @@ impl Spec<'_> {
         {
             out.all(&["-plugin", plugin], PLUGIN);
         }
-        if let Some(origin) = words.flag("flto") {
-            out.word("-flto", origin);
+        for name in ["flto", "fno-lto"] {
+            if let Some(origin) = words.flag(name) {
+                out.word(format!("-{name}"), origin);
+            }
         }
         self.target(out);
         if !self.is_static() && !words.is_shared() && !self.relocatable() && self.pie() {
@@ -159,33 +161,27 @@ impl Spec<'_> {
     /// What goes to the linker as it is, in the order of `link_command_spec`.
     fn passed(&self, out: &mut Out) {
         let words = self.words;
-        if let Some(output) = &words.output {
-            out.word("-o", output.origin);
-            out.word(output.value.clone(), output.origin);
-        }
-        if let Some(entry) = &words.entry {
-            out.word(format!("-e{}", entry.value), entry.origin);
-        }
-        for name in ["N", "n"] {
-            if let Some(origin) = words.flag(name) {
-                out.word(format!("-{name}"), origin);
+        // What is given twice is passed twice.
+        let pairs = |out: &mut Out, option: &str, list: &[Passed]| {
+            for passed in list {
+                out.word(option, passed.origin);
+                out.word(passed.value.clone(), passed.origin);
             }
-        }
-        if let Some(origin) = words.relocatable {
-            out.word("-r", origin);
-        }
-        for name in ["s", "t"] {
-            if let Some(origin) = words.flag(name) {
-                out.word(format!("-{name}"), origin);
+        };
+        let flags = |out: &mut Out, name: &str| {
+            for (_, origin) in words.flags.iter().filter(|(known, _)| known == name) {
+                out.word(format!("-{name}"), *origin);
             }
-        }
-        for symbol in &words.undefined {
-            out.word(format!("-u{}", symbol.value), symbol.origin);
-        }
-        for keyword in &words.keywords {
-            out.word("-z", keyword.origin);
-            out.word(keyword.value.clone(), keyword.origin);
-        }
+        };
+        pairs(out, "-o", &words.outputs);
+        pairs(out, "-e", &words.entries);
+        flags(out, "N");
+        flags(out, "n");
+        flags(out, "r");
+        flags(out, "s");
+        flags(out, "t");
+        pairs(out, "-u", &words.undefined);
+        pairs(out, "-z", &words.keywords);
     }
 
     fn file(&self, out: &mut Out, name: &str, rule: &'static str) {
@@ -221,7 +217,7 @@ impl Spec<'_> {
 
     fn end_files(&self, out: &mut Out) {
         let words = self.words;
-        if words.any(&["Ofast", "ffast-math", "funsafe-math-optimizations"]) {
+        if words.fastest || words.any(&["ffast-math", "funsafe-math-optimizations"]) {
             self.file(out, "crtfastmath.o", END);
         }
         for (flag, name) in [("mpc32", "crtprec32.o"), ("mpc64", "crtprec64.o"), ("mpc80", "crtprec80.o")] {
@@ -241,6 +237,12 @@ impl Spec<'_> {
         }
     }
 
+    /// The runtimes of others find leaks, too (`sanitize_spec_function`).
+    fn sanitizes(&self, name: &str) -> bool {
+        let on = |name| self.words.sanitizes(name);
+        on(name) && !(name == "leak" && (on("address") || on("thread")))
+    }
+
     /// `LIBASAN_EARLY_SPEC` and its like, before the files.
     fn early_sanitizers(&self, out: &mut Out) {
         for (name, library, preinit) in [
@@ -249,7 +251,7 @@ impl Spec<'_> {
             ("thread", "tsan", Some("libtsan_preinit.o")),
             ("leak", "lsan", Some("liblsan_preinit.o")),
         ] {
-            if !self.words.sanitizes(name) {
+            if !self.sanitizes(name) {
                 continue;
             }
             if !self.words.is_shared()
@@ -275,7 +277,7 @@ impl Spec<'_> {
         for (name, library) in
             [("address", "asan"), ("hwaddress", "hwasan"), ("thread", "tsan"), ("undefined", "ubsan"), ("leak", "lsan")]
         {
-            if !self.words.sanitizes(name) {
+            if !self.sanitizes(name) {
                 continue;
             }
             let fixed = self.words.has(&format!("static-lib{library}"));
@@ -286,7 +288,7 @@ impl Spec<'_> {
                     out.all(&["--push-state", "--no-as-needed", "-lubsan", "--pop-state"], SANITIZER);
                 }
             }
-            if fixed || (self.is_static() && library != "lsan") {
+            if fixed || self.is_static() {
                 out.all(needs(library), SANITIZER);
             }
         }
@@ -359,7 +361,8 @@ impl Spec<'_> {
             out.add("-lm", FORTRAN);
             self.libgcc(out);
         }
-        if self.words.has("pthread") {
+        // -fopenmp and the like stand for -pthread (GOMP_SELF_SPECS, GTM_SELF_SPECS).
+        if self.words.any(&["pthread", "fopenmp", "fopenacc", "fgnu-tm"]) {
             out.add("-lpthread", PTHREAD);
         }
         let profile = self.words.has("profile") && !self.words.is_shared();
@@ -388,14 +391,14 @@ fn target(host: &Host<'_>, width: Option<Width>) -> Target {
 }
 
 fn rule(text: &str, rule: &'static str) -> Part {
-    Part { text: text.to_owned(), origin: Origin::Rule(rule), kind: PartKind::Library }
+    Part { text: text.to_owned(), origin: Origin::Rule(rule), kind: PartKind::Library, words: (0, 0) }
 }
 
 /// What g++ and gfortran put on their own command (`lang_specific_driver`).
 fn language_parts(words: &Words, language: Language) -> Added {
-    let parts = words.parts.clone();
+    let parts = words.parts.iter().filter(|part| part.kind != PartKind::Clang).cloned().collect();
     let plain = Added { parts, shared_libgcc: false, fortran: false };
-    let none = words.any(&["nostdlib", "nodefaultlibs"]) || !has_files(words);
+    let none = words.any(&["nostdlib", "nodefaultlibs", "r"]) || !has_files(words);
     match language {
         Language::C => plain,
         Language::Cxx => cxx(words, plain, none),
@@ -427,21 +430,59 @@ fn cxx(words: &Words, mut added: Added, none: bool) -> Added {
     added
 }
 
-/// gcc/fortran/gfortranspec.cc
-fn fortran(words: &Words, mut added: Added, none: bool) -> Added {
-    added.shared_libgcc = !none && words.is_static.is_none() && !words.is_static_pie() && !words.has("static-libgcc");
-    if none {
-        return added;
-    }
-    added.fortran = true;
+/// gcc/fortran/gfortranspec.cc: an -lm of the command gets libgfortran before it, and -lgfortran gets -lm behind it, even with -nostdlib.
+fn fortran(words: &Words, added: Added, none: bool) -> Added {
     let fixed = words.has("static-libgfortran") && words.is_static.is_none();
-    if fixed {
-        added.parts.push(rule("-Bstatic", FORTRAN));
+    let library = |parts: &mut Vec<Part>| {
+        if fixed {
+            parts.push(rule("-Bstatic", FORTRAN));
+        }
+        parts.push(rule("-lgfortran", FORTRAN));
+        if fixed {
+            parts.push(rule("-Bdynamic", FORTRAN));
+        }
+    };
+    let mut parts = Vec::new();
+    // Whether -lgfortran was the word before, and whether -lm came behind it.
+    let (mut seen, mut math) = (false, false);
+    // The word behind the last part.
+    let mut next = 1;
+    for part in added.parts {
+        let is_library = part.kind == PartKind::Library;
+        let other = part.words.0 > next || !(is_library && matches!(part.text.as_str(), "-lm" | "-lgfortran"));
+        if other {
+            if seen && !math {
+                parts.push(rule("-lm", FORTRAN));
+            }
+            (seen, math) = (false, false);
+        }
+        next = part.words.1 + 1;
+        match part.text.as_str() {
+            "-lm" if is_library && seen => math = true,
+            "-lm" if is_library => library(&mut parts),
+            "-lgfortran" if is_library => {
+                (seen, math) = (true, false);
+                if fixed {
+                    library(&mut parts);
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        parts.push(part);
     }
-    added.parts.push(rule("-lgfortran", FORTRAN));
-    if fixed {
-        added.parts.push(rule("-Bdynamic", FORTRAN));
+    if next < words.count {
+        if seen && !math {
+            parts.push(rule("-lm", FORTRAN));
+        }
+        (seen, math) = (false, false);
     }
-    added.parts.push(rule("-lm", FORTRAN));
-    added
+    if !none && !seen {
+        library(&mut parts);
+    }
+    if !none && !math {
+        parts.push(rule("-lm", FORTRAN));
+    }
+    let fixed = words.is_static.is_some() || words.is_static_pie() || words.has("static-libgcc");
+    Added { parts, shared_libgcc: !none && !fixed, fortran: !none }
 }

@@ -1,6 +1,7 @@
 //! What a compiler driver makes of its command: the linker's line. GCC's follows its specs (`gcc -dumpspecs`), clang's
 //! clang/lib/Driver/ToolChains/Gnu.cpp.
 
+mod clang;
 mod folders;
 mod gcc;
 mod host;
@@ -18,7 +19,9 @@ pub(super) fn arguments(line: &mut LinkLine, driver: Driver, language: Language,
     let words = words::read(line);
     let mut out = Out { arguments: Vec::new(), unknown: Vec::new() };
     match driver {
-        Driver::Gcc | Driver::System | Driver::Clang => gcc::arguments(&mut out, &words, language, host),
+        Driver::Clang => clang::arguments(&mut out, &words, language, host),
+        Driver::System if host.clang.is_some() => clang::arguments(&mut out, &words, language, host),
+        Driver::Gcc | Driver::System => gcc::arguments(&mut out, &words, language, host),
     }
     line.arguments = out.arguments;
     line.unknown.extend(out.unknown);
@@ -66,5 +69,5 @@ impl Out {
 
 /// True when something is there to link: without it a driver's language adds no libraries.
 fn has_files(words: &Words) -> bool {
-    words.parts.iter().any(|part| part.kind != PartKind::Linker)
+    words.parts.iter().any(|part| matches!(part.kind, PartKind::File | PartKind::Library))
 }

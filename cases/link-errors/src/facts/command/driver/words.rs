@@ -10,6 +10,8 @@ pub(super) struct Part {
     pub text: String,
     pub origin: Origin,
     pub kind: PartKind,
+    /// Indices of the first and the last word it is written with.
+    pub words: (usize, usize),
 }
 
 /// What a part is.
@@ -21,6 +23,10 @@ pub(super) enum PartKind {
     Library,
     /// A part of `-Wl,…`, or the value of `-Xlinker`.
     Linker,
+    /// `-z`, `-e`, `-r`: clang passes them in their place, GCC in a place of their own.
+    Clang,
+    /// A word of GCC's alone.
+    Gcc,
 }
 
 /// An option with a value that the linker gets in a place of its own.
@@ -28,6 +34,8 @@ pub(super) enum PartKind {
 pub(super) struct Passed {
     pub value: String,
     pub origin: Origin,
+    /// Index of its word.
+    pub place: usize,
 }
 
 /// Which of `-pie`, `-no-pie`, `-shared`, `-static-pie` counts: the last (`Negative` in gcc/common.opt).
@@ -45,6 +53,12 @@ pub(super) struct Words {
     /// Inputs and what goes between them, in order.
     pub parts: Vec<Part>,
     pub mode: Option<(Mode, Origin)>,
+    /// `-shared`, the last one; clang does not let others cancel it.
+    pub shared: Option<Origin>,
+    /// `-static-pie`
+    pub static_pie: Option<Origin>,
+    /// The last of `-pie` (true) and `-no-pie` (false).
+    pub pie: Option<(bool, Origin)>,
     pub is_static: Option<Origin>,
     pub relocatable: Option<Origin>,
     /// Flags by name, with the word that gave them: `pthread`, `nostdlib`, `rdynamic`.
@@ -58,9 +72,9 @@ pub(super) struct Words {
     /// `-z`
     pub keywords: Vec<Passed>,
     /// `-e`
-    pub entry: Option<Passed>,
+    pub entries: Vec<Passed>,
     /// `-o`
-    pub output: Option<Passed>,
+    pub outputs: Vec<Passed>,
     /// `-B`
     pub prefixes: Vec<String>,
     /// `-fuse-ld=`
@@ -80,9 +94,15 @@ pub(super) struct Words {
     pub rtlib: Option<String>,
     /// `-unwindlib=`
     pub unwindlib: Option<String>,
-    /// `-O3`, without `-`.
-    pub optimise: Option<String>,
-    /// `-std=…` and others do not matter; words that no table knows.
+    /// The runtime of `-fopenmp`, empty for the default.
+    pub openmp: Option<String>,
+    /// `-ffast-math` and its like are on.
+    pub fast_math: bool,
+    /// The last of `-O…` is `-Ofast`.
+    pub fastest: bool,
+    /// How many words the command has, the program among them.
+    pub count: usize,
+    /// Words that no table knows.
     pub unknown: Vec<u32>,
 }
 
@@ -242,7 +262,7 @@ const FLAGS: &[&str] = &[
 
 /// Reads the words behind the program.
 pub(super) fn read(line: &LinkLine) -> Words {
-    let mut reader = Reader { line, at: 1, out: Words::default() };
+    let mut reader = Reader { line, at: 1, first: 1, out: Words { count: line.words.len(), ..Words::default() } };
     while reader.at < line.words.len() {
         reader.word();
     }
@@ -252,6 +272,8 @@ pub(super) fn read(line: &LinkLine) -> Words {
 struct Reader<'a> {
     line: &'a LinkLine,
     at: usize,
+    /// The word that is being read began here.
+    first: usize,
     out: Words,
 }
 
@@ -264,10 +286,12 @@ impl Reader<'_> {
     fn value(&mut self, index: usize, skip: usize) -> Option<Passed> {
         let text = &self.line.words[index].text;
         if text.len() > skip {
-            return Some(Passed { value: text[skip..].to_owned(), origin: self.origin(index, 0, text.len()) });
+            let origin = self.origin(index, 0, text.len());
+            return Some(Passed { value: text[skip..].to_owned(), origin, place: index });
         }
         let next = self.line.words.get(self.at)?;
-        let passed = Passed { value: next.text.clone(), origin: self.origin(self.at, 0, next.text.len()) };
+        let passed =
+            Passed { value: next.text.clone(), origin: self.origin(self.at, 0, next.text.len()), place: index };
         self.at += 1;
         Some(passed)
     }
@@ -276,6 +300,7 @@ impl Reader<'_> {
         let index = self.at;
         let text = self.line.words[index].text.as_str();
         self.at += 1;
+        self.first = index;
         let whole = self.origin(index, 0, text.len());
         if !text.starts_with('-') || text == "-" {
             return self.part(text.to_owned(), whole, PartKind::File);
@@ -289,12 +314,28 @@ impl Reader<'_> {
                     self.part(next.value, next.origin, PartKind::Linker);
                 }
             }
-            "-shared" | "--shared" => self.out.mode = Some((Mode::Shared, whole)),
-            "-pie" | "--pie" => self.out.mode = Some((Mode::Pie, whole)),
-            "-no-pie" | "--no-pie" | "-nopie" => self.out.mode = Some((Mode::NoPie, whole)),
-            "-static-pie" | "--static-pie" => self.out.mode = Some((Mode::StaticPie, whole)),
+            "-shared" | "--shared" => {
+                self.out.mode = Some((Mode::Shared, whole));
+                self.out.shared = Some(whole);
+            }
+            "-pie" | "--pie" => {
+                self.out.mode = Some((Mode::Pie, whole));
+                self.out.pie = Some((true, whole));
+            }
+            "-no-pie" | "--no-pie" | "-nopie" => {
+                self.out.mode = Some((Mode::NoPie, whole));
+                self.out.pie = Some((false, whole));
+            }
+            "-static-pie" | "--static-pie" => {
+                self.out.mode = Some((Mode::StaticPie, whole));
+                self.out.static_pie = Some(whole);
+            }
             "-static" | "--static" => self.out.is_static = Some(whole),
-            "-r" => self.out.relocatable = Some(whole),
+            "-r" => {
+                self.out.relocatable = Some(whole);
+                self.out.flags.push(("r".to_owned(), whole));
+                self.part("-r".to_owned(), whole, PartKind::Clang);
+            }
             "-m32" => self.out.width = Some(Width::W32),
             "-m64" => self.out.width = Some(Width::W64),
             "-mx32" => self.out.width = Some(Width::X32),
@@ -310,9 +351,9 @@ impl Reader<'_> {
 
     fn option(&mut self, text: &str, index: usize, whole: Origin) {
         if let Some(value) = text.strip_prefix("-fuse-ld=").or_else(|| text.strip_prefix("--ld-path=")) {
-            self.out.linker = Some(Passed { value: value.to_owned(), origin: whole });
+            self.out.linker = Some(Passed { value: value.to_owned(), origin: whole, place: index });
         } else if let Some(value) = text.strip_prefix("--sysroot=") {
-            self.out.sysroot = Some(Passed { value: value.to_owned(), origin: whole });
+            self.out.sysroot = Some(Passed { value: value.to_owned(), origin: whole, place: index });
         } else if let Some(value) = text.strip_prefix("--target=") {
             self.out.target = Some(value.to_owned());
         } else if let Some(value) = text.strip_prefix("-stdlib=") {
@@ -329,7 +370,32 @@ impl Reader<'_> {
         } else if let Some(value) = text.strip_prefix("-fno-sanitize=") {
             let off: Vec<&str> = value.split(',').collect();
             self.out.sanitizers.retain(|name| !off.contains(&name.as_str()) && !off.contains(&"all"));
-        } else if text.starts_with("-flto=") || text.starts_with("-fopenmp=") {
+        } else if text == "-fno-openmp" {
+            self.out.openmp = None;
+            self.out.flags.retain(|(name, _)| name != "fopenmp");
+        } else if let Some(runtime) =
+            text.strip_prefix("-fopenmp").filter(|rest| rest.is_empty() || rest.starts_with('='))
+        {
+            self.out.openmp = Some(runtime.trim_start_matches('=').to_owned());
+            self.out.flags.push(("fopenmp".to_owned(), whole));
+        } else if text.starts_with("-O") {
+            self.out.fastest = text == "-Ofast";
+        } else if matches!(text, "-ffast-math" | "-funsafe-math-optimizations") {
+            self.out.fast_math = true;
+            self.out.flags.push((text[1..].to_owned(), whole));
+        } else if matches!(text, "-fno-fast-math" | "-fno-unsafe-math-optimizations") {
+            self.out.fast_math = false;
+            let off = text.replacen("-fno-", "f", 1);
+            self.out.flags.retain(|(name, _)| *name != off);
+        } else if matches!(text, "--coverage" | "-coverage") {
+            self.out.flags.push(("coverage".to_owned(), whole));
+        } else if text == "-fno-lto" {
+            self.out.flags.retain(|(name, _)| name != "flto");
+            self.out.flags.push(("fno-lto".to_owned(), whole));
+        } else if text == "-flto" {
+            self.out.flags.retain(|(name, _)| name != "fno-lto");
+            self.out.flags.push(("flto".to_owned(), whole));
+        } else if text.starts_with("-flto=") {
             let name = text[1..].split('=').next().unwrap_or_default();
             self.out.flags.push((name.to_owned(), whole));
         } else if text.starts_with("-fprofile-generate=") || text.starts_with("-fprofile-instr-generate=") {
@@ -340,14 +406,14 @@ impl Reader<'_> {
         } else if SEPARATE.contains(&text) {
             self.value(index, text.len());
         } else if let Some(value) = text.strip_prefix("--entry=") {
-            self.out.entry = Some(Passed { value: value.to_owned(), origin: whole });
+            self.out.entries.push(Passed { value: value.to_owned(), origin: whole, place: index });
         } else {
-            self.joined(text, index, whole);
+            self.joined(text, index);
         }
     }
 
     /// Options of one letter with a value.
-    fn joined(&mut self, text: &str, index: usize, whole: Origin) {
+    fn joined(&mut self, text: &str, index: usize) {
         let letter = text.as_bytes().get(1).copied().unwrap_or_default();
         match letter {
             b'l' => {
@@ -371,16 +437,20 @@ impl Reader<'_> {
                 self.out.undefined.extend(passed);
             }
             b'z' => {
-                let passed = self.value(index, 2);
-                self.out.keywords.extend(passed);
+                let Some(passed) = self.value(index, 2) else { return };
+                self.part("-z".to_owned(), passed.origin, PartKind::Clang);
+                self.part(passed.value.clone(), passed.origin, PartKind::Clang);
+                self.out.keywords.push(passed);
             }
-            b'e' => self.out.entry = self.value(index, 2),
-            b'o' => self.out.output = self.value(index, 2),
-            b'O' => {
-                self.out.optimise = Some(text[1..].to_owned());
-                if text == "-Ofast" {
-                    self.out.flags.push(("Ofast".to_owned(), whole));
-                }
+            b'e' => {
+                let Some(passed) = self.value(index, 2) else { return };
+                self.part("-e".to_owned(), passed.origin, PartKind::Clang);
+                self.part(passed.value.clone(), passed.origin, PartKind::Clang);
+                self.out.entries.push(passed);
+            }
+            b'o' => {
+                let passed = self.value(index, 2);
+                self.out.outputs.extend(passed);
             }
             // The compiler's own: warnings, machine, debugging, language, include folders and definitions.
             b'W' | b'f' | b'm' | b'g' | b'D' | b'I' | b'U' | b'd' | b'i' | b'w' | b'v' | b'#' | b'Q' | b'M' | b'x' => {}
@@ -402,6 +472,6 @@ impl Reader<'_> {
     }
 
     fn part(&mut self, text: String, origin: Origin, kind: PartKind) {
-        self.out.parts.push(Part { text, origin, kind });
+        self.out.parts.push(Part { text, origin, kind, words: (self.first, self.at - 1) });
     }
 }
