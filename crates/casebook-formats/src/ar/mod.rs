@@ -99,6 +99,11 @@ impl<'a> Archive<'a> {
         Some(archive)
     }
 
+    /// Bytes of the archive.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// True when its members are files of their own.
     pub fn is_thin(&self) -> bool {
         self.thin
