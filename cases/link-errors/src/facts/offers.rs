@@ -5,6 +5,7 @@ use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
 use super::disk::Seen;
+use super::usual;
 use super::files;
 use super::resolve::{Opened, Resolution, clean, join, of_emulation};
 use crate::model::input::{Content, FileId, Program, Unusable};
@@ -20,7 +21,10 @@ pub(super) fn offers(
 ) -> Vec<(FileId, String)> {
     let folder = text.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut folders = vec![clean(folder)];
-    for given in line.search.iter().filter(|given| line.rule(given.argument).is_none()) {
+    let own = |given: &&super::command::Given<String>| {
+        line.rule(given.argument).is_none() && !usual::is_system(&clean(&given.value))
+    };
+    for given in line.search.iter().filter(own) {
         folders.push(clean(&join(Some(folder), &join(line.directory.as_deref(), &given.value))));
     }
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
