@@ -1,7 +1,8 @@
 //! How fast objects and archives are read: `cargo bench -p case-link-errors --bench files [-- FOLDER…]`.
 //!
-//! Takes 2000 objects and 200 archives of the folders, /usr/lib/x86_64-linux-gnu where none is named: the archives as they are, and
-//! objects (`.o`), or members of archives where there are not enough. Bytes are in memory before the clock starts.
+//! Takes 2000 objects and 200 archives of the folders, /usr/lib/x86_64-linux-gnu where none is named: the archives as
+//! they are, and objects (`.o`), or members of archives where there are not enough. Bytes are in memory before the
+//! clock starts.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use case_link_errors::facts::files::{self, Kind};
+use case_link_errors::facts::source::Source;
 use case_link_errors::model::input::{Content, File};
 use case_link_errors::model::names::Names;
 use casebook_formats::ar::{Archive, Contents};
@@ -112,5 +114,30 @@ fn main() {
             read.len(),
             names.len(),
         );
+    }
+    sources(&objects);
+}
+
+/// Debug information is read of objects that are printed: the largest of those that have any.
+fn sources(objects: &[Vec<u8>]) {
+    let mut large: Vec<&Vec<u8>> = objects.iter().collect();
+    large.sort_by_key(|bytes| std::cmp::Reverse(bytes.len()));
+    let mut read = 0;
+    for bytes in large {
+        let before = resident();
+        let start = Instant::now();
+        let Some(source) = Source::read(bytes) else { continue };
+        let took = start.elapsed();
+        println!(
+            "source of {:.1} MB: {:.1} ms, {:.1} MB",
+            bytes.len() as f64 / 1e6,
+            took.as_secs_f64() * 1e3,
+            resident().saturating_sub(before) as f64 / 1e6
+        );
+        drop(source);
+        read += 1;
+        if read == 5 {
+            break;
+        }
     }
 }
