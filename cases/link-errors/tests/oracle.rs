@@ -12,3 +12,7 @@
 
 #[path = "oracle/driver.rs"]
 mod driver;
+#[path = "oracle/evidence.rs"]
+mod evidence;
+#[path = "oracle/search.rs"]
+mod search;

@@ -86,7 +86,9 @@ impl Reader {
             self.folder(&text);
             self.out.banner.line(&text);
         }
-        if !may_link(line) {
+        // What a driver says of itself looks like a command behind an assignment.
+        const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
+        if !may_link(line) || OWN.iter().any(|own| line.starts_with(own)) {
             return;
         }
         let mut gaps = Vec::new();

@@ -22,7 +22,7 @@ use casebook_core::{Span, Unmodelled};
 use crate::model::input::{Output, Unresolved};
 use crate::model::outcome::LinkerKind;
 
-pub use line::{read, read_argv};
+pub use line::read;
 pub use log::{Log, read_log};
 pub use program::{Driver, Language, Program, program};
 pub use response::{Included, ResponseFile, Responses};

@@ -151,7 +151,11 @@ impl Reader<'_> {
 
     /// The option of this name; getopt takes abbreviations, too, when only one option begins so.
     fn find(&self, name: &str, dashes: usize) -> Option<Known> {
-        if let Some(known) = table::long(name) {
+        if let Some(mut known) = table::long(name) {
+            // wild 0.10 declares it with a parameter (libwild/src/args/elf.rs).
+            if name == "trace" && self.linker == Some(LinkerKind::Wild) {
+                known.takes = Takes::Value;
+            }
             return (dashes == 2 || !known.two_dashes()).then_some(known);
         }
         if !self.is_bfd() || name.is_empty() {
@@ -191,6 +195,7 @@ impl Reader<'_> {
     fn short(&mut self, rest: &str, index: usize) {
         let letter = rest.as_bytes().first().copied().unwrap_or_default();
         let Some((valued, meaning)) = table::short(letter) else { return self.unknown(index) };
+        let valued = valued || (letter == b't' && self.linker == Some(LinkerKind::Wild));
         let joined = &rest[1..];
         match (valued, joined.is_empty()) {
             (false, true) => self.apply(meaning, String::new(), index),

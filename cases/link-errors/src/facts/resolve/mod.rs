@@ -109,6 +109,17 @@ pub struct Skipped {
     pub what: String,
 }
 
+/// A file that was opened and that the linker does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its path.
+    pub path: String,
+    /// Index of [`LinkLine::items`].
+    pub item: u32,
+    /// Why, in the linker's words: `attempted static link of dynamic object`.
+    pub why: &'static str,
+}
+
 /// A line with its files.
 #[derive(Clone, Debug, Default)]
 pub struct Resolution {
@@ -122,6 +133,10 @@ pub struct Resolution {
     pub missing: Vec<Missing>,
     /// Files for other machines.
     pub skipped: Vec<Skipped>,
+    /// Files the linker ends at.
+    pub refused: Vec<Refused>,
+    /// Linker scripts that were read, by path.
+    pub scripts: Vec<(String, Option<EvidenceId>)>,
     /// Folders that `-l` is searched in, in order, sysroot put in.
     pub folders: Vec<String>,
     /// `DT_NEEDED` of shared objects that were not found, with who needs them.
@@ -305,7 +320,19 @@ impl Resolver<'_> {
             return self.script_file(path, found.bytes.as_slice(), way);
         }
         let file = self.file(path);
+        self.refuse(path, file);
         self.push(file, way);
+    }
+
+    /// A shared object where only archives are wanted ends the link (`ldfile_try_open_bfd` of ld/ldfile.c, `addFile` of lld).
+    fn refuse(&mut self, path: &str, file: FileId) {
+        let fixed = self.line.items[self.item as usize].state.static_only;
+        let shared =
+            matches!(self.out.program.files.get(file.0 as usize).map(|file| &file.content), Some(Content::Shared(_)));
+        if fixed && shared && matches!(self.linker, LinkerKind::Bfd | LinkerKind::Lld) {
+            let why = "attempted static link of dynamic object";
+            self.out.refused.push(Refused { path: path.to_owned(), item: self.item, why });
+        }
     }
 
     /// The number of the file at `path`, which is there; the same for each time it is named.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::command::driver::Host;
-use crate::facts::command::read_argv;
+use crate::facts::command::{Command, read};
 use crate::model::input::{Object, Shared};
 
 /// Files by path; their content says what they are.
@@ -67,7 +67,7 @@ fn files(list: &[(&str, Vec<u8>)]) -> Files {
 
 fn run(command: &str, linker: LinkerKind, files: &Files) -> Resolution {
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    let line = read_argv(&words, Some("/b"), &Host::unknown(), &|_| None);
+    let line = read(&Command::of_words(&words, Some("/b")), Some(linker), &Host::unknown(), &|_| None);
     resolve_with(&line, linker, files, &load)
 }
 
