@@ -14,5 +14,7 @@
 mod driver;
 #[path = "oracle/evidence.rs"]
 mod evidence;
+#[path = "oracle/options.rs"]
+mod options;
 #[path = "oracle/search.rs"]
 mod search;

@@ -13,6 +13,7 @@ mod program;
 mod response;
 mod shell;
 mod table;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod tool;
@@ -26,6 +27,7 @@ pub use line::read;
 pub use log::{Log, read_log};
 pub use program::{Driver, Language, Program, program};
 pub use response::{Included, ResponseFile, Responses};
+pub use table::{KnownOption, known_options, refuses};
 pub use tool::{Banner, Tool};
 
 /// A word of a command.

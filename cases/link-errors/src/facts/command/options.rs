@@ -151,11 +151,7 @@ impl Reader<'_> {
 
     /// The option of this name; getopt takes abbreviations, too, when only one option begins so.
     fn find(&self, name: &str, dashes: usize) -> Option<Known> {
-        if let Some(mut known) = table::long(name) {
-            // wild 0.10 declares it with a parameter (libwild/src/args/elf.rs).
-            if name == "trace" && self.linker == Some(LinkerKind::Wild) {
-                known.takes = Takes::Value;
-            }
+        if let Some(known) = table::long(name, self.linker) {
             return (dashes == 2 || !known.two_dashes()).then_some(known);
         }
         if !self.is_bfd() || name.is_empty() {
@@ -173,23 +169,24 @@ impl Reader<'_> {
 
     fn long(&mut self, known: Known, value: Option<&str>, index: usize) {
         if let Some(linker) = self.linker
-            && table::is_refused(known.name, linker)
+            && table::refuses(linker, known.name)
         {
             self.line.refused.push(Given { value: known.name.to_owned(), argument: index as u32 });
         }
-        match (known.takes, value) {
-            (Takes::Nothing, Some(_)) => self.line.gap(index as u32, format!("--{} takes no value", known.name)),
-            (Takes::Nothing, None) => {
-                self.static_given |= known.name == "static";
-                self.apply(known.meaning, String::new(), index);
+        self.static_given |= known.name == "static";
+        let value = match (known.takes, value) {
+            (Takes::Nothing, Some(_)) if self.linker != Some(LinkerKind::Wild) => {
+                return self.line.gap(index as u32, format!("--{} takes no value", known.name));
             }
-            (Takes::Optional, value) => self.apply(known.meaning, value.unwrap_or_default().to_owned(), index),
-            (Takes::Value, Some(value)) => self.apply(known.meaning, value.to_owned(), index),
-            (Takes::Value, None) => match self.next() {
-                Some(value) => self.apply(known.meaning, value, index),
-                None => self.line.gap(index as u32, format!("--{} without its value", known.name)),
+            (Takes::Nothing | Takes::Optional, value) => value.unwrap_or_default().to_owned(),
+            (_, Some(value)) => value.to_owned(),
+            (Takes::Joined, None) => String::new(),
+            (Takes::Value | Takes::Separate, None) => match self.next() {
+                Some(value) => value,
+                None => return self.line.gap(index as u32, format!("--{} without its value", known.name)),
             },
-        }
+        };
+        self.apply(known.meaning, value, index);
     }
 
     fn short(&mut self, rest: &str, index: usize) {
