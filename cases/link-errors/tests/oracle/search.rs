@@ -244,7 +244,7 @@ fn linkers_open_the_files_that_the_model_says() {
                 ended += 1;
                 continue;
             }
-            if missing != !ours.missing.is_empty() {
+            if missing == ours.missing.is_empty() {
                 wrong.push(show(format!("missing: real {missing}, ours {:?}", ours.missing)));
                 continue;
             }

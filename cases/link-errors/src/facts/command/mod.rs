@@ -114,8 +114,8 @@ pub struct State {
     pub group: Option<u32>,
     /// `--copy-dt-needed-entries`
     pub copy_needed: bool,
-    /// `--start-lib`: objects are members of an archive.
-    pub in_lib: bool,
+    /// Number of the `--start-lib` it stands behind, from 0: objects are as members of an archive.
+    pub lib: Option<u32>,
     /// `--format=binary` and the like: the file is data.
     pub binary: bool,
 }

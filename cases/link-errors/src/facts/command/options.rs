@@ -54,6 +54,7 @@ fn pass(line: &mut LinkLine, linker: Option<LinkerKind>, starts_static: bool) ->
         pushed: Vec::new(),
         groups: 0,
         open: 0,
+        libs: 0,
         at: 0,
         kind: Kind::Executable,
         relocatable: false,
@@ -84,6 +85,8 @@ struct Reader<'a> {
     groups: u32,
     /// Groups open now.
     open: u32,
+    /// `--start-lib` so far.
+    libs: u32,
     at: usize,
     kind: Kind,
     relocatable: bool,
@@ -252,8 +255,11 @@ impl Reader<'_> {
             Meaning::PopState => self.pop(argument),
             Meaning::StartGroup => self.start_group(argument),
             Meaning::EndGroup => self.end_group(argument),
-            Meaning::StartLib => self.state.in_lib = true,
-            Meaning::EndLib => self.state.in_lib = false,
+            Meaning::StartLib => {
+                self.state.lib = Some(self.libs);
+                self.libs += 1;
+            }
+            Meaning::EndLib => self.state.lib = None,
             Meaning::JustSymbols => self.item(ItemKind::JustSymbols(value, false), index),
             Meaning::JustSymbolsOrRpath => match self.linker {
                 // -R is -rpath for these (Options.td; elf/cmdline.cc).
@@ -330,7 +336,7 @@ impl Reader<'_> {
             State { as_needed: old.as_needed, whole_archive: old.whole_archive, static_only: old.static_only, ..now };
         match self.linker {
             None | Some(LinkerKind::Bfd) => self.state.copy_needed = old.copy_needed,
-            Some(LinkerKind::Mold) => self.state.in_lib = old.in_lib,
+            Some(LinkerKind::Mold) => self.state.lib = old.lib,
             _ => {}
         }
     }

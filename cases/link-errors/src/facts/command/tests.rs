@@ -40,7 +40,7 @@ fn states(line: &LinkLine) -> Vec<String> {
             (state.static_only, 's'),
             (state.group.is_some(), 'g'),
             (state.copy_needed, 'c'),
-            (state.in_lib, 'l'),
+            (state.lib.is_some(), 'l'),
         ];
         on.iter().filter(|(on, _)| *on).map(|(_, letter)| *letter).collect::<String>()
     };

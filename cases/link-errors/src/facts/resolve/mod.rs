@@ -3,6 +3,7 @@
 //! It is pure: files come through a [`Disk`], and what a file holds is read by a [`Load`].
 
 mod closure;
+mod lib_block;
 mod machine;
 mod near;
 mod options;
@@ -176,12 +177,15 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
         item: 0,
+        block: None,
     };
     resolver.machine = resolver.find_machine();
     for (index, item) in line.items.iter().enumerate() {
         resolver.item = index as u32;
+        resolver.lib_block(item.state.lib);
         resolver.item(item);
     }
+    resolver.lib_block(None);
     options::apply(&mut resolver);
     closure::find(&mut resolver);
     resolver.out.folders = resolver.folders.iter().map(|folder| folder.path.clone()).collect();
@@ -205,6 +209,8 @@ struct Resolver<'a> {
     scripts: Vec<String>,
     /// The item that is being read.
     item: u32,
+    /// The `--start-lib` block that is being read.
+    block: Option<lib_block::Block>,
 }
 
 /// What is on for an input: the item's state, changed by scripts.
@@ -384,10 +390,10 @@ impl Resolver<'_> {
             by_library: way.by_library,
             just_symbols: way.just_symbols,
         };
+        if self.take_into_block(&input) {
+            return;
+        }
         self.out.program.inputs.push(input);
         self.out.sources.push(Source { item: self.item, script: self.scripts.last().cloned() });
-        if item.state.in_lib {
-            self.unknown("objects between --start-lib and --end-lib are taken as if they stood alone");
-        }
     }
 }

@@ -245,3 +245,17 @@ fn options_become_names() {
         crate::model::input::ExcludeLibs::Named(vec!["libx.a".to_owned(), "liby.a".to_owned()])
     );
 }
+
+#[test]
+fn objects_of_a_lib_block_are_members_of_an_archive() {
+    let files = files(&[("/b/a.o", object()), ("/b/b.o", object()), ("/b/c.o", object()), ("/b/l/libz.a", archive())]);
+    let program =
+        run("ld a.o --start-lib b.o c.o -Ll -lz --end-lib --start-lib --end-lib", LinkerKind::Lld, &files).program;
+    let inputs: Vec<&str> =
+        program.inputs.iter().map(|input| program.files[input.file.0 as usize].name.as_str()).collect();
+    assert_eq!(inputs, ["a.o", "--start-lib", "l/libz.a"]);
+    let block = program.inputs[1].file;
+    let Content::Archive(archive) = &program.files[block.0 as usize].content else { panic!("no archive") };
+    assert_eq!(archive.members.len(), 2);
+    assert!(archive.members.iter().all(|member| program.files[member.0 as usize].archive == Some(block)));
+}
