@@ -28,7 +28,7 @@ use crate::model::outcome::LinkerKind;
 pub use machine::{Peek, peek};
 pub use near::Near;
 pub use paths::{clean, join};
-pub use refers::{references_of_line, references_of_needed, references_of_script};
+pub use refers::{references, references_of_line, references_of_needed, references_of_response, references_of_script};
 
 /// A file that was found.
 #[derive(Clone, Debug)]

@@ -259,3 +259,24 @@ fn objects_of_a_lib_block_are_members_of_an_archive() {
     assert_eq!(archive.members.len(), 2);
     assert!(archive.members.iter().all(|member| program.files[member.0 as usize].archive == Some(block)));
 }
+
+#[test]
+fn a_text_names_the_files_that_a_link_needs() {
+    use casebook_core::EvidenceSet;
+    let mut set = EvidenceSet::new();
+    let text = "cc -o app CMakeFiles/app.dir/main.o -Lsub -lz -Wl,-rpath-link,deps -Wl,--version-script=v.map @r.rsp\n";
+    let id = set.add("/w/build/CMakeFiles/app.dir/link.txt", None, Bytes::new(text.as_bytes()));
+    let references = references(set.get(id).unwrap());
+    let find =
+        |name: &str| references.iter().find(|reference| reference.name == name).map(|found| found.patterns.as_slice());
+    let object = find("/w/build/CMakeFiles/app.dir/main.o").unwrap();
+    assert_eq!(object[0], "/w/build/CMakeFiles/app.dir/main.o");
+    assert!(object.contains(&"../../CMakeFiles/app.dir/main.o".to_owned()));
+    for name in ["sub/libz.so", "sub/libz.a", "deps/*.so*", "v.map", "r.rsp"] {
+        assert!(find(&format!("/w/build/{name}")).is_some(), "{name}");
+    }
+    let id = set.add("r.rsp", None, Bytes::new(&b"x.o \"y z.o\""[..]));
+    let names: Vec<String> =
+        references_of_response(set.get(id).unwrap(), Some("/w")).into_iter().map(|found| found.name).collect();
+    assert_eq!(names, ["/w/x.o", "/w/y z.o", "/w/file"]);
+}
