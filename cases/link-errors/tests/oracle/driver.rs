@@ -51,8 +51,11 @@ pub struct Tally {
     pub unparsed: BTreeMap<String, (u64, u64)>,
 }
 
-/// A thread-local symbol that is called has the address of its PLT entry in what mold makes: whose it is cannot be read.
+/// Where the symbol table mold writes does not tell whose a symbol is: a thread-local symbol that is called has the address of its PLT
+/// entry; and `--defsym` of a hidden symbol hides the new one when the table is laid out already, so that an entry is written over
+/// (`fix_synthetic_symbols`).
 fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
+    let aliases = program.options.defsym.iter().any(|defsym| !defsym.reads.is_empty());
     let objects = program.files.iter().filter_map(|file| match &file.content {
         Content::Object(object) => Some(object),
         _ => None,
@@ -62,7 +65,7 @@ fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
         .filter(|(_, symbol)| symbol.kind == SymbolType::Tls && !symbol.is_undefined())
         .map(|(_, symbol)| program.names.text(symbol.name).into_owned())
         .collect();
-    for (name, winner) in predicted.winners.iter().filter(|(name, _)| tls.contains(name)) {
+    for (name, winner) in predicted.winners.iter().filter(|(name, _)| aliases || tls.contains(name)) {
         observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
     }
 }
