@@ -3,11 +3,13 @@
 //! `CASEBOOK_LINKS=N` scenarios (500), `CASEBOOK_SEED=S` (fixed, and a fresh one), `CASEBOOK_LINKERS=bfd,gold,lld14,lld19,rust-lld,mold,wild`,
 //! `CASEBOOK_FEATURES=wide,-tls,wrap=50` (see `features`), `CASEBOOK_WILD=PATH`, `CASEBOOK_THREADS=N` (2), `CASEBOOK_KEEP=DIR` keeps
 //! what disagrees, `CASEBOOK_SHOW=N` how many disagreements are made small (3), `CASEBOOK_AGAINST=LINKER` puts a linker in the
-//! model's place, `CASEBOOK_PAIRS=1` counts how often linkers differ.
+//! model's place, `CASEBOOK_PAIRS=1` counts how often linkers differ, `CASEBOOK_WHOLE=1` makes nothing small, `CASEBOOK_CRASHES=1` counts
+//! linkers' own errors as disagreements where the model does not foresee them.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::expect_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "the case has no files and no environment; its oracle does"
@@ -29,6 +31,8 @@ mod program;
 mod random;
 #[path = "oracle/read.rs"]
 mod read;
+#[path = "oracle/reader.rs"]
+mod reader;
 #[path = "oracle/scenario.rs"]
 mod scenario;
 #[path = "oracle/write.rs"]
@@ -40,6 +44,8 @@ mod write_shared;
 mod compare;
 #[path = "oracle/driver.rs"]
 mod driver;
+#[path = "oracle/drivers.rs"]
+mod drivers;
 #[path = "oracle/predict.rs"]
 mod predict;
 #[path = "oracle/show.rs"]
@@ -71,6 +77,8 @@ fn settings() -> driver::Settings {
         threads: number("CASEBOOK_THREADS", 2) as usize,
         shown: number("CASEBOOK_SHOW", 3) as usize,
         keep: setting("CASEBOOK_KEEP"),
+        whole: setting("CASEBOOK_WHOLE").is_some(),
+        crashes: setting("CASEBOOK_CRASHES").is_some(),
     }
 }
 

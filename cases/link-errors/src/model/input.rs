@@ -333,6 +333,9 @@ pub struct Input {
     pub by_library: bool,
     /// `--just-symbols`: addresses only.
     pub just_symbols: bool,
+    /// What linkers write into `DT_NEEDED` for a shared object without `DT_SONAME`: its base name where it was given as `-lNAME`, otherwise
+    /// the path as given.
+    pub written: Option<Name>,
 }
 
 impl Input {
@@ -347,6 +350,7 @@ impl Input {
             copy_needed: false,
             by_library: false,
             just_symbols: false,
+            written: None,
         }
     }
 }
@@ -424,6 +428,8 @@ pub struct Options {
     pub undefined_version: Option<bool>,
     /// `--fortran-common` (true) or `--no-fortran-common` (false), of lld.
     pub fortran_common: Option<bool>,
+    /// `--copy-dt-needed-entries` is the last that was said of it; [`Input::copy_needed`] is what holds where a file stands.
+    pub copy_needed: bool,
     /// `-E`, `--export-dynamic`.
     pub export_dynamic: bool,
     /// `-Bsymbolic`

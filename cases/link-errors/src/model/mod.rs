@@ -4,6 +4,7 @@ mod bfd;
 pub mod causes;
 pub mod chain;
 pub mod edit;
+mod gold;
 pub mod input;
 pub mod known;
 pub mod liveness;
@@ -23,6 +24,7 @@ use outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 pub fn simulate(program: &Program, linker: Linker) -> Outcome {
     match linker.kind {
         LinkerKind::Bfd => bfd::simulate(program, linker),
+        LinkerKind::Gold => gold::simulate(program, linker),
         LinkerKind::Lld => lld::simulate(program, linker),
         LinkerKind::Mold => mold::simulate(program, linker),
         _ => Outcome {

@@ -1,6 +1,5 @@
 //! Interned names. Symbols, sections, versions and sonames are compared by number.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A name, by its number in [`Names`].
@@ -12,38 +11,89 @@ pub struct Name(pub u32);
 pub struct Names {
     bytes: Vec<u8>,
     /// Where each name ends in `bytes`; it begins where the one before ends.
-    ends: Vec<u32>,
-    known: HashMap<u64, Vec<Name>, BuildHasherDefault<Through>>,
+    ends: Vec<usize>,
+    /// Names by their hash: the first free slot or the name from where the hash says on. As many as a power of two, a third of them free.
+    slots: Vec<Slot>,
 }
+
+/// A name and its hash; the number of the name is one less, and zero is a free slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    hash: u32,
+    name: u32,
+}
+
+/// Slots of the first table.
+const FIRST: usize = 1 << 10;
 
 impl Names {
     /// The number of `name`, which is new or known.
     pub fn intern(&mut self, name: &[u8]) -> Name {
         let hash = hash(name);
-        if let Some(found) = self.find(hash, name) {
-            return found;
+        match self.find(hash, name) {
+            Ok(found) => found,
+            Err(free) => self.add(hash, name, free),
         }
-        let number = Name(self.ends.len() as u32);
-        self.bytes.extend_from_slice(name);
-        self.ends.push(self.bytes.len() as u32);
-        self.known.entry(hash).or_default().push(number);
-        number
     }
 
     /// The number of `name`, if it is known.
     pub fn get(&self, name: &[u8]) -> Option<Name> {
-        self.find(hash(name), name)
+        self.find(hash(name), name).ok()
     }
 
-    fn find(&self, hash: u64, name: &[u8]) -> Option<Name> {
-        self.known.get(&hash)?.iter().copied().find(|known| self.bytes(*known) == name)
+    /// The name, or the slot it is to have.
+    #[inline]
+    fn find(&self, hash: u32, name: &[u8]) -> Result<Name, usize> {
+        let last = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & last;
+        while let Some(slot) = self.slots.get(at) {
+            match slot.name.checked_sub(1) {
+                None => return Err(at),
+                Some(known) if slot.hash == hash && self.bytes(Name(known)) == name => return Ok(Name(known)),
+                Some(_) => at = (at + 1) & last,
+            }
+        }
+        Err(at)
+    }
+
+    fn add(&mut self, hash: u32, name: &[u8], free: usize) -> Name {
+        let number = self.ends.len() as u32;
+        self.bytes.extend_from_slice(name);
+        self.ends.push(self.bytes.len());
+        let slot = Slot { hash, name: number.saturating_add(1) };
+        let room = self.ends.len() <= self.slots.len() / 3 * 2;
+        match self.slots.get_mut(free) {
+            Some(place) if room => *place = slot,
+            _ => self.grow(slot),
+        }
+        Name(number)
+    }
+
+    /// Twice the slots, every name in the one its hash says, and one more.
+    #[cold]
+    fn grow(&mut self, more: Slot) {
+        let mut slots = vec![Slot::default(); (self.slots.len() * 2).max(FIRST)];
+        let last = slots.len().wrapping_sub(1);
+        let mut place = |slot: Slot| {
+            let mut at = slot.hash as usize & last;
+            while slots.get(at).is_some_and(|taken| taken.name != 0) {
+                at = (at + 1) & last;
+            }
+            if let Some(free) = slots.get_mut(at) {
+                *free = slot;
+            }
+        };
+        self.slots.iter().copied().filter(|slot| slot.name != 0).for_each(&mut place);
+        place(more);
+        self.slots = slots;
     }
 
     /// The bytes of a name.
+    #[inline]
     pub fn bytes(&self, name: Name) -> &[u8] {
         let index = name.0 as usize;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
-        &self.bytes[start..self.ends[index] as usize]
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.bytes[start..self.ends[index]]
     }
 
     /// The name as text; bytes that are no UTF-8 are replaced.
@@ -62,20 +112,35 @@ impl Names {
     }
 }
 
-/// Eight bytes at a time, mixed by a multiplication. Names are not hostile to each other enough to matter: a full bucket is
-/// searched, and stays right.
-fn hash(name: &[u8]) -> u64 {
+/// Eight bytes at a time, the last eight again where some are left over, each mixed by a multiplication whose halves are joined. Names
+/// are not hostile to each other enough to matter: a full stretch of slots is searched, and stays right.
+#[inline]
+fn hash(name: &[u8]) -> u32 {
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut state = name.len() as u64;
-    let mut chunks = name.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]);
-        state = (state ^ word).wrapping_mul(MIX).rotate_left(29);
+    fn mix(state: u64, word: u64) -> u64 {
+        let product = u128::from(state ^ word) * u128::from(MIX);
+        (product as u64) ^ (product >> 64) as u64
     }
-    for byte in chunks.remainder() {
-        state = (state ^ u64::from(*byte)).wrapping_mul(MIX).rotate_left(11);
+    let mut state = MIX ^ name.len() as u64;
+    match name.last_chunk::<8>() {
+        Some(last) => {
+            let (chunks, _) = name.as_chunks::<8>();
+            for chunk in chunks {
+                state = mix(state, u64::from_le_bytes(*chunk));
+            }
+            state = mix(state, u64::from_le_bytes(*last).rotate_left(32));
+        }
+        None => {
+            let word = match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+                (Some(first), Some(last)) => {
+                    u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+                }
+                _ => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            };
+            state = mix(state, word);
+        }
     }
-    state ^ (state >> 32)
+    (state ^ (state >> 32)) as u32
 }
 
 /// For maps whose keys are numbers: mixed, not defended. The keys come from [`Names`], whose numbers nobody chooses.
@@ -126,5 +191,18 @@ mod tests {
         assert_eq!(names.bytes(empty), b"");
         assert_eq!(names.get(b"cos"), None);
         assert_eq!(names.len(), 3);
+    }
+
+    #[test]
+    fn many_names_keep_their_numbers() {
+        let mut names = Names::default();
+        let name = |number: u32| format!("{}{number}", "x".repeat(number as usize % 19)).into_bytes();
+        let numbers: Vec<Name> = (0..20_000).map(|number| names.intern(&name(number))).collect();
+        for (number, known) in (0..).zip(&numbers) {
+            assert_eq!(names.get(&name(number)), Some(*known));
+            assert_eq!(names.bytes(*known), name(number));
+        }
+        assert_eq!(names.len(), 20_000);
+        assert!(Names::default().get(b"").is_none());
     }
 }

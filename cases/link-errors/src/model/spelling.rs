@@ -26,6 +26,8 @@ pub enum Difference {
     Scope,
     /// The same letters in another case.
     Case,
+    /// It is asked for with C linkage and defined in Rust.
+    DefinedAsRust,
     /// One letter more, less or other.
     Typo,
 }
@@ -137,6 +139,7 @@ impl Spelled {
                 (head(asked) == other.raw).then_some(Difference::AskedAsCxx)
             }
             (None, Some(defined)) if !other.rust => (head(defined) == self.raw).then_some(Difference::DefinedAsCxx),
+            (None, Some(defined)) => (last_identifier(defined) == self.raw).then_some(Difference::DefinedAsRust),
             (Some(asked), Some(defined)) if self.rust && other.rust => {
                 (asked == defined).then_some(Difference::RustHash)
             }

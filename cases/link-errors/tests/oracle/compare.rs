@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use case_link_errors::model::input::{Content, Definition, FileId, Program};
+use case_link_errors::model::input::{Content, Definition, FileId, Program, Symbol};
 use case_link_errors::model::names::Name;
 use case_link_errors::model::outcome::{LinkerKind, Outcome, Refusal, UndefinedWhy, Verdict};
 
@@ -30,6 +30,8 @@ pub enum Difference {
     Winner(String, String, String),
     /// A line of the linker that `messages` does not know.
     Unparsed(String),
+    /// An error of the linker's own that the model does not foresee.
+    Crashed(String),
 }
 
 impl fmt::Display for Difference {
@@ -48,6 +50,7 @@ impl fmt::Display for Difference {
             Self::Needed(real, model) => format!("needed: the linker {real:?}, the model {model:?}"),
             Self::Winner(name, real, model) => format!("{name}: the linker has {real}, the model {model}"),
             Self::Unparsed(line) => format!("not understood: {line}"),
+            Self::Crashed(line) => format!("not foreseen: {line}"),
         };
         f.write_str(&text)
     }
@@ -67,6 +70,7 @@ impl Difference {
             Self::Needed(..) => "needed",
             Self::Winner(..) => "winner",
             Self::Unparsed(_) => "unparsed",
+            Self::Crashed(_) => "crashed",
         }
     }
 }
@@ -77,6 +81,10 @@ pub fn compare(kind: LinkerKind, observed: &Observed, predicted: &Observed) -> V
     let mut differences: Vec<Difference> = observed.unparsed.iter().cloned().map(Difference::Unparsed).collect();
     if observed.linked != predicted.linked {
         differences.push(Difference::Linked(observed.linked));
+    }
+    if observed.linked && predicted.linked && kind != LinkerKind::Wild {
+        // With `--warn-unresolved-symbols`.
+        sets(&observed.undefined, &predicted.undefined, &mut differences, Difference::Undefined);
     }
     if !observed.linked && !predicted.linked {
         // wild ends with the first undefined symbol it meets.
@@ -116,14 +124,21 @@ fn sets(
     }
 }
 
-fn winners(real: &BTreeMap<String, String>, model: &BTreeMap<String, String>, differences: &mut Vec<Difference>) {
-    // Of shared objects only those are seen that are asked for a version.
-    let known = model.iter().filter(|(_, winner)| !winner.starts_with(SHARED)).map(|(name, _)| name);
-    let names: BTreeSet<&String> = real.keys().chain(known).collect();
+type Winners = BTreeMap<String, BTreeSet<String>>;
+
+fn winners(real: &Winners, model: &Winners, differences: &mut Vec<Difference>) {
+    let nobody = BTreeSet::new();
+    let names: BTreeSet<&String> = real.keys().chain(model.keys()).collect();
     for name in names {
-        let of = |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or("nobody".into());
-        if real.get(name) != model.get(name) {
-            differences.push(Difference::Winner(name.clone(), of(real), of(model)));
+        let (seen, said) = (real.get(name).unwrap_or(&nobody), model.get(name).unwrap_or(&nobody));
+        // Of shared objects only those are seen that are asked for a version.
+        let shared = !said.is_empty() && said.iter().all(|winner| winner.starts_with(SHARED));
+        if seen != said && !(shared && seen.is_subset(said)) {
+            let list = |set: &BTreeSet<String>| match set.is_empty() {
+                true => "nobody".into(),
+                false => set.iter().cloned().collect::<Vec<_>>().join(" and "),
+            };
+            differences.push(Difference::Winner(name.clone(), list(seen), list(said)));
         }
     }
 }
@@ -156,6 +171,10 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
             }
         }
     }
+    view.crashed = outcome.refusals.iter().find_map(|refusal| match refusal {
+        Refusal::Other(what) if what.contains("internal error") => Some(what.clone()),
+        _ => None,
+    });
     view.duplicates = outcome.duplicates.iter().map(|duplicate| text(duplicate.name)).collect();
     view.dso_missing = outcome.dso_missing.iter().map(|missing| text(missing.name)).collect();
     for refusal in &outcome.refusals {
@@ -182,19 +201,21 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
     view.extracted = outcome.extracted.iter().map(|extraction| file(extraction.member)).collect();
     view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
     for (name, id) in &outcome.definitions {
-        if let Some(winner) = winner(program, *name, *id) {
-            // A name can be there twice, of a shared object with a version; an object's is the one a symbol table has.
-            let known = view.winners.entry(text(*name)).or_insert_with(|| winner.clone());
-            if known.starts_with(SHARED) {
-                *known = winner;
-            }
+        if let Some(winner) = winner(program, outcome.linker.kind, *name, *id) {
+            view.winners.entry(text(*name)).or_default().insert(winner);
+        }
+    }
+    // What a symbol table has of a name that is also in a shared object, under a version, is the object's.
+    for winners in view.winners.values_mut() {
+        if winners.iter().any(|winner| !winner.starts_with(SHARED)) {
+            winners.retain(|winner| !winner.starts_with(SHARED));
         }
     }
     view
 }
 
 /// As `read` tells it: symbols of objects without a version or with their default one, and shared objects.
-fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
+fn winner(program: &Program, linker: LinkerKind, name: Name, id: FileId) -> Option<String> {
     let file = &program.files[id.0 as usize];
     let object = match &file.content {
         Content::Object(object) => object,
@@ -204,8 +225,19 @@ fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
         }
         _ => return None,
     };
+    // gold gives absolute and common symbols the name `--wrap` gives to references.
+    let wrap = &program.options.wrap;
+    let is_wrapped = |symbol: &Symbol| {
+        linker == LinkerKind::Gold
+            && !matches!(symbol.definition, Definition::Section(_))
+            && wrap.iter().any(|wrap| {
+                (wrap.name == symbol.name && wrap.wrapped == name) || (wrap.real == symbol.name && wrap.name == name)
+            })
+    };
     let mut here = object.globals().map(|(_, symbol)| symbol).filter(|symbol| {
-        symbol.name == name && !symbol.is_undefined() && symbol.version.is_none_or(|version| version.default)
+        (symbol.name == name || is_wrapped(symbol))
+            && !symbol.is_undefined()
+            && symbol.version.is_none_or(|version| version.default)
     });
     Some(match here.next()?.definition {
         Definition::Common { .. } => COMMON.into(),

@@ -1,6 +1,6 @@
 //! Runs scenarios by the hundred on every linker, two at a time, and says where the model is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
@@ -30,6 +30,10 @@ pub struct Settings {
     /// How many disagreements are made small and printed.
     pub shown: usize,
     pub keep: Option<String>,
+    /// They are printed as they are.
+    pub whole: bool,
+    /// A linker's own error that the model does not foresee is a disagreement.
+    pub crashes: bool,
 }
 
 /// What came of it.
@@ -68,6 +72,11 @@ fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
     for (name, winner) in predicted.winners.iter().filter(|(name, _)| aliases || tls.contains(name)) {
         observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
     }
+    // A new name for an absolute symbol has its value, which says whose that is.
+    observed.winners.retain(|name, _| {
+        !program.options.defsym.iter().any(|defsym| program.names.text(defsym.name) == *name)
+            || predicted.winners.contains_key(name)
+    });
 }
 
 /// The scenario as a linker with its own options gets it, what the linker did, what the model says (`None`: there is no model).
@@ -95,13 +104,18 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
                 predicted
                     .winners
                     .iter()
-                    .filter(|(name, _)| !observed.winners.contains_key(*name))
+                    .filter(|(name, _)| observed.winners.get(*name).is_none_or(shared_alone))
                     .map(|(name, winner)| (name.clone(), winner.clone()))
                     .collect::<Vec<_>>(),
             );
         }
     }
     (observed, predicted)
+}
+
+/// A shared object has another version of the name.
+fn shared_alone(winners: &BTreeSet<String>) -> bool {
+    winners.iter().all(|winner| winner.starts_with(crate::read::SHARED))
 }
 
 fn fresh(folder: &Path) {
@@ -147,13 +161,13 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         run[0] += 1;
         run[1] += u64::from(observed.linked);
         if let Some(line) = &observed.crashed {
-            let foreseen = predicted.as_ref().is_some_and(|model| model.refusals.iter().any(|why| why.starts_with("crash")));
-            let foreseen = if foreseen { ", as the model says" } else { "" };
-            tally
-                .crashed
-                .entry(format!("{}: {}{foreseen}", real.name, general(line)))
-                .or_insert((0, seed))
-                .0 += 1;
+            // A linker that runs into an assertion of its own is as wrong as the model that foresees it is right.
+            let foreseen = predicted.as_ref().is_some_and(|predicted| predicted.crashed.is_some());
+            let how = if foreseen { "foreseen" } else { "not foreseen" };
+            tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
+            if !foreseen && settings.crashes {
+                tally.disagreed.push((seed, at, vec![Difference::Crashed(line.clone())]));
+            }
             continue;
         }
         let Some(predicted) = predicted else {
@@ -201,8 +215,8 @@ fn general(line: &str) -> String {
     line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
 }
 
-/// Makes a disagreement small: it must stay of the same kind.
-pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Difference) -> (Scenario, Vec<Difference>) {
+/// Makes a scenario small that has these differences: the first must stay, and none of another kind may come.
+pub fn smallest(settings: &Settings, seed: u64, linker: usize, first: &[Difference]) -> (Scenario, Vec<Difference>) {
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
@@ -211,22 +225,34 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, difference: &Diff
     let differences = |scenario: &Scenario| {
         fresh(&folder);
         match one(settings, real, scenario, &folder) {
-            (observed, Some(predicted)) if predicted.unknown.is_empty() && observed.crashed.is_none() => {
-                compare(real.linker.kind, &observed, &predicted)
-            }
+            (observed, Some(predicted)) if predicted.unknown.is_empty() => match observed.crashed {
+                Some(line) if predicted.crashed.is_none() => vec![Difference::Crashed(line)],
+                Some(_) => vec![],
+                None => compare(real.linker.kind, &observed, &predicted),
+            },
             _ => vec![],
         }
     };
-    let mut holds = |scenario: &Scenario| differences(scenario).iter().any(|other| alike(other, difference));
-    let small = shrink::shrink(&scenario, &mut holds);
+    let mut holds = |scenario: &Scenario| {
+        let now = differences(scenario);
+        now.iter().any(|other| alike(other, &first[0]))
+            && now.iter().all(|other| first.iter().any(|one| alike(other, one)))
+    };
+    let small = if settings.whole { scenario } else { shrink::shrink(&scenario, &mut holds) };
     let rest = differences(&small);
     (small, rest)
 }
 
-/// Of one kind; messages nobody understands must be the same one.
+/// Of one kind, with something on the same sides; messages nobody understands must be the same one.
 fn alike(a: &Difference, b: &Difference) -> bool {
     match (a, b) {
         (Difference::Unparsed(a), Difference::Unparsed(b)) => general(a) == general(b),
+        (Difference::Undefined(a, b), Difference::Undefined(c, d))
+        | (Difference::Duplicates(a, b), Difference::Duplicates(c, d))
+        | (Difference::Refusals(a, b), Difference::Refusals(c, d))
+        | (Difference::Extracted(a, b), Difference::Extracted(c, d)) => {
+            a.is_empty() == c.is_empty() && b.is_empty() == d.is_empty()
+        }
         _ => a.kind() == b.kind(),
     }
 }
@@ -263,7 +289,7 @@ pub fn report(settings: &Settings, tally: &Tally) -> String {
     }
     for (seed, linker, differences) in tally.disagreed.iter().take(settings.shown) {
         let real = &settings.linkers[*linker];
-        let (small, rest) = smallest(settings, *seed, *linker, &differences[0]);
+        let (small, rest) = smallest(settings, *seed, *linker, differences);
         let command = real.command(&lower(&small).arguments, "out");
         let _ = writeln!(out, "seed {seed}, {}:", real.name);
         for difference in &rest {

@@ -38,7 +38,7 @@ pub struct Observed {
     pub extracted: BTreeSet<String>,
     pub needed: Vec<String>,
     /// Symbol -> the object that defines it, or `COMMON`.
-    pub winners: BTreeMap<String, String>,
+    pub winners: BTreeMap<String, BTreeSet<String>>,
     /// Things the model leaves open: no comparison.
     pub unknown: Vec<String>,
 }
@@ -153,7 +153,6 @@ impl Real {
             Some(_) => {}
         }
         if observed.linked {
-            observed.undefined.clear();
             observed.duplicates.clear();
             let made = std::fs::read(folder.join(&out)).ok();
             match made.and_then(|bytes| read::output(&bytes, program)) {

@@ -9,7 +9,9 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     // A linker that writes lines in pieces puts a line of one message behind that of another.
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-        if line.contains("warning: ") || line.starts_with(">>>") {
+        // `--warn-unresolved-symbols` says the same in a warning.
+        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
             continue;
         }
         let missing = between(line, "cannot open ", ":").or(between(line, "Failed to open input file `", "`"));
@@ -28,6 +30,11 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
             observed.unparsed.push(line.into());
         }
     }
+}
+
+/// A default version is part of some linkers' names and not of others'.
+fn plain(name: &str) -> String {
+    name.split('@').next().unwrap_or(name).to_string()
 }
 
 /// The text between the last `before` and the first `after` that follows it.
@@ -68,10 +75,13 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if line.contains(": unresolvable R_X86_64_") {
+        // It resolved the symbol, and forgot: a common symbol that gave way to a shared object's, an alias of one by --defsym.
+        observed.crash(line);
     } else if let Some(name) = between(line, "undefined reference to `", "'") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "multiple definition of `", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "required symbol `", "' not defined") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol `", "' referenced in expression") {
@@ -80,8 +90,6 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("unresolvable", name);
     } else if let Some(name) = between(line, " symbol `", "' isn't defined") {
         observed.refuse("hidden-undefined", name);
-    } else if line.contains(": unresolvable R_X86_64_") {
-        observed.refuse("unresolvable", between(line, "against symbol `", "'")?);
     } else if line.ends_with("is referenced by DSO") {
         observed.refuse("hidden", between(line, " symbol `", "'")?);
     } else if let Some(name) = between(line, "no symbol version section for versioned symbol `", "'") {
@@ -119,7 +127,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
         let version = between(line, "', version '", "'").map(|version| format!("@{version}")).unwrap_or_default();
         observed.undefined.insert(name.to_string() + &version);
     } else if let Some(name) = between(line, "multiple definition of '", "'") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, " symbol '", "' is not defined locally") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "undefined symbol '", "' referenced in expression") {
@@ -146,7 +154,7 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
 
 fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     for kind in ["symbol", "hidden symbol", "internal symbol", "protected symbol", "reference"] {
-        if let Some(name) = between(line, &format!("error: undefined {kind}: "), "") {
+        if let Some(name) = between(line, &format!(": undefined {kind}: "), "") {
             observed.undefined.insert(name.into());
             return Some(());
         }
@@ -158,7 +166,7 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     } else if let Some(name) = between(line, "symbol not found: ", "") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "error: duplicate symbol: ", "") {
-        observed.duplicates.insert(name.into());
+        observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
@@ -185,7 +193,7 @@ fn mold(line: &str, observed: &mut Observed) -> Option<()> {
         observed.undefined.insert(between(line, ": ", "")?.into());
     } else if line.contains("duplicate symbol: ") {
         // `f@V`, where it is the version that is there twice.
-        observed.duplicates.insert(between(line, ": ", "")?.split('@').next()?.into());
+        observed.duplicates.insert(plain(between(line, ": ", "")?));
     } else if line.contains(" refers to a discarded COMDAT section") {
         let name = line.split(" refers to a discarded").next()?;
         observed.undefined.insert(between(name, ": ", "")?.into());
@@ -219,7 +227,7 @@ fn wild(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("version", &format!("{name}@{version}"));
     } else if line.contains(", defined in ") {
         let line = line.strip_prefix("wild: error: Duplicate symbols detected: ").unwrap_or(line);
-        observed.duplicates.insert(line.split(',').next()?.into());
+        observed.duplicates.insert(plain(line.split(',').next()?));
     } else if line.starts_with("    ") || line.ends_with("Caused by:") || line.contains("Failed to activate ") {
         // Who refers, and what a cause is the cause of.
     } else {

@@ -84,6 +84,7 @@ pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
 
 fn defsym(dice: &mut Dice, options: &mut Vec<Opt>) {
     let name = if dice.random.chance(80) { dice.name() } else { "alias".into() };
+    let name = name.trim_start_matches("__real_").to_string();
     let value = dice.random.chance(60).then(|| dice.name()).filter(|value| *value != name);
     options.push(Opt::Defsym(name, value, dice.random.chance(30)));
 }

@@ -109,7 +109,7 @@ impl Lowering {
             runpath: dso.runpath.then(|| self.program.names.intern(b"$ORIGIN")),
             symbols: vec![],
         };
-        let versioned = dso.symbols.iter().any(|sym| sym.defined && sym.version.is_some());
+        let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);
         for sym in &dso.symbols {
             let at = match (sym.defined, sym.kind, sym.place) {
@@ -193,6 +193,7 @@ impl Lowering {
                 }
                 Item::CopyNeeded(on) => {
                     state.copy_needed = *on;
+                    self.program.options.copy_needed = *on;
                     if *on { "--copy-dt-needed-entries" } else { "--no-copy-dt-needed-entries" }.into()
                 }
                 Item::PushState => {
@@ -227,7 +228,8 @@ impl Lowering {
     }
 
     fn put(&mut self, state: &Input, file: FileId, argument: usize) -> String {
-        self.program.inputs.push(Input { file, argument: argument as u32, ..*state });
+        let written = self.name(&self.program.files[file.0 as usize].name.clone());
+        self.program.inputs.push(Input { file, argument: argument as u32, written: Some(written), ..*state });
         self.program.files[file.0 as usize].name.clone()
     }
 
@@ -479,13 +481,14 @@ fn references(object: &mut Object, locals: &[&Sym], globals: &[&Sym], number: &i
     for (at, sym) in locals.iter().chain(globals).enumerate() {
         for part in &sym.from {
             let section = number(*part);
-            let offset = &mut object.sections[section as usize].size;
-            object.references.push(Reference { section, symbol: (first + at) as u32, offset: *offset + FIELD });
-            *offset += SLOT;
+            let part = &mut object.sections[section as usize];
+            let field = if part.flags & SHF_ALLOC == 0 { 0 } else { FIELD };
+            object.references.push(Reference { section, symbol: (first + at) as u32, offset: part.size + field });
+            part.size += SLOT;
         }
     }
     object.references.sort_by_key(|reference| (reference.section, reference.offset));
 }
 
-/// Where in its eight bytes a reference's relocated field is.
+/// Where in its eight bytes a reference's relocated field is, in code.
 pub const FIELD: u64 = 3;

@@ -11,7 +11,8 @@ use crate::program::{ABSOLUTE, marker};
 pub struct Output {
     pub extracted: BTreeSet<String>,
     pub needed: Vec<String>,
-    pub winners: BTreeMap<String, String>,
+    /// Who defines each symbol: one file, or several for several versions of one name.
+    pub winners: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Where a definition is, when it is the common symbol all share.
@@ -171,24 +172,13 @@ pub fn output(bytes: &[u8], program: &Program) -> Option<Output> {
     for symbol in symbols.iter().filter(|symbol| symbol.section != 0 && !known.contains_key(&symbol.name)) {
         let name = symbol.name.split('@').next().unwrap_or_default();
         if let Some(winner) = winner(program, &elf, &places, symbol, name) {
-            output
-                .winners
-                .entry(name.to_string())
-                .and_modify(|other| {
-                    if *other != winner {
-                        *other = format!("{other} and {winner}");
-                    }
-                })
-                .or_insert(winner.clone());
+            output.winners.entry(name.to_string()).or_default().insert(winner);
         }
     }
     let versions = elf.versions()?;
-    for (name, file) in &versions {
-        // One name with two versions tells of neither.
-        let once = versions.iter().filter(|(other, _)| other == name).count() == 1;
-        if once && !output.winners.contains_key(name) {
-            output.winners.insert(name.clone(), format!("{SHARED}{file}"));
-        }
+    let unnamed: Vec<_> = versions.into_iter().filter(|(name, _)| !output.winners.contains_key(name)).collect();
+    for (name, file) in unnamed {
+        output.winners.entry(name).or_default().insert(format!("{SHARED}{file}"));
     }
     Some(output)
 }
@@ -236,11 +226,13 @@ fn winner(
 }
 
 fn is_common(program: &Program, name: case_link_errors::model::names::Name) -> bool {
+    let wrap = program.options.wrap.iter().find(|wrap| wrap.wrapped == name || wrap.name == name);
+    let other = wrap.map(|wrap| if wrap.wrapped == name { wrap.name } else { wrap.real });
     program.files.iter().any(|file| match &file.content {
-        Content::Object(object) => object
-            .symbols
-            .iter()
-            .any(|symbol| symbol.name == name && matches!(symbol.definition, Definition::Common { .. })),
+        Content::Object(object) => object.symbols.iter().any(|symbol| {
+            (symbol.name == name || Some(symbol.name) == other)
+                && matches!(symbol.definition, Definition::Common { .. })
+        }),
         _ => false,
     })
 }

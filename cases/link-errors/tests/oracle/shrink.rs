@@ -9,6 +9,10 @@ pub fn shrink(scenario: &Scenario, holds: &mut dyn FnMut(&Scenario) -> bool) -> 
     let mut best = scenario.clone();
     loop {
         let before = best.clone();
+        // What comes in pairs goes in pairs.
+        try_one(&mut best, holds, |s| s.line.retain(|item| !matches!(item, Item::GroupStart | Item::GroupEnd)));
+        try_one(&mut best, holds, |s| s.line.retain(|item| !matches!(item, Item::PushState | Item::PopState)));
+        try_one(&mut best, holds, |s| s.line.retain(|item| !matches!(item, Item::Whole(_))));
         drop_each(&mut best, holds, |s| s.line.len(), |s, at| s.line.remove(at));
         drop_each(&mut best, holds, |s| s.options.len(), |s, at| s.options.remove(at));
         for library in 0..best.archives.len() {
@@ -40,7 +44,6 @@ pub fn shrink(scenario: &Scenario, holds: &mut dyn FnMut(&Scenario) -> bool) -> 
             try_one(&mut best, holds, |s| s.archives[library].thin = false);
             try_one(&mut best, holds, |s| s.archives[library].bare = false);
         }
-        // Neighbours that change places: the simplest line has its toggles first.
         if best == before {
             return clean(best);
         }

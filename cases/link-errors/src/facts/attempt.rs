@@ -1,0 +1,273 @@
+//! One link: the line, its files, and what its linker makes of them.
+
+use std::cell::RefCell;
+
+use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
+
+use super::command::driver::{At, Host};
+use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
+use super::disk::Files;
+use super::files::{self, Held};
+use super::resolve::{Resolution, resolve};
+use crate::model::input::{Content, File, FileId, Program, Unusable};
+use crate::model::names::Names;
+use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
+use crate::model::simulate;
+
+/// Bytes of evidence that hold a file of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The evidence.
+    pub evidence: EvidenceId,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+/// One link.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The text with the command.
+    pub evidence: EvidenceId,
+    /// Where the command stands in it.
+    pub span: Span,
+    /// The line.
+    pub line: LinkLine,
+    /// Its files.
+    pub files: Resolution,
+    /// The program, as the model takes it: what is not in the evidence is left out.
+    pub program: Program,
+    /// Where the bytes of each file are.
+    pub sources: Vec<Option<Kept>>,
+    /// The linker.
+    pub linker: Linker,
+    /// True when something says that it is this linker.
+    pub told: bool,
+    /// What it makes of the line.
+    pub outcome: Outcome,
+    /// Inputs of the line that are not in the evidence.
+    pub missing: Vec<String>,
+    /// Libraries that are here and not on the line, and the word that would name each.
+    pub offers: Vec<(FileId, String)>,
+    /// What was taken for granted, in full sentences.
+    pub assumed: Vec<String>,
+}
+
+impl Attempt {
+    /// Where an input stands on the line.
+    pub fn span_of(&self, input: usize) -> Option<Span> {
+        let argument = self.program.inputs.get(input)?.argument;
+        let item = self.line.items.iter().find(|item| item.argument == argument);
+        item.and_then(|item| self.line.item_span(item)).or_else(|| self.line.span(argument))
+    }
+
+    /// An input as it is written on the line.
+    pub fn word_of(&self, input: usize) -> Option<String> {
+        let argument = self.program.inputs.get(input)?.argument;
+        self.line.arguments.get(argument as usize).map(|argument| argument.text.clone())
+    }
+
+    /// The word of the command an input is all of; none for what the driver added, and for a part of a word.
+    pub fn whole_word(&self, input: usize) -> Option<usize> {
+        let argument = self.program.inputs.get(input)?.argument;
+        match self.line.arguments.get(argument as usize)?.origin {
+            Origin::Word { word, start: 0, end } => {
+                let text = &self.line.words.get(word as usize)?.text;
+                (end as usize == text.len()).then_some(word as usize)
+            }
+            _ => None,
+        }
+    }
+
+    /// The whole command.
+    pub fn line_span(&self) -> Span {
+        self.span
+    }
+
+    /// What tells this link from another, whatever stands elsewhere.
+    pub fn key(&self) -> String {
+        self.line.options.output_file.as_ref().map_or_else(|| "a.out".to_owned(), |given| given.value.clone())
+    }
+
+    /// True when all inputs of the line are here.
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty()
+    }
+}
+
+/// All links of a text.
+pub fn attempts(
+    item: &Evidence,
+    log: &Log,
+    banner: &Banner,
+    set: &EvidenceSet,
+    files: &Files<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Vec<Attempt> {
+    log.commands.iter().filter_map(|command| attempt(item, command, banner, set, files, unmodelled)).collect()
+}
+
+/// One command with its files; `None` where none of them is here.
+fn attempt(
+    item: &Evidence,
+    command: &Command,
+    banner: &Banner,
+    set: &EvidenceSet,
+    files: &Files<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Option<Attempt> {
+    let seen = files.seen_from(item);
+    let look = |path: &str| -> At { seen.look(path) };
+    let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
+    let host = host(&command.banner, &look);
+    let responses =
+        |name: &str| seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) });
+    let line = command::read(&command, None, &host, &responses);
+    let span = command.span.unwrap_or(item.span());
+    let told = line.tool.linker.is_some();
+    let linker = linker(&line, &command.banner);
+    let sources: RefCell<Vec<Option<Kept>>> = RefCell::new(Vec::new());
+    let gaps = RefCell::new(Vec::new());
+    let load =
+        |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
+            let evidence = by_bytes(&seen, name, line.directory.as_deref());
+            let outside = &mut |path: &str| {
+                let folder = evidence.map_or("", |item| item.path.rsplit_once('/').map_or("", |(folder, _)| folder));
+                seen.evidence(&super::resolve::join(Some(folder), path)).map(|item| item.bytes.clone())
+            };
+            let added = files::add(names, list, name, bytes, outside);
+            let mut sources = sources.borrow_mut();
+            sources.resize(list.len(), None);
+            for part in &added.parts {
+                if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
+                    sources[part.file.0 as usize] =
+                        Some(Kept { evidence: item.id, start: range.start, end: range.end });
+                }
+            }
+            for fault in &added.faults {
+                if let Some(item) = evidence {
+                    gaps.borrow_mut().push(Unmodelled::new(
+                        Span::new(item.id, fault.at.start as usize, fault.at.end as usize),
+                        fault.why.clone(),
+                    ));
+                }
+            }
+            added.file
+        };
+    let files = resolve(&line, linker.kind, &seen, &load);
+    unmodelled.extend(gaps.into_inner());
+    let mut sources = sources.into_inner();
+    sources.resize(files.program.files.len(), None);
+    let any = files.program.inputs.iter().any(|input| {
+        line.rule(input.argument).is_none()
+            && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
+    });
+    if !any {
+        return None;
+    }
+    let mut program = files.program.clone();
+    let missing = leave_out(&mut program, &files);
+    let mut outcome = simulate(&program, linker);
+    for (_, why) in &files.unknown {
+        outcome.unknown.push(Unknown { what: why.clone(), file: None });
+    }
+    if !outcome.unknown.is_empty() {
+        outcome.verdict = Verdict::Unknown;
+    }
+    let mut assumed = Vec::new();
+    if !told {
+        assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
+    }
+    let offers = offers(&program, &files, set);
+    Some(Attempt {
+        evidence: item.id,
+        span,
+        line,
+        files,
+        program,
+        sources,
+        linker,
+        told,
+        outcome,
+        missing,
+        offers,
+        assumed,
+    })
+}
+
+fn by_bytes<'e>(seen: &super::disk::Seen<'e>, name: &str, directory: Option<&str>) -> Option<&'e Evidence> {
+    seen.evidence(&super::resolve::join(directory, name))
+}
+
+/// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.
+fn leave_out(program: &mut Program, files: &Resolution) -> Vec<String> {
+    let mut missing = Vec::new();
+    program.inputs.retain(|input| {
+        let gone = matches!(program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing));
+        if gone && let Some(known) = files.missing.iter().find(|one| one.file == input.file) {
+            missing.push(known.name.clone());
+        }
+        !gone
+    });
+    missing
+}
+
+/// Shared objects and archives of the evidence that the line does not name: those that others need.
+fn offers(program: &Program, files: &Resolution, _: &EvidenceSet) -> Vec<(FileId, String)> {
+    let mut out = Vec::new();
+    for (index, file) in program.files.iter().enumerate() {
+        let id = FileId(index as u32);
+        let library = matches!(file.content, Content::Shared(_) | Content::Archive(_));
+        if !library || program.inputs.iter().any(|input| input.file == id) {
+            continue;
+        }
+        let path = files.path(id).unwrap_or(&file.name);
+        out.push((id, path.to_owned()));
+    }
+    out
+}
+
+/// What both say; what stands with the command counts first.
+fn joined(own: &Banner, other: &Banner) -> Banner {
+    let mut out = own.clone();
+    take(&mut out, other);
+    out
+}
+
+/// Adds what `other` says to what is known.
+pub fn take(own: &mut Banner, other: &Banner) {
+    *own = Banner {
+        linker: own.linker.or(other.linker),
+        version: own.version.or(other.version),
+        driver: own.driver.or(other.driver),
+        driver_version: own.driver_version.or(other.driver_version),
+        target: own.target.clone().or_else(|| other.target.clone()),
+        vendor: own.vendor.clone().or_else(|| other.vendor.clone()),
+        library_path: if own.library_path.is_empty() { other.library_path.clone() } else { own.library_path.clone() },
+        rustc: own.rustc.or(other.rustc),
+    };
+}
+
+fn host<'a>(banner: &Banner, look: &'a dyn Fn(&str) -> At) -> Host<'a> {
+    let arch = banner.target.as_deref().and_then(|target| target.split('-').next()).unwrap_or("x86_64");
+    Host::probe(look, arch, banner.vendor.as_deref(), banner.driver_version)
+}
+
+/// The linker: as told; else GNU ld, which drivers use where nothing says otherwise.
+fn linker(line: &LinkLine, banner: &Banner) -> Linker {
+    let kind = line.tool.linker.or(banner.linker).unwrap_or(LinkerKind::Bfd);
+    let version = line.tool.version.or(banner.version.filter(|_| banner.linker == Some(kind)));
+    let usual = match kind {
+        LinkerKind::Bfd | LinkerKind::Gold => (2, 40),
+        LinkerKind::Lld => (19, 1),
+        LinkerKind::Mold => (1, 10),
+        LinkerKind::Wild => (0, 10),
+    };
+    Linker { kind, version: version.unwrap_or(usual) }
+}
+
+/// True for a linker's own line, as `-###` prints it.
+pub fn is_linkers_own(line: &LinkLine) -> bool {
+    !matches!(line.tool.program, Some(Tool::Driver { .. }))
+}

@@ -1,0 +1,229 @@
+use std::collections::HashMap;
+
+use casebook_core::{EvidenceId, Span};
+
+use super::*;
+
+fn log(text: &str) -> Log {
+    read_log(text.as_bytes(), EvidenceId(0), "build.log")
+}
+
+/// The only link of a text.
+fn line(text: &str) -> LinkLine {
+    let log = log(text);
+    assert_eq!(log.commands.len(), 1, "{:?}", log.commands);
+    read(&log.commands[0], None, &driver::Host::unknown(), &|_| None)
+}
+
+fn argv(words: &str, linker: Option<LinkerKind>) -> LinkLine {
+    let command = Command { words: words.split_whitespace().map(Word::free).collect(), ..Command::default() };
+    read(&command, linker, &driver::Host::unknown(), &|_| None)
+}
+
+fn named(line: &LinkLine) -> Vec<String> {
+    let item = |item: &Item| match &item.kind {
+        ItemKind::File(name) => name.clone(),
+        ItemKind::Library(name) => format!("-l{name}"),
+        ItemKind::Exact(name) => format!("-l:{name}"),
+        other => format!("{other:?}"),
+    };
+    line.items.iter().map(item).collect()
+}
+
+/// Names with the letters of what is on: `n`eeded, `w`hole, `s`tatic, `g`roup, `c`opy, `l`ib.
+fn states(line: &LinkLine) -> Vec<String> {
+    let letters = |item: &Item| {
+        let state = item.state;
+        let on = [
+            (state.as_needed, 'n'),
+            (state.whole_archive, 'w'),
+            (state.static_only, 's'),
+            (state.group.is_some(), 'g'),
+            (state.copy_needed, 'c'),
+            (state.in_lib, 'l'),
+        ];
+        on.iter().filter(|(on, _)| *on).map(|(_, letter)| *letter).collect::<String>()
+    };
+    named(line).iter().zip(&line.items).map(|(name, item)| format!("{name}:{}", letters(item))).collect()
+}
+
+#[test]
+fn items_have_the_state_of_their_place() {
+    let line = argv(
+        "ld a.o --as-needed -lz --push-state --no-as-needed -Bstatic -lfoo --pop-state -lbar --start-group --whole-archive b.a \
+         --no-whole-archive c.a --end-group -( -l:libd.a -) --copy-dt-needed-entries -l e",
+        None,
+    );
+    let expected =
+        ["a.o:", "-lz:n", "-lfoo:s", "-lbar:n", "b.a:nwg", "c.a:ng", "-l:libd.a:ng", "-le:nc"].map(str::to_owned);
+    assert_eq!(states(&line), expected);
+    assert_eq!((line.items[4].state.group, line.items[6].state.group), (Some(0), Some(1)));
+    assert!(line.unmodelled.is_empty() && line.unknown.is_empty(), "{:?} {:?}", line.unmodelled, line.unknown);
+}
+
+// `--no-as-needed` and others have values in no linker, but `-z`, `-rpath` and `-plugin` take the next argument: if they did not, it would be
+// a file.
+#[test]
+fn values_are_no_inputs() {
+    let line = argv(
+        "ld -z now -z defs -rpath /x:/y -rpath-link=/z -plugin p.so -plugin-opt=a.o -o out -m elf_x86_64 -dynamic-linker /lib/ld.so \
+         --hash-style=gnu --build-id -T s.ld -u f -e go -soname libx.so.1 -Map m.map -L /a -L/b -y g a.o",
+        None,
+    );
+    assert_eq!(named(&line), ["Script(\"s.ld\")", "a.o"]);
+    let options = &line.options;
+    assert_eq!(options.defs.as_ref().map(|given| given.value), Some(true));
+    assert_eq!(line.rpath.iter().map(|given| given.value.as_str()).collect::<Vec<_>>(), ["/x", "/y"]);
+    assert_eq!(line.rpath_link[0].value, "/z");
+    assert_eq!(line.search.iter().map(|given| given.value.as_str()).collect::<Vec<_>>(), ["/a", "/b"]);
+    assert_eq!(options.output_file.as_ref().unwrap().value, "out");
+    assert_eq!(options.soname.as_ref().unwrap().value, "libx.so.1");
+    assert_eq!(options.undefined[0].value, "f");
+    assert_eq!(options.entry.as_ref().unwrap().value, "go");
+    assert!(line.unknown.is_empty(), "{:?}", line.unknown);
+}
+
+#[test]
+fn one_dash_is_as_good_as_two_and_joined_letters_take_the_rest() {
+    let line = argv(
+        "ld -shared -no-undefined -whole-archive a.a -wrap=f -wrap g -Bsymbolic -efoo -uX -hlibx.so -export-dynamic",
+        None,
+    );
+    assert_eq!(states(&line), ["a.a:w"]);
+    let options = &line.options;
+    assert_eq!(options.output, Output::Shared);
+    assert_eq!(options.defs.as_ref().map(|given| given.value), Some(true));
+    assert_eq!(options.wrap.iter().map(|given| given.value.as_str()).collect::<Vec<_>>(), ["f", "g"]);
+    assert_eq!(options.entry.as_ref().unwrap().value, "foo");
+    assert_eq!(options.undefined[0].value, "X");
+    assert_eq!(options.soname.as_ref().unwrap().value, "libx.so");
+    assert!(options.export_dynamic.is_some() && options.symbolic.is_some());
+}
+
+// getopt_long_only: ld.bfd takes `--as-need`, lld does not.
+#[test]
+fn ld_bfd_takes_abbreviations() {
+    assert_eq!(states(&argv("ld --as-need -lz", Some(LinkerKind::Bfd))), ["-lz:n"]);
+    let lld = argv("ld --as-need -lz", Some(LinkerKind::Lld));
+    assert_eq!(states(&lld), ["-lz:"]);
+    assert_eq!(lld.unknown, ["the option --as-need is not known"]);
+}
+
+// elf/cmdline.cc of mold: `ctx.arg.is_static` is the last flag and what the inputs begin with.
+#[test]
+fn mold_begins_with_the_last_of_static_and_dynamic() {
+    assert_eq!(states(&argv("ld -la -Bstatic -lb", Some(LinkerKind::Mold))), ["-la:s", "-lb:s"]);
+    assert_eq!(states(&argv("ld -la -Bstatic -lb -Bdynamic -lc", Some(LinkerKind::Mold))), ["-la:", "-lb:s", "-lc:"]);
+    assert_eq!(states(&argv("ld -la -Bstatic -lb", Some(LinkerKind::Bfd))), ["-la:", "-lb:s"]);
+    assert_eq!(states(&argv("ld -la -static -lb", Some(LinkerKind::Gold))), ["-la:s", "-lb:s"]);
+}
+
+#[test]
+fn places_of_arguments_are_parts_of_words() {
+    let text = "gcc -o x \"main.o\" -Wl,--as-needed,-lz -Wl,-rpath -Wl,/a -Xlinker --no-as-needed -l m\n";
+    let line = line(text);
+    let at = |span: Option<Span>| span.map(|span| &text[span.range()]).unwrap_or("-");
+    let find = |name: &str| line.items.iter().find(|item| item.kind.name() == name).unwrap();
+    assert_eq!(at(line.item_span(find("main.o"))), "main.o");
+    assert_eq!(at(line.item_span(find("z"))), "-lz");
+    assert_eq!(at(line.item_span(find("m"))), "m");
+    assert_eq!(at(line.span(line.rpath[0].argument)), "-rpath");
+    assert!(find("z").state.as_needed && !find("m").state.as_needed);
+    assert_eq!(at(line.words[0].span), "gcc");
+}
+
+#[test]
+fn make_says_where_it_is() {
+    let text = "make[1]: Entering directory '/src/a'\ngcc -c x.c -o x.o\ngcc -o x x.o -lm\nmake[1]: Leaving directory '/src/a'\ncd sub && cc -o y y.o\n";
+    let log = log(text);
+    let folders: Vec<Option<&str>> = log.commands.iter().map(|command| command.directory.as_deref()).collect();
+    assert_eq!(folders, [Some("/src/a"), Some("sub")]);
+}
+
+#[test]
+fn ninja_cmake_and_libtool_put_things_around() {
+    let text = "[3/4] : && /usr/bin/c++ -O2 CMakeFiles/x.dir/a.cpp.o -o x  -lz && :\n\
+                FAILED: x\n: && ccache /usr/bin/g++ a.o -o x && :\n\
+                libtool: link: gcc -shared  -fPIC .libs/a.o -Wl,-soname -Wl,liba.so.0 -o .libs/liba.so.0\n\
+                + clang-19 -o z z.o 2>&1 | tee log\n\
+                2026-01-02T03:04:05.678Z [ 50%] cc -o w w.o\n";
+    let log = log(text);
+    let programs: Vec<&str> = log.commands.iter().map(|command| command.words[0].text.as_str()).collect();
+    assert_eq!(programs, ["/usr/bin/c++", "/usr/bin/g++", "gcc", "clang-19", "cc"]);
+}
+
+#[test]
+fn link_txt_runs_two_folders_above() {
+    let text = "/usr/bin/cc  -rdynamic CMakeFiles/app.dir/main.c.o -o app  -lz\n";
+    let log = read_log(text.as_bytes(), EvidenceId(0), "/w/build/src/CMakeFiles/app.dir/link.txt");
+    assert_eq!(log.commands[0].directory.as_deref(), Some("/w/build/src"));
+}
+
+// rustc 1.78 and 1.90.
+#[test]
+fn notes_of_rustc_are_commands() {
+    let old = "error: linking with `cc` failed: exit status: 1\n  |\n  = note: LC_ALL=\"C\" PATH=\"/usr/bin\" VSLANG=\"1033\" \"cc\" \"-m64\" \
+               \"/t/a.o\" \"-Wl,--as-needed\" \"-Wl,-Bstatic\" \"/t/libx.rlib\" \"-Wl,-Bdynamic\" \"-lfoo\" \"-o\" \"/t/x\" \"-nodefaultlibs\"\n  = note: /usr/bin/ld: cannot find -lfoo: No such file or directory\n";
+    let read = line(old);
+    assert_eq!(
+        states(&read).iter().filter(|name| !name.contains("crt")).collect::<Vec<_>>(),
+        ["/t/a.o:", "/t/libx.rlib:ns", "-lfoo:n"]
+    );
+    assert_eq!(read.tool.linker, Some(LinkerKind::Bfd));
+    let new = "  = note:  \"cc\" \"-m64\" \"<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/{libstd-*,libpanic_unwind-*}.rlib\" \
+               \"-lc\" \"-o\" \"x\" \"-nodefaultlibs\" \"-nostartfiles\"\n";
+    let read = line(new);
+    assert_eq!(
+        named(&read),
+        [
+            "<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-*.rlib",
+            "<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/libpanic_unwind-*.rlib",
+            "-lc"
+        ]
+    );
+    assert_eq!(&new[read.item_span(&read.items[1]).unwrap().range()], "libpanic_unwind-*");
+}
+
+#[test]
+fn what_drivers_print_is_the_linkers_own_line() {
+    let text = "COLLECT_GCC=gcc\nTarget: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14) \n\
+                COLLECT_GCC_OPTIONS='-o' 'a' '-mtune=generic'\n \
+                /usr/lib/gcc/x86_64-linux-gnu/12/collect2 -plugin /x/liblto_plugin.so \"-plugin-opt=-pass-through=-lgcc\" --build-id \
+                --as-needed -dynamic-linker /lib64/ld-linux-x86-64.so.2 -pie -o a Scrt1.o a.o -lc\n \
+                \"/usr/bin/ld.lld-19\" \"-o\" \"b\" \"b.o\"\n";
+    let log = log(text);
+    assert_eq!(log.commands.len(), 2);
+    let host = driver::Host::unknown();
+    let first = read(&log.commands[0], None, &host, &|_| None);
+    assert_eq!(states(&first), ["Scrt1.o:n", "a.o:n", "-lc:n"]);
+    assert_eq!(first.options.output, Output::Pie);
+    assert!(first.options.plugin.is_some());
+    let second = read(&log.commands[1], None, &host, &|_| None);
+    assert_eq!((second.tool.linker, second.tool.version), (Some(LinkerKind::Lld), Some((19, 0))));
+}
+
+#[test]
+fn compiling_is_no_link() {
+    let text = "gcc -c a.c -o a.o\ng++ -E x.cc\ncc -MM a.c\nclang -S a.c\ngcc --version\ngcc version 12.2.0 (Debian)\n\
+                /usr/bin/ld: a.o: in function `main':\ncollect2: error: ld returned 1 exit status\n";
+    assert!(log(text).commands.is_empty());
+}
+
+#[test]
+fn response_files_are_put_in_and_cycles_end() {
+    let files: HashMap<&str, &str> =
+        HashMap::from([("/b/a.rsp", "x.o \"y z.o\" @b.rsp -lz"), ("/b/b.rsp", "w.o @a.rsp"), ("/b/c", "")]);
+    let open =
+        |name: &str| files.get(name).map(|text| ResponseFile { bytes: text.as_bytes(), evidence: Some(EvidenceId(3)) });
+    let command = Command {
+        words: "ld @a.rsp @gone".split(' ').map(Word::free).collect(),
+        directory: Some("/b".to_owned()),
+        ..Command::default()
+    };
+    let line = read(&command, None, &driver::Host::unknown(), &open);
+    assert_eq!(named(&line), ["x.o", "y z.o", "w.o", "@a.rsp", "-lz", "@gone"]);
+    assert_eq!(line.span(1), Some(Span::new(EvidenceId(3), 5, 10)));
+    let readings: Vec<_> = line.responses.iter().map(|included| included.reading).collect();
+    use super::response::Reading::{Cycle, Missing, Read};
+    assert_eq!(readings, [Read, Read, Cycle, Missing]);
+}

@@ -1,0 +1,123 @@
+//! Archives: their members, which become files, and their symbol index.
+
+use casebook_core::Bytes;
+use casebook_formats::ar::{self, Contents, Member};
+use casebook_formats::gap::Gaps;
+
+use super::{Adding, Held, Outside, damaged};
+use crate::model::input::{Archive, Content, File, FileId, Unusable};
+
+/// Most members that are read of one archive; more are a fault.
+const MOST_MEMBERS: usize = 1 << 20;
+
+impl Adding<'_> {
+    /// An archive, and behind it its members.
+    pub(super) fn archive(&mut self, name: &str, bytes: &[u8], outside: &mut Outside<'_>) -> FileId {
+        let mut gaps = Gaps::default();
+        let held = Held::Here(0..bytes.len() as u64);
+        // Its content is known when its members are.
+        let id = self.push(
+            File { name: name.to_owned(), content: Content::Archive(Archive::default()), archive: None },
+            Some(held),
+            None,
+        );
+        let content = match ar::Archive::read(bytes, &mut gaps) {
+            Some(archive) => Content::Archive(self.members(name, id, &archive, outside, &mut gaps)),
+            None => damaged("no archive"),
+        };
+        if let Some(file) = self.files.get_mut(id.0 as usize) {
+            file.content = content;
+        }
+        self.faults_of(id, 0, &gaps);
+        id
+    }
+
+    fn members(
+        &mut self,
+        name: &str,
+        id: FileId,
+        archive: &ar::Archive<'_>,
+        outside: &mut Outside<'_>,
+        gaps: &mut Gaps,
+    ) -> Archive {
+        let mut model = Archive { thin: archive.is_thin(), ..Archive::default() };
+        let mut places = Vec::new();
+        let mut members = archive.members();
+        while let Some(member) = members.next(gaps) {
+            if model.members.len() == MOST_MEMBERS {
+                gaps.add(member.at, member.at, format!("more than {MOST_MEMBERS} members; the rest is not read"));
+                break;
+            }
+            places.push(member.at as u64);
+            model.members.push(self.member(name, id, &member, outside));
+        }
+        model.index = archive.index().map(|index| {
+            let mut lost = 0u32;
+            let mut entries = Vec::with_capacity(index.count.min(1 << 16));
+            // Entries of one member follow each other.
+            let mut last = None;
+            for (symbol, offset) in index.iter() {
+                let member = match last {
+                    Some((at, member)) if at == offset => member,
+                    _ => match places.binary_search(&offset) {
+                        Ok(member) => member as u32,
+                        Err(_) => {
+                            lost = lost.saturating_add(1);
+                            continue;
+                        }
+                    },
+                };
+                last = Some((offset, member));
+                entries.push((self.names.intern(symbol), member));
+            }
+            if lost > 0 {
+                gaps.add(0, 0, format!("{lost} entries of the symbol index lead to no member"));
+            }
+            entries.shrink_to_fit();
+            entries
+        });
+        model
+    }
+
+    fn member(&mut self, name: &str, archive: FileId, member: &Member<'_>, outside: &mut Outside<'_>) -> FileId {
+        let own = String::from_utf8_lossy(member.name);
+        let full = format!("{name}({own})");
+        match member.contents {
+            Contents::Inside { start, bytes } => {
+                let range = start as u64..(start as u64).saturating_add(bytes.len() as u64);
+                self.single(full, Some(archive), bytes, Held::Here(range))
+            }
+            Contents::Outside => match outside(&own) {
+                Some(bytes) => {
+                    let bytes: Bytes = bytes;
+                    let held = Held::Outside(own.into_owned(), 0..bytes.as_slice().len() as u64);
+                    self.single(full, Some(archive), bytes.as_slice(), held)
+                }
+                None => self.missing(full, archive),
+            },
+            Contents::Nested(origin) => {
+                let Some(holder) = outside(&own) else { return self.missing(full, archive) };
+                let mut gaps = Gaps::default();
+                let inner = ar::Archive::read(holder.as_slice(), &mut gaps)
+                    .and_then(|inner| inner.member_at(origin, &mut gaps))
+                    .map(|member| (String::from_utf8_lossy(member.name).into_owned(), member.contents));
+                match inner {
+                    Some((inner, Contents::Inside { start, bytes })) => {
+                        let range = start as u64..(start as u64).saturating_add(bytes.len() as u64);
+                        let full = format!("{own}({inner})");
+                        self.single(full, Some(archive), bytes, Held::Outside(own.into_owned(), range))
+                    }
+                    _ => {
+                        let content = damaged(format!("{own} has no member at {origin}"));
+                        self.push(File { name: full, content, archive: Some(archive) }, None, None)
+                    }
+                }
+            }
+        }
+    }
+
+    fn missing(&mut self, name: String, archive: FileId) -> FileId {
+        let content = Content::Unusable(Unusable::Missing);
+        self.push(File { name, content, archive: Some(archive) }, None, None)
+    }
+}
