@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::collect::{self, Kept, Tables};
+use super::collect::{self, Kept};
 use super::link::Link;
 use super::release::{Hidden, Policy};
 use super::table::{Content, Owner, SymbolId};
+use crate::model::edges::Tables;
 use crate::model::input::{Object, Output, Visibility};
 use crate::model::liveness::ALLOC;
 use crate::model::names::Name;
