@@ -49,7 +49,8 @@ impl Edges {
         }
         frames.sort_unstable();
         let is_code = |section: u32| object.sections.get(section as usize).is_some_and(|own| own.flags & 0x4 != 0);
-        let functions: Vec<u32> = frames.iter().map(|(_, section)| *section).filter(|section| is_code(*section)).collect();
+        let functions: Vec<u32> =
+            frames.iter().map(|(_, section)| *section).filter(|section| is_code(*section)).collect();
         let mut last: Option<(u64, u32)> = None;
         for (offset, section) in frames {
             if is_code(section) {

@@ -93,7 +93,7 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
         }
         None => predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome)),
     };
-    if let (LinkerKind::Mold, Some(predicted)) = (real.linker.kind, &predicted) {
+    if let (LinkerKind::Mold | LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         confused(&lowered.program, predicted, &mut observed);
     }
     // What was collected is in no symbol table, and the model need not say so.
@@ -162,7 +162,9 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         run[1] += u64::from(observed.linked);
         if let Some(line) = &observed.crashed {
             // A linker that runs into an assertion of its own is as wrong as the model that foresees it is right.
-            let foreseen = predicted.as_ref().is_some_and(|predicted| predicted.crashed.is_some());
+            let foreseen = predicted
+                .as_ref()
+                .is_some_and(|predicted| predicted.crashed.is_some() || !predicted.unknown.is_empty());
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {

@@ -64,7 +64,8 @@ impl Link<'_> {
             }
         }
         let options = &program.options;
-        let read = options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
+        let read =
+            options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
         let asked = options.undefined.iter().chain(&options.require_defined).chain(read).copied().chain(self.entry());
         for name in asked {
             stack.extend(self.table.find(name, None).and_then(|id| self.place_of(id)));

@@ -56,9 +56,8 @@ impl Link<'_> {
         });
         self.judge(Some(Tables::Sure));
         if let Some(other) = other {
-            let same = other.undefined == self.undefined
-                && other.duplicates == self.duplicates
-                && other.shared == self.shared;
+            let same =
+                other.undefined == self.undefined && other.duplicates == self.duplicates && other.shared == self.shared;
             if !same {
                 self.cannot_say("which exception tables --gc-sections keeps", None);
             }
@@ -103,7 +102,8 @@ impl Link<'_> {
             return;
         }
         if !dynamic && self.versions_die() {
-            return self.refuse(Refusal::Other("internal error: versions in an executable that exports nothing".to_owned()));
+            return self
+                .refuse(Refusal::Other("internal error: versions in an executable that exports nothing".to_owned()));
         }
         match self.policy {
             Policy::Ignore => {}
@@ -277,7 +277,9 @@ impl Link<'_> {
         let mut found: Vec<Undefined> = Vec::new();
         let mut lost: Vec<(Name, Site)> = Vec::new();
         for file in &self.objects {
-            let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else { continue };
+            let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else {
+                continue;
+            };
             for reference in &object.references {
                 let Some(section) = object.sections.get(reference.section as usize) else { continue };
                 if (section.flags & ALLOC != 0) != in_memory
@@ -342,7 +344,9 @@ impl Link<'_> {
         for (name, site) in lost {
             if !self.release.discarded_is_error {
                 let text = self.program.names.text(name).into_owned();
-                return self.refuse(Refusal::Other(format!("internal error: {text} is defined in a group that was discarded")));
+                return self.refuse(Refusal::Other(format!(
+                    "internal error: {text} is defined in a group that was discarded"
+                )));
             }
             self.failed = true;
             match self.undefined.iter_mut().find(|known| known.name == name && known.why == UndefinedWhy::Discarded) {

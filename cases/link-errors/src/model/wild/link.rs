@@ -41,6 +41,8 @@ pub(super) struct Link<'p> {
     pub(super) bounds: Vec<(SymbolId, Name)>,
     /// Sections that are kept, by file.
     pub(super) kept: Vec<Vec<bool>>,
+    /// A section that is kept refers to a file that is not part of the link.
+    pub(super) misplaced: bool,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) undefined: Vec<Undefined>,
     pub(super) refusals: Vec<Refusal>,
@@ -63,6 +65,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         open: Vec::new(),
         bounds: Vec::new(),
         kept: Vec::new(),
+        misplaced: false,
         duplicates: Vec::new(),
         undefined: Vec::new(),
         refusals: Vec::new(),

@@ -27,14 +27,23 @@ pub(super) fn uncovered(linker: Linker) -> Outcome {
 }
 
 impl Link<'_> {
-    /// Where writing the output fails by an error of wild's own.
+    /// What is found when the output is written; apart from the entry point these are errors of wild's own.
     pub(super) fn write(&mut self) {
         if self.kind == Kind::Relocatable {
             return;
         }
+        let entry = self.entry_name().and_then(|name| self.names.get(name)).map(|id| self.definition(id));
+        if entry.is_some_and(|id| self.flags(id).dynamic) {
+            let what = "Entry point must be an address or absolute value.".to_owned();
+            self.refusals.push(Refusal::Other(what));
+        }
         // References to a version that nobody has mean symbol 0, which has no place (`canonicalise_undefined_symbols`).
         if self.flags(SymbolId::UNDEFINED).resolved {
             self.refusals.push(Refusal::Other("internal error: a version nobody defines is asked for".to_owned()));
+        }
+        // Weak ones to a version that is in no file that was taken mean that file's symbol all the same.
+        if self.misplaced {
+            self.refusals.push(Refusal::Other("internal error: a version is asked for that was not taken".to_owned()));
         }
     }
 
@@ -106,7 +115,9 @@ impl Link<'_> {
         objects.flat_map(|file| {
             (0..file.len()).filter_map(|index| {
                 let entry = file.entry(index).filter(|entry| entry.undefined)?;
-                Some((entry.name, self.definition(SymbolId(file.first + index))))
+                let definition = self.definition(SymbolId(file.first + index));
+                let name = self.entry(definition).map_or(entry.name, |found| found.name);
+                Some((name, definition))
             })
         })
     }

@@ -4,7 +4,7 @@
 use super::link::{Kind, Link};
 use super::symbols::{Content, Own, SymbolId};
 use crate::model::edges::{Edges, Tables};
-use crate::model::input::{ExcludeLibs, Object, Program, Section, Unresolved, Visibility};
+use crate::model::input::{ExcludeLibs, Object, Program, Section, SymbolType, Unresolved, Visibility};
 use crate::model::liveness::RETAIN;
 use crate::model::names::Name;
 use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
@@ -315,9 +315,9 @@ impl Link<'_> {
             Slot::Apart => return,
             Slot::Discard => {
                 let name = self.program.names.text(own.name).into_owned();
-                return self.refusals.push(Refusal::Other(format!(
-                    "Don't know what segment to put `{name}` in, but it's referenced"
-                )));
+                return self
+                    .refusals
+                    .push(Refusal::Other(format!("Don't know what segment to put `{name}` in, but it's referenced")));
             }
             Slot::Normal { .. } => {}
         }
@@ -342,12 +342,23 @@ impl Link<'_> {
         }
         let definition = self.definition(SymbolId(self.files[file].first + symbol));
         self.request(definition, work);
+        let is_bound = self.bounds.iter().any(|(bound, _)| *bound == definition);
+        self.misplaced |= !is_bound && !self.files[self.file_of(definition)].loaded;
         let flags = self.flags(definition);
         let Some(own) = self.files[file].entry(symbol) else { return };
         let options = &self.program.options;
         let executable = matches!(self.kind, Kind::StaticExecutable | Kind::DynamicExecutable);
         let ignored = matches!(options.unresolved, Some(Unresolved::Ignore | Unresolved::IgnoreInObjects));
         let nowhere = self.entry(definition).is_some_and(|entry| entry.undefined);
+        let tls = object.symbols.get(symbol as usize).is_some_and(|own| own.kind == SymbolType::Tls);
+        if tls && nowhere && flags.absolute && !flags.dynamic && self.kind == Kind::Shared {
+            // `allocate_resolution` makes room for a relocation that `process_got_tls_offset` does not write, where the reference is for
+            // the offset (`R_X86_64_GOTTPOFF`): then wild stops with an error of its own. What relocations are for is not known here.
+            self.cannot_say(
+                "a thread-local symbol of limited visibility that nobody defines, in a shared object",
+                None,
+            );
+        }
         if !flags.absolute || own.weak || ignored || !nowhere || !options.defs.unwrap_or(executable) {
             return;
         }

@@ -49,7 +49,6 @@ impl Link<'_> {
             id: None,
             content: Content::Own(Vec::new()),
             first: 0,
-            optional: false,
             loaded: true,
             because: None,
             member: false,
@@ -133,16 +132,7 @@ impl Link<'_> {
             FileContent::Unusable(Unusable::Bitcode(_)) => return self.lto(id),
             _ => return self.refusals.push(Refusal::File(id)),
         };
-        self.files.push(File {
-            id: Some(id),
-            content,
-            first: 0,
-            optional,
-            loaded: !optional,
-            because: None,
-            member,
-            soname,
-        });
+        self.files.push(File { id: Some(id), content, first: 0, loaded: !optional, because: None, member, soname });
     }
 
     /// Code for a link-time optimiser, fat or not, has to go to a plugin (`verify_allowed_input_section_name`, elf.rs).

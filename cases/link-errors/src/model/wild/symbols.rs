@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::input::{Binding, Definition, FileId, Object, Shared, SymbolType, Visibility};
+use crate::model::input::{Binding, Definition, FileId, Object, Shared, Visibility};
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::Because;
 
@@ -55,8 +55,6 @@ pub(super) struct File<'p> {
     pub(super) content: Content<'p>,
     /// Number of its first symbol.
     pub(super) first: u32,
-    /// A member of an archive, or a shared object after `--as-needed`.
-    pub(super) optional: bool,
     pub(super) loaded: bool,
     pub(super) because: Option<Because>,
     /// It is a member of an archive, `--whole-archive` or not.
@@ -87,7 +85,6 @@ pub(super) struct Entry {
     pub(super) absolute: bool,
     pub(super) strength: Strength,
     pub(super) visibility: Visibility,
-    pub(super) tls: bool,
     pub(super) section: Option<u32>,
 }
 
@@ -129,7 +126,6 @@ impl File<'_> {
                         _ => strength(symbol.binding, None),
                     },
                     visibility: symbol.visibility,
-                    tls: symbol.kind == SymbolType::Tls,
                     section: match symbol.definition {
                         Definition::Section(section) => Some(section),
                         _ => None,
@@ -148,7 +144,6 @@ impl File<'_> {
                     absolute: symbol.absolute,
                     strength: strength(symbol.binding, None),
                     visibility: symbol.visibility,
-                    tls: symbol.kind == SymbolType::Tls,
                     section: None,
                 })
             }
