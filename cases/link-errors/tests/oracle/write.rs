@@ -269,7 +269,6 @@ fn content(names: &Names, section: &Section) -> Header {
 
 /// The relocations of a section; the code they are in is written into its bytes.
 fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, code: &mut [u8]) -> Header {
-    let names = &program.names;
     const R_64: u64 = 1;
     const R_PLT32: u64 = 4;
     const R_GOTPCREL: u64 = 9;
@@ -283,7 +282,7 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
             (R_64, 0)
         } else if symbol.kind == SymbolType::Tls {
             (R_GOTTPOFF, -4)
-        } else if names.bytes(symbol.name).starts_with(b"f") && !absolute(program, symbol.name) {
+        } else if can_be_called(program, symbol.name) {
             (R_PLT32, -4)
         } else {
             (R_GOTPCREL, -4)
@@ -312,13 +311,20 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
     }
 }
 
-/// Code that calls an absolute symbol is refused by some linkers where the output can be moved; reading its address is not.
-fn absolute(program: &Program, name: Name) -> bool {
-    program.options.defsym.iter().any(|defsym| defsym.name == name)
-        || program.files.iter().any(|file| match &file.content {
-            Content::Object(object) => {
-                object.symbols.iter().any(|symbol| symbol.name == name && symbol.definition == Definition::Absolute)
-            }
+/// True where code may call the symbol. A call of an absolute symbol is refused by some linkers where the output can be moved, one of
+/// a thread-local symbol always; reading its address is not.
+fn can_be_called(program: &Program, name: Name) -> bool {
+    let odd = |symbol: &Symbol| {
+        symbol.name == name && (symbol.definition == Definition::Absolute || symbol.kind == SymbolType::Tls)
+    };
+    let odd_dynamic = |symbol: &DynamicSymbol| symbol.name == name && symbol.kind == SymbolType::Tls;
+    let named = program.names.bytes(name).starts_with(b"f");
+    let aliased = program.options.defsym.iter().any(|defsym| defsym.name == name);
+    named
+        && !aliased
+        && !program.files.iter().any(|file| match &file.content {
+            Content::Object(object) => object.symbols.iter().any(odd),
+            Content::Shared(shared) => shared.symbols.iter().any(odd_dynamic),
             _ => false,
         })
 }
