@@ -101,6 +101,8 @@ impl Lowering {
     }
 
     fn dso(&mut self, dso: &Dso) -> FileId {
+        // Without a soname its path is the name that is needed.
+        self.name(&dso.name);
         let mut shared = Shared {
             soname: dso.soname.as_ref().map(|soname| self.program.names.intern(soname.as_bytes())),
             needed: dso.needed.iter().map(|needed| self.program.names.intern(needed.as_bytes())).collect(),
