@@ -299,6 +299,8 @@ pub struct Shared {
     pub needed: Vec<Name>,
     /// `DT_RUNPATH`, or `DT_RPATH` where there is none, as written.
     pub runpath: Option<Name>,
+    /// The first version it defines after its base version: the one with number 2 in `.gnu.version_d`.
+    pub first_version: Option<Name>,
     /// `.dynsym`, in its order, without the empty first symbol.
     pub symbols: Vec<DynamicSymbol>,
 }

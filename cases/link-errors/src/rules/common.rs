@@ -93,7 +93,9 @@ pub(super) fn site(attempt: &Attempt, evidence: &EvidenceSet, site: &Site) -> St
         .get(section as usize)
         .map_or_else(String::new, |section| attempt.program.names.text(section.name).into_owned());
     let mut out = format!("{name}:({section_name}+{offset:#x})");
-    if let Some(function) = source::enclosing(object, section, offset).and_then(|index| object.symbols.get(index as usize)) {
+    if let Some(function) =
+        source::enclosing(object, section, offset).and_then(|index| object.symbols.get(index as usize))
+    {
         out.push_str(&format!(" in `{}`", symbol(attempt, function.name)));
     }
     if let Some(line) = line_at(attempt, evidence, site.file, section, offset) {
@@ -214,7 +216,6 @@ pub(super) fn others(attempt: &Attempt) -> Option<String> {
     })
 }
 
-
 /// Adds what every finding about a line says at its end: other linkers, and what was assumed.
 pub(super) fn end(mut builder: FindingBuilder, attempt: &Attempt, evidence: &EvidenceSet) -> Finding {
     if let Some(others) = others(attempt) {
@@ -283,4 +284,3 @@ pub(super) fn taken_words(attempt: &Attempt, file: FileId) -> Option<String> {
         Because::Line => "it stands on the line".to_owned(),
     })
 }
-

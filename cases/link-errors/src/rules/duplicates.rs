@@ -3,7 +3,9 @@
 use casebook_core::{EvidenceSet, FindingBuilder, Rule};
 use serde_json::json;
 
-use super::common::{begin, bytes, definition_line, definition_place, file_name, input_place, list, symbol, taken_words};
+use super::common::{
+    begin, bytes, definition_line, definition_place, file_name, input_place, list, symbol, taken_words,
+};
 use super::why;
 use crate::facts::Attempt;
 use crate::model::chain::input_of;

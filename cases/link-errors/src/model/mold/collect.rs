@@ -73,7 +73,8 @@ impl Link<'_> {
             }
         }
         let options = &program.options;
-        let read = options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
+        let read =
+            options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
         let asked = options.undefined.iter().chain(&options.require_defined).chain(read).copied().chain(self.entry());
         for name in asked {
             stack.extend(self.table.find(name, None).and_then(|id| self.place_of(id)));
@@ -167,7 +168,8 @@ impl Edges {
         }
         frames.sort_unstable();
         let is_code = |section: u32| object.sections.get(section as usize).is_some_and(|own| own.flags & 0x4 != 0);
-        let functions: Vec<u32> = frames.iter().map(|(_, section)| *section).filter(|section| is_code(*section)).collect();
+        let functions: Vec<u32> =
+            frames.iter().map(|(_, section)| *section).filter(|section| is_code(*section)).collect();
         let mut last: Option<(u64, u32)> = None;
         for (offset, section) in frames {
             if is_code(section) {

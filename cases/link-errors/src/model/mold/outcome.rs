@@ -5,11 +5,9 @@ use std::collections::HashSet;
 use super::link::Link;
 use super::release::Policy;
 use super::table::{Content, SymbolId};
-use crate::model::names::Name;
-use crate::model::outcome::{
-    Because, Event, Extraction, Linker, Needed, Outcome, UndefinedWhy, Unknown, Verdict,
-};
 use crate::model::input::{FileId, Output};
+use crate::model::names::Name;
+use crate::model::outcome::{Because, Event, Extraction, Linker, Needed, Outcome, UndefinedWhy, Unknown, Verdict};
 
 /// A release the model does not cover.
 pub(super) fn uncovered(linker: Linker) -> Outcome {
@@ -85,7 +83,12 @@ impl Link<'_> {
                 }
                 continue;
             };
-            needed.push(Needed { soname, file: id, because: file.because.unwrap_or(Because::Line), used: used.contains(&index) });
+            needed.push(Needed {
+                soname,
+                file: id,
+                because: file.because.unwrap_or(Because::Line),
+                used: used.contains(&index),
+            });
         }
         dropped.retain(|file| !needed.iter().any(|kept| kept.file == *file));
         (needed, dropped)
@@ -108,7 +111,8 @@ impl Link<'_> {
 
     /// Of shared objects what objects ask for.
     fn definitions(&self) -> Vec<(Name, FileId)> {
-        let asked: HashSet<SymbolId> = self.objects.iter().flat_map(|file| self.files[*file].symbols.iter().copied()).collect();
+        let asked: HashSet<SymbolId> =
+            self.objects.iter().flat_map(|file| self.files[*file].symbols.iter().copied()).collect();
         let mut definitions: Vec<(Name, FileId)> = self
             .table
             .ids()

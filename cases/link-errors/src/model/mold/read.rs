@@ -62,9 +62,9 @@ impl<'p> Link<'p> {
         }
         // Of shared objects of one name the first counts.
         let mut sonames: HashSet<Name> = HashSet::new();
-        let (kept, taken) = std::mem::take(&mut self.shared).into_iter().partition(|file| {
-            self.files[*file].soname.is_none_or(|soname| sonames.insert(soname))
-        });
+        let (kept, taken) = std::mem::take(&mut self.shared)
+            .into_iter()
+            .partition(|file| self.files[*file].soname.is_none_or(|soname| sonames.insert(soname)));
         self.shared = kept;
         self.soname_taken = taken;
         true
@@ -130,11 +130,10 @@ impl<'p> Link<'p> {
         if object.lto == Lto::Slim || (object.lto == Lto::Fat && self.program.options.lto_plugin) {
             return self.lto(id);
         }
-        let symbols =
-            object.globals().map(|(_, symbol)| {
-                let (name, version) = self.key(symbol);
-                self.table.insert(name, version)
-            });
+        let symbols = object.globals().map(|(_, symbol)| {
+            let (name, version) = self.key(symbol);
+            self.table.insert(name, version)
+        });
         let symbols = symbols.collect();
         let waits = archive.is_some_and(|input| !input.whole_archive);
         self.objects.push(self.files.len());

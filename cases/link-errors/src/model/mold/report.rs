@@ -55,9 +55,8 @@ impl Link<'_> {
         });
         self.judge(Some(Tables::Sure));
         if let Some(other) = other {
-            let same = other.undefined == self.undefined
-                && other.duplicates == self.duplicates
-                && other.shared == self.shared;
+            let same =
+                other.undefined == self.undefined && other.duplicates == self.duplicates && other.shared == self.shared;
             if !same {
                 self.cannot_say("which exception tables --gc-sections keeps", None);
             }
@@ -275,7 +274,9 @@ impl Link<'_> {
         let mut found: Vec<Undefined> = Vec::new();
         let mut lost: Vec<(Name, Site)> = Vec::new();
         for file in &self.objects {
-            let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else { continue };
+            let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else {
+                continue;
+            };
             for reference in &object.references {
                 let Some(section) = object.sections.get(reference.section as usize) else { continue };
                 if (section.flags & ALLOC != 0) != in_memory
@@ -327,7 +328,8 @@ impl Link<'_> {
     fn versions_die(&self) -> bool {
         let options = &self.program.options;
         let named = options.versions.iter().flat_map(|script| &script.nodes).any(|node| node.name.is_some());
-        let dynamic = matches!(options.output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty();
+        let dynamic =
+            matches!(options.output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty();
         named && !dynamic && !self.table.iter().any(|symbol| symbol.exported)
     }
 

@@ -126,10 +126,17 @@ impl Link<'_> {
     fn mark(&mut self) {
         let program = self.program;
         let options = &program.options;
-        let read = options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
+        let read =
+            options.defsym.iter().flat_map(|defsym| &defsym.reads).filter(|_| !self.release.defsym_asks_as_object);
         let entry = self.entry();
-        let asked: Vec<Name> =
-            options.undefined.iter().copied().chain(entry).chain(read.copied()).chain(options.require_defined.iter().copied()).collect();
+        let asked: Vec<Name> = options
+            .undefined
+            .iter()
+            .copied()
+            .chain(entry)
+            .chain(read.copied())
+            .chain(options.require_defined.iter().copied())
+            .collect();
         for name in asked {
             let owner = self.table.find(name, None).and_then(|id| self.table.get(id).owner);
             if let Some(owner) = owner {

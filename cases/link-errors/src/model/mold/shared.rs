@@ -98,9 +98,7 @@ impl Link<'_> {
             let symbol = *self.table.get(id);
             let lacks = match self.release.check_sees_hidden {
                 false => symbol.owner.is_none(),
-                true => {
-                    (symbol.owner.is_none() || symbol.visibility == Visibility::Hidden) && !self.shared_defines(id)
-                }
+                true => (symbol.owner.is_none() || symbol.visibility == Visibility::Hidden) && !self.shared_defines(id),
             };
             if !lacks {
                 continue;
@@ -142,9 +140,8 @@ impl Link<'_> {
             }
             let Some(plain) = self.table.find(symbol.name, None).map(|id| self.table.get(id)) else { continue };
             let Some(other) = plain.owner.filter(|_| plain.rule == Rule::Node(number)) else { continue };
-            let weak = |owner: super::table::Owner| {
-                self.files[owner.file].entry(owner.index).is_none_or(|entry| entry.weak)
-            };
+            let weak =
+                |owner: super::table::Owner| self.files[owner.file].entry(owner.index).is_none_or(|entry| entry.weak);
             if weak(owner) || weak(other) {
                 continue;
             }
