@@ -31,6 +31,8 @@ mod program;
 mod random;
 #[path = "oracle/read.rs"]
 mod read;
+#[path = "oracle/reader.rs"]
+mod reader;
 #[path = "oracle/scenario.rs"]
 mod scenario;
 #[path = "oracle/write.rs"]

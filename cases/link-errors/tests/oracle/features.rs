@@ -60,6 +60,7 @@ pub enum Feature {
     Static,
     Twice,
     Missing,
+    Large,
 }
 
 use Feature::*;
@@ -121,6 +122,7 @@ pub const ALL: &[(Feature, &str, u32, u32)] = &[
     (Static, "static", 0, 4),
     (Twice, "twice", 0, 4),
     (Missing, "missing", 0, 2),
+    (Large, "large", 0, 6),
 ];
 
 /// The share of scenarios that may have each feature, in percent.

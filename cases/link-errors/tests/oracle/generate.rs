@@ -34,6 +34,9 @@ impl Dice {
     /// All names, in a random order.
     fn names(&mut self) -> Vec<String> {
         let mut names: Vec<String> = FUNCTIONS.iter().chain(&DATA).map(|name| name.to_string()).collect();
+        if self.has(Feature::Large) {
+            names.extend((5..12).map(|number| format!("f{number}")));
+        }
         if self.has(Feature::Tls) {
             names.extend(TLS.iter().map(|name| name.to_string()));
         }
@@ -106,9 +109,10 @@ fn files(dice: &mut Dice, scenario: &mut Scenario) {
     for number in 0..dice.random.below(3) {
         scenario.objects.push(unit(dice, &format!("a{number}.o"), 15, 25));
     }
-    let archives = if dice.has(Feature::Archives) { dice.random.below(4) } else { 0 };
+    let most = if dice.has(Feature::Large) { 7 } else { 4 };
+    let archives = if dice.has(Feature::Archives) { dice.random.below(most) } else { 0 };
     for number in 0..archives {
-        let members = 1 + dice.random.below(4);
+        let members = 1 + dice.random.below(most);
         let members = (0..members).map(|m| unit(dice, &format!("x{number}m{m}.o"), 18, 20)).collect();
         let library = library(dice, format!("libx{number}.a"), members);
         scenario.archives.push(library);
@@ -117,7 +121,7 @@ fn files(dice: &mut Dice, scenario: &mut Scenario) {
         closing(dice, scenario);
     }
     if dice.has(Feature::Shared) && scenario.output != Output::Static {
-        let count = 1 + dice.random.below(3);
+        let count = 1 + dice.random.below(most - 1);
         for number in 0..count {
             let dso = dso(dice, number, count);
             scenario.shared.push(dso);

@@ -108,7 +108,7 @@ impl Lowering {
             first_version: None,
             symbols: vec![],
         };
-        let versioned = dso.symbols.iter().any(|sym| sym.defined && sym.version.is_some());
+        let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);
         for sym in &dso.symbols {
             let at = match (sym.defined, sym.kind, sym.place) {
@@ -483,13 +483,14 @@ fn references(object: &mut Object, locals: &[&Sym], globals: &[&Sym], number: &i
     for (at, sym) in locals.iter().chain(globals).enumerate() {
         for part in &sym.from {
             let section = number(*part);
-            let offset = &mut object.sections[section as usize].size;
-            object.references.push(Reference { section, symbol: (first + at) as u32, offset: *offset + FIELD });
-            *offset += SLOT;
+            let part = &mut object.sections[section as usize];
+            let field = if part.flags & SHF_ALLOC == 0 { 0 } else { FIELD };
+            object.references.push(Reference { section, symbol: (first + at) as u32, offset: part.size + field });
+            part.size += SLOT;
         }
     }
     object.references.sort_by_key(|reference| (reference.section, reference.offset));
 }
 
-/// Where in its eight bytes a reference's relocated field is.
+/// Where in its eight bytes a reference's relocated field is, in code.
 pub const FIELD: u64 = 3;

@@ -20,25 +20,36 @@ const SHN_COMMON: u16 = 0xfff2;
 
 /// Writes all files of the scenario into `folder`.
 pub fn scenario(scenario: &Scenario, program: &Program, folder: &Path) {
+    for (name, bytes) in files(scenario, program) {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+/// The files of the scenario: name and bytes.
+pub fn files(scenario: &Scenario, program: &Program) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec![];
     for (number, file) in program.files.iter().enumerate() {
-        let path = folder.join(&file.name);
         match &file.content {
             Content::Object(object) if file.archive.is_none() => {
-                std::fs::write(path, self::object(program, object)).unwrap()
+                files.push((file.name.clone(), self::object(program, object)));
             }
-            Content::Archive(archive) => self::archive(program, archive, &path, folder),
-            Content::Shared(shared) => {
-                let absent = scenario.shared.iter().any(|dso| dso.name == file.name && dso.absent);
-                if !absent {
-                    std::fs::write(path, write_shared::bytes(program, FileId(number as u32), shared)).unwrap();
+            Content::Archive(archive) => {
+                let members = members(program, archive);
+                files.push((file.name.clone(), archive_bytes(program, archive, &members)));
+                if archive.thin {
+                    files.extend(members);
                 }
+            }
+            Content::Shared(shared) if !scenario.shared.iter().any(|dso| dso.name == file.name && dso.absent) => {
+                files.push((file.name.clone(), write_shared::bytes(program, FileId(number as u32), shared)));
             }
             _ => {}
         }
     }
     if let Some(script) = &program.options.versions {
-        std::fs::write(folder.join("version.map"), version_script(script)).unwrap();
+        files.push(("version.map".into(), version_script(script).into_bytes()));
     }
+    files
 }
 
 /// Little-endian bytes of a file that grows.
@@ -258,7 +269,6 @@ fn content(names: &Names, section: &Section) -> Header {
 
 /// The relocations of a section; the code they are in is written into its bytes.
 fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, code: &mut [u8]) -> Header {
-    let names = &program.names;
     const R_64: u64 = 1;
     const R_PLT32: u64 = 4;
     const R_GOTPCREL: u64 = 9;
@@ -272,7 +282,7 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
             (R_64, 0)
         } else if symbol.kind == SymbolType::Tls {
             (R_GOTTPOFF, -4)
-        } else if names.bytes(symbol.name).starts_with(b"f") && !absolute(program, symbol.name) {
+        } else if can_be_called(program, symbol.name) {
             (R_PLT32, -4)
         } else {
             (R_GOTPCREL, -4)
@@ -284,7 +294,7 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
             R_GOTTPOFF => code[at - 3..at].copy_from_slice(&[0x48, 0x8b, 0x05]),
             _ => code[at - 3..at].copy_from_slice(&[0x48, 0x3b, 0x05]),
         }
-        bytes.u64(if kind == R_64 { reference.offset - 3 } else { reference.offset });
+        bytes.u64(reference.offset);
         bytes.u64(u64::from(reference.symbol) << 32 | kind);
         bytes.u64(addend as u64);
     }
@@ -301,13 +311,20 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
     }
 }
 
-/// Code that calls an absolute symbol is refused by some linkers where the output can be moved; reading its address is not.
-fn absolute(program: &Program, name: Name) -> bool {
-    program.options.defsym.iter().any(|defsym| defsym.name == name)
-        || program.files.iter().any(|file| match &file.content {
-            Content::Object(object) => {
-                object.symbols.iter().any(|symbol| symbol.name == name && symbol.definition == Definition::Absolute)
-            }
+/// True where code may call the symbol. A call of an absolute symbol is refused by some linkers where the output can be moved, one of
+/// a thread-local symbol always; reading its address is not.
+fn can_be_called(program: &Program, name: Name) -> bool {
+    let odd = |symbol: &Symbol| {
+        symbol.name == name && (symbol.definition == Definition::Absolute || symbol.kind == SymbolType::Tls)
+    };
+    let odd_dynamic = |symbol: &DynamicSymbol| symbol.name == name && symbol.kind == SymbolType::Tls;
+    let named = program.names.bytes(name).starts_with(b"f");
+    let aliased = program.options.defsym.iter().any(|defsym| defsym.name == name);
+    named
+        && !aliased
+        && !program.files.iter().any(|file| match &file.content {
+            Content::Object(object) => object.symbols.iter().any(odd),
+            Content::Shared(shared) => shared.symbols.iter().any(odd_dynamic),
             _ => false,
         })
 }
@@ -337,24 +354,15 @@ fn assemble(headers: Vec<Header>) -> Vec<u8> {
     out.0
 }
 
-/// Writes an archive, thin ones with their members beside it.
-fn archive(program: &Program, archive: &Archive, path: &Path, folder: &Path) {
-    let members: Vec<(String, Vec<u8>)> = archive
-        .members
-        .iter()
-        .map(|id| {
-            let file = &program.files[id.0 as usize];
-            let name = file.name.rsplit('(').next().unwrap().trim_end_matches(')').to_string();
-            let Content::Object(object) = &file.content else { return (name, vec![]) };
-            (name, self::object(program, object))
-        })
-        .collect();
-    if archive.thin {
-        for (name, bytes) in &members {
-            std::fs::write(folder.join(name), bytes).unwrap();
-        }
-    }
-    std::fs::write(path, archive_bytes(program, archive, &members)).unwrap();
+/// The members of an archive: name and bytes.
+fn members(program: &Program, archive: &Archive) -> Vec<(String, Vec<u8>)> {
+    let member = |id: &FileId| {
+        let file = &program.files[id.0 as usize];
+        let name = file.name.rsplit('(').next().unwrap_or_default().trim_end_matches(')').to_string();
+        let Content::Object(object) = &file.content else { return (name, vec![]) };
+        (name, self::object(program, object))
+    };
+    archive.members.iter().map(member).collect()
 }
 
 /// The GNU variant of the format: `/` for the symbol table, `//` for names of members (always, thin archives need it).
