@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
+use casebook_formats::elf::{Class, Endianness};
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
 use super::disk::Files;
 use super::files::{self, Held};
-use super::resolve::{Resolution, resolve};
+use super::offers::{mark_foreign, offers};
+use super::resolve::{Machine, Resolution, resolve};
 use crate::model::input::{Content, File, FileId, Program, Unusable};
 use crate::model::names::Names;
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
@@ -52,6 +54,10 @@ pub struct Attempt {
     pub offers: Vec<(FileId, String)>,
     /// What was taken for granted, in full sentences.
     pub assumed: Vec<String>,
+    /// What its linker said, by index of [`super::Facts::told`].
+    pub said: Vec<usize>,
+    /// It was run here a moment ago: a file that is not there is missing, not left out of the evidence.
+    pub live: bool,
 }
 
 impl Attempt {
@@ -128,6 +134,7 @@ fn attempt(
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
     let sources: RefCell<Vec<Option<Kept>>> = RefCell::new(Vec::new());
+    let machines: RefCell<Vec<Option<Machine>>> = RefCell::new(Vec::new());
     let gaps = RefCell::new(Vec::new());
     let load =
         |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
@@ -139,7 +146,14 @@ fn attempt(
             let added = files::add(names, list, name, bytes, outside);
             let mut sources = sources.borrow_mut();
             sources.resize(list.len(), None);
+            let mut machines = machines.borrow_mut();
+            machines.resize(list.len(), None);
             for part in &added.parts {
+                machines[part.file.0 as usize] = part.machine.map(|machine| Machine {
+                    bits: if machine.class == Class::Elf64 { 64 } else { 32 },
+                    big: machine.order == Endianness::Big,
+                    number: machine.number.0,
+                });
                 if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
                     sources[part.file.0 as usize] =
                         Some(Kept { evidence: item.id, start: range.start, end: range.end });
@@ -155,7 +169,9 @@ fn attempt(
             }
             added.file
         };
-    let files = resolve(&line, linker.kind, &seen, &load);
+    let mut files = resolve(&line, linker.kind, &seen, &load);
+    let offers = offers(&line, item, set, &seen, &mut files, &load);
+    mark_foreign(&mut files.program, &machines.borrow(), &line);
     unmodelled.extend(gaps.into_inner());
     let mut sources = sources.into_inner();
     sources.resize(files.program.files.len(), None);
@@ -166,7 +182,7 @@ fn attempt(
     if !any {
         return None;
     }
-    let mut program = files.program.clone();
+    let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
     for (_, why) in &files.unknown {
@@ -179,7 +195,6 @@ fn attempt(
     if !told {
         assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
     }
-    let offers = offers(&program, &files, set);
     Some(Attempt {
         evidence: item.id,
         span,
@@ -193,6 +208,8 @@ fn attempt(
         missing,
         offers,
         assumed,
+        said: Vec::new(),
+        live: item.path == super::LIVE,
     })
 }
 
@@ -211,21 +228,6 @@ fn leave_out(program: &mut Program, files: &Resolution) -> Vec<String> {
         !gone
     });
     missing
-}
-
-/// Shared objects and archives of the evidence that the line does not name: those that others need.
-fn offers(program: &Program, files: &Resolution, _: &EvidenceSet) -> Vec<(FileId, String)> {
-    let mut out = Vec::new();
-    for (index, file) in program.files.iter().enumerate() {
-        let id = FileId(index as u32);
-        let library = matches!(file.content, Content::Shared(_) | Content::Archive(_));
-        if !library || program.inputs.iter().any(|input| input.file == id) {
-            continue;
-        }
-        let path = files.path(id).unwrap_or(&file.name);
-        out.push((id, path.to_owned()));
-    }
-    out
 }
 
 /// What both say; what stands with the command counts first.

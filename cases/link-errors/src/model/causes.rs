@@ -111,6 +111,8 @@ pub enum HiddenHow {
     Visibility(Visibility),
     /// By a version script of the shared object: the symbol is in `.dynsym` and local.
     Version,
+    /// It is local to a shared object that was not stripped.
+    Inside,
 }
 
 /// Symbols that are undefined for one reason.
@@ -235,6 +237,7 @@ fn hidden(one: &Passed) -> Option<Cause> {
         NotTaken::Static => HiddenHow::Static,
         NotTaken::Hidden(visibility) => HiddenHow::Visibility(visibility),
         NotTaken::VersionLocal => HiddenHow::Version,
+        NotTaken::Inside => HiddenHow::Inside,
         _ => return None,
     };
     Some(Cause::Hidden { file: one.file, how })

@@ -303,6 +303,8 @@ pub struct Shared {
     pub first_version: Option<Name>,
     /// `.dynsym`, in its order, without the empty first symbol.
     pub symbols: Vec<DynamicSymbol>,
+    /// Functions and variables of `.symtab` that are local to it, where it was not stripped: hidden, kept by a version script, or static.
+    pub local: Vec<Name>,
 }
 
 /// An archive.

@@ -11,10 +11,12 @@ mod header;
 mod hidden;
 mod linkage;
 mod named_twice;
+mod not_found;
 mod not_named;
 mod notes;
 mod nowhere;
 mod order;
+mod position;
 mod refused;
 mod rust_std;
 mod shared_lacks;
@@ -40,10 +42,12 @@ pub use header::HEADER;
 pub use hidden::HIDDEN;
 pub use linkage::LINKAGE;
 pub use named_twice::NAMED_TWICE;
+pub use not_found::NOT_FOUND;
 pub use not_named::NOT_NAMED;
 pub use notes::{DEPENDS, NEEDLESS};
 pub use nowhere::NOWHERE;
 pub use order::ORDER;
+pub use position::POSITION;
 pub use refused::{HIDDEN_FROM_LIBRARY, SCRIPT, TLS, UNUSABLE};
 pub use rust_std::RUST_STD;
 pub use shared_lacks::SHARED_LACKS;
@@ -70,8 +74,10 @@ pub static RULES: &[&Rule] = &[
     &NAMED_TWICE,
     &DEFINED_TWICE,
     &RUST_STD,
+    &NOT_FOUND,
     &UNUSABLE,
     &TLS,
+    &POSITION,
     &HIDDEN_FROM_LIBRARY,
     &SCRIPT,
     &NEEDLESS,
@@ -82,11 +88,25 @@ pub static RULES: &[&Rule] = &[
 fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<Finding>) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
-        for diagnosis in diagnose(&attempt.program, &attempt.outcome) {
-            out.extend(finding(attempt, &diagnosis));
+        for mut diagnosis in diagnose(&attempt.program, &attempt.outcome) {
+            // Where files of the line are not here, the model sees too little: what counts is what the linker said.
+            if !attempt.is_whole() {
+                diagnosis.symbols.retain(|index| was_said(facts, attempt, *index));
+            }
+            if !diagnosis.symbols.is_empty() {
+                out.extend(finding(attempt, &diagnosis));
+            }
         }
     }
     out
+}
+
+/// The linker named this undefined symbol.
+fn was_said(facts: &Facts, attempt: &Attempt, undefined: usize) -> bool {
+    let Some(undefined) = attempt.outcome.undefined.get(undefined) else { return false };
+    let (raw, readable) = (attempt.program.names.text(undefined.name), common::symbol(attempt, undefined.name));
+    let said = attempt.said.iter().filter_map(|index| facts.told.get(*index)).filter_map(|one| one.symbol.as_ref());
+    said.into_iter().any(|symbol| symbol.text == raw || symbol.text == readable)
 }
 
 /// The first file that defines a name for others.

@@ -107,6 +107,7 @@ impl Lowering {
             runpath: dso.runpath.then(|| self.program.names.intern(b"$ORIGIN")),
             first_version: None,
             symbols: vec![],
+            local: vec![],
         };
         let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);
