@@ -55,6 +55,9 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
         };
         if let Some(versions) = &versions {
             let unknown = cache.version(versions, index, &mut symbol, known);
+            if defined && versions.index(index).is_some_and(|index| index.number == 2) {
+                shared.first_version = symbol.version.map(|version| version.name);
+            }
             if let Some(number) = unknown {
                 let (start, end) = table.place(index);
                 gaps.add(start, end, format!("symbol {index} has version {number}, which the file does not name"));
