@@ -30,9 +30,10 @@ pub(super) fn offers(
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
         let path = clean(&item.path);
         let (above, base) = path.rsplit_once('/').unwrap_or(("", &path));
+        let above = clean(above);
         let library = base.starts_with("lib") && (base.ends_with(".so") || base.ends_with(".a"));
         let opened = files.opened.iter().any(|opened| opened.evidence == Some(item.id));
-        if !library || opened || !folders.iter().any(|folder| folder == above) {
+        if !library || opened || !folders.contains(&above) {
             continue;
         }
         let name = path.strip_prefix(&format!("{}/", folders[0])).unwrap_or(&path).to_owned();
