@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
             }
             line.unmodelled.iter().for_each(|gap| inside(gap.span));
             for (index, argument) in line.arguments.iter().enumerate() {
-                if let Origin::Word { word, start, end } = argument.origin {
+                if let Origin::Word { word, start, end, .. } = argument.origin {
                     assert!(line.words[word as usize].text.get(start as usize..end as usize).is_some());
                 }
                 if let Some(span) = line.span(index as u32) {

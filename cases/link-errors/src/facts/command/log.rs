@@ -26,7 +26,14 @@ const MOST_COMMANDS: usize = 20_000;
 
 /// Reads a text. `path` is where it stands: a `link.txt` of CMake runs two folders above its own.
 pub fn read_log(bytes: &[u8], evidence: EvidenceId, path: &str) -> Log {
-    let mut reader = Reader { evidence, out: Log::default(), folders: Vec::new(), cmake: cmake_folder(path), more: 0 };
+    let mut reader = Reader {
+        evidence,
+        out: Log::default(),
+        folders: Vec::new(),
+        cmake: cmake_folder(path),
+        more: 0,
+        part: Banner::default(),
+    };
     let (read, rest) = bytes.split_at(bytes.len().min(MOST_BYTES));
     reader.read(read);
     if !rest.is_empty() {
@@ -38,9 +45,11 @@ pub fn read_log(bytes: &[u8], evidence: EvidenceId, path: &str) -> Log {
         let why = format!("{} more link commands; {MOST_COMMANDS} are kept", reader.more);
         reader.out.unmodelled.push(Unmodelled::new(Span::new(evidence, 0, 0), why));
     }
-    let banner = reader.out.banner.clone();
+    reader.end_part();
+    // What is said behind a command goes before what is said anywhere.
+    let all = reader.out.banner.clone();
     for command in &mut reader.out.commands {
-        command.banner = banner.clone();
+        command.banner = std::mem::take(&mut command.banner).or(&all);
     }
     reader.out
 }
@@ -62,6 +71,8 @@ struct Reader {
     cmake: Option<String>,
     /// Commands that were not kept.
     more: u64,
+    /// What was said since the last command.
+    part: Banner,
 }
 
 impl Reader {
@@ -75,6 +86,14 @@ impl Reader {
         }
     }
 
+    /// Gives what was said since the last command to that command.
+    fn end_part(&mut self) {
+        let part = std::mem::take(&mut self.part);
+        if let Some(last) = self.out.commands.last_mut() {
+            last.banner = part;
+        }
+    }
+
     fn line(&mut self, bytes: &[u8], start: usize, end: usize) {
         let line = &bytes[start..end];
         if line.is_empty() {
@@ -85,6 +104,7 @@ impl Reader {
             let text = String::from_utf8_lossy(line);
             self.folder(&text);
             self.out.banner.line(&text);
+            self.part.line(&text);
         }
         // What a driver says of itself looks like a command behind an assignment.
         const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
@@ -166,6 +186,7 @@ impl Reader {
             self.more += 1;
             return;
         }
+        self.end_part();
         let span = match (words.first(), words.last()) {
             (Some(first), Some(last)) => Some(first.span.to(last.span)),
             _ => None,

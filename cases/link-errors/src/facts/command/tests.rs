@@ -126,7 +126,7 @@ fn places_of_arguments_are_parts_of_words() {
     let find = |name: &str| line.items.iter().find(|item| item.kind.name() == name).unwrap();
     assert_eq!(at(line.item_span(find("main.o"))), "main.o");
     assert_eq!(at(line.item_span(find("z"))), "-lz");
-    assert_eq!(at(line.item_span(find("m"))), "m");
+    assert_eq!(at(line.item_span(find("m"))), "-l m");
     assert_eq!(at(line.span(line.rpath[0].argument)), "-rpath");
     assert!(find("z").state.as_needed && !find("m").state.as_needed);
     assert_eq!(at(line.words[0].span), "gcc");
@@ -330,11 +330,13 @@ proptest::proptest! {
                     assert!(line.unmodelled.iter().all(|gap| inside(gap.span)));
                     assert!(line.items.iter().all(|item| item.argument <= item.last && (item.last as usize) < line.arguments.len()));
                     for (index, argument) in line.arguments.iter().enumerate() {
-                        let Origin::Word { word, start, end } = argument.origin else { continue };
+                        let Origin::Word { first, word, start, end } = argument.origin else { continue };
+                        assert!(first <= word);
+                        let alone = first == word;
                         let word = &line.words[word as usize];
                         let part = word.text.get(start as usize..end as usize).expect("a part of its word");
                         let span = line.span(index as u32).expect("a word of the text");
-                        if word.response.is_none() && word.quote.is_some() {
+                        if alone && word.response.is_none() && word.quote.is_some() {
                             assert_eq!(&text[span.range()], part);
                         }
                     }
@@ -355,4 +357,39 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn each_link_of_a_log_has_its_own_linker() {
+    let text = "cc -o a a.o\n/usr/bin/ld: a.c:(.text+0x5): undefined reference to `f'\ncc -o b b.o\nld.lld: error: undefined symbol: g\ncc -o c c.o\n";
+    let log = log(text);
+    let linkers: Vec<_> = log.commands.iter().map(|command| command.banner.linker).collect();
+    assert_eq!(linkers, [Some(LinkerKind::Bfd), Some(LinkerKind::Lld), Some(LinkerKind::Bfd)]);
+}
+
+#[test]
+fn sources_are_no_objects() {
+    let line = argv("gcc -o x main.c a.o -x c notes -x none b.o", None);
+    let sources: Vec<&str> = line
+        .items
+        .iter()
+        .filter_map(|item| if let ItemKind::Source(name) = &item.kind { Some(name.as_str()) } else { None })
+        .collect();
+    assert_eq!(sources, ["main.c", "notes"]);
+}
+
+#[test]
+fn a_gcc_nobody_knows_is_tried_both_ways() {
+    let command = Command::of_words(&["gcc", "a.o", "-lz"].map(str::to_owned), None);
+    let mut host = driver::Host::unknown();
+    assert!(read(&command, None, &host, &|_| None).as_needed_unknown);
+    let needed = |host: &driver::Host<'_>| {
+        let line = read(&command, None, host, &|_| None);
+        assert!(!line.as_needed_unknown);
+        line.items.iter().find(|item| item.kind.name() == "z").map(|item| item.state.as_needed)
+    };
+    host.as_needed = Some(true);
+    assert_eq!(needed(&host), Some(true));
+    host.as_needed = Some(false);
+    assert_eq!(needed(&host), Some(false));
 }

@@ -43,6 +43,23 @@ pub struct Banner {
 }
 
 impl Banner {
+    /// What this one says, and where it is silent, what `other` says. The version of a linker is that of the linker.
+    pub fn or(self, other: &Banner) -> Banner {
+        let same = self.linker.is_none() || self.linker == other.linker;
+        Banner {
+            version: self.version.or(other.version.filter(|_| same)),
+            linker: self.linker.or(other.linker),
+            driver_version: self
+                .driver_version
+                .or(other.driver_version.filter(|_| self.driver.is_none() || self.driver == other.driver)),
+            driver: self.driver.or(other.driver),
+            target: self.target.or_else(|| other.target.clone()),
+            vendor: self.vendor.or_else(|| other.vendor.clone()),
+            library_path: if self.library_path.is_empty() { other.library_path.clone() } else { self.library_path },
+            rustc: self.rustc.or(other.rustc),
+        }
+    }
+
     /// Takes what a line says. Lines that say nothing of tools change nothing.
     pub fn line(&mut self, line: &str) {
         let line = line.trim();
