@@ -197,7 +197,10 @@ impl Reader {
         let (words, omitted): (Vec<&ShellWord>, Vec<&ShellWord>) =
             words.iter().partition(|word| !is_omitted(&word.text));
         let gap = |word: &ShellWord| {
-            Unmodelled::new(word.span, "object files that rustc does not show; its --verbose shows them")
+            Unmodelled::new(
+                word.span,
+                "arguments that the tool does not show; it has an option that shows all (rustc: --verbose, Bazel: --verbose_failures)",
+            )
         };
         unmodelled.extend(omitted.into_iter().map(gap));
         let word = |word: &ShellWord| Word {
@@ -243,7 +246,9 @@ fn strip_prefixes(bytes: &[u8], mut start: usize, end: usize) -> (usize, usize) 
             .or_else(|| colour(line))
             .or_else(|| count(line))
             .or_else(|| timestamp(line))
-            .or_else(|| prefix(line, &[b"= note:", b"note:", b"libtool: link:", b"libtool: relink:", b"FAILED:"]));
+            .or_else(|| prefix(line, &[b"= note:", b"note:", b"FAILED:"]))
+            .or_else(|| libtool(line))
+            .or_else(|| bazel(line));
         match cut {
             // The name behind `FAILED:` is no command.
             Some(cut) if line.starts_with(b"FAILED:") => return (start + cut, start + cut),
@@ -295,6 +300,22 @@ fn timestamp(line: &[u8]) -> Option<usize> {
     (fits && tail.get(more) == Some(&b' ')).then_some(form.len() + more + 1)
 }
 
+/// `libtool: link: `, also of slibtool (`rdlibtool: link: `).
+fn libtool(line: &[u8]) -> Option<usize> {
+    let end = memchr::memmem::find(&line[..line.len().min(32)], b"libtool: ")? + "libtool: ".len();
+    let rest = &line[end..];
+    prefix(rest, &[b"link: ", b"relink: "]).map(|length| end + length)
+}
+
+/// `… failed: error executing command /usr/bin/gcc …` of Bazel; newer: `error executing CppLink command (from target //x) …`.
+fn bazel(line: &[u8]) -> Option<usize> {
+    let from = memchr::memmem::find(line, b"error executing ")?;
+    let command = from + memchr::memmem::find(&line[from..], b"command ")? + "command ".len();
+    let rest = &line[command..];
+    let target = if rest.starts_with(b"(from target ") { memchr::memchr(b')', rest)? + 1 } else { 0 };
+    Some(command + target)
+}
+
 fn prefix(line: &[u8], known: &[&[u8]]) -> Option<usize> {
     known.iter().find(|prefix| line.starts_with(prefix)).map(|prefix| prefix.len())
 }
@@ -340,9 +361,9 @@ fn is_input(word: &str) -> bool {
     ENDS.iter().any(|end| word.ends_with(end)) || word.contains(".so.")
 }
 
-/// `<2 object files omitted>` of rustc.
+/// `<2 object files omitted>` of rustc, the `...` of Bazel's `... (remaining 7 arguments skipped)`.
 fn is_omitted(word: &str) -> bool {
-    word.starts_with('<') && word.ends_with(" omitted>")
+    word == "..." || (word.starts_with('<') && word.ends_with(" omitted>"))
 }
 
 /// rustc's short form: `"<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/{libstd-*,libcore-*}.rlib"` stands for one word each

@@ -393,3 +393,31 @@ fn a_gcc_nobody_knows_is_tried_both_ways() {
     host.as_needed = Some(false);
     assert_eq!(needed(&host), Some(false));
 }
+
+// Forms of Bazel 0.29 and 8, slibtool, and automake's source test.
+#[test]
+fn other_builders_write_commands_in_their_own_way() {
+    let text = "ERROR: /s/BUILD:66:1: Linking of rule '//:x' failed (Exit 1) gcc failed: error executing command /usr/bin/gcc @x-2.params\n\
+                ERROR: /s/BUILD:1:10: Linking m failed: (Exit 1): clang failed: error executing CppLink command (from target //:m) \
+                /usr/bin/clang -o m m.o ... (remaining 7 arguments skipped)\n\
+                  (cd /e/root && \\\n  exec env - \\\n    PATH=/bin:/usr/bin \\\n    PWD=/proc/self/cwd \\\n  /usr/bin/gcc @z-2.params)\n\
+                rdlibtool: link: clang .libs/c.o -shared -o .libs/c.so\n\
+                gcc -c `test -f 'a.c' || echo '../'`a.c -o a.o\n";
+    let log = log(text);
+    let commands: Vec<String> = log
+        .commands
+        .iter()
+        .map(|command| command.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        commands,
+        [
+            "/usr/bin/gcc @x-2.params",
+            "/usr/bin/clang -o m m.o",
+            "/usr/bin/gcc @z-2.params",
+            "clang .libs/c.o -shared -o .libs/c.so"
+        ]
+    );
+    assert_eq!(log.commands[2].directory.as_deref(), Some("/e/root"));
+    assert_eq!(log.commands[1].unmodelled.len(), 1);
+}

@@ -144,7 +144,16 @@ fn speaker(line: &str) -> Option<LinkerKind> {
         return Some(LinkerKind::Gold);
     }
     // ld.bfd's name stands before some lines of a message only (`vfinfo` in ld/ldmisc.c).
-    const OF_BFD: &[&str] = &[": in function `", ": defined in discarded section `", ": file not recognized: "];
+    const OF_BFD: &[&str] = &[
+        ": in function `",
+        ": In function `",
+        ": undefined reference to `",
+        ": undefined reference to symbol '",
+        ": more undefined references to `",
+        ": multiple definition of `",
+        ": defined in discarded section `",
+        ": file not recognized: ",
+    ];
     if OF_BFD.iter().any(|message| line.contains(message)) {
         return Some(LinkerKind::Bfd);
     }
@@ -171,11 +180,7 @@ fn speaker(line: &str) -> Option<LinkerKind> {
     if message.starts_with("error: cannot find -l") {
         return Some(LinkerKind::Gold);
     }
-    if message.contains(": undefined reference to `")
-        || message.contains(": multiple definition of `")
-        || message.starts_with("cannot find ")
-        || message.contains("DSO missing from command line")
-    {
+    if message.starts_with("cannot find ") || message.contains("DSO missing from command line") {
         return Some(LinkerKind::Bfd);
     }
     None
