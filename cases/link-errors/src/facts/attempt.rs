@@ -1,18 +1,15 @@
 //! One link: the line, its files, and what its linker makes of them.
 
-use std::cell::RefCell;
-
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
-use casebook_formats::elf::{Class, Endianness};
+use casebook_formats::elf::Machine;
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
 use super::disk::Files;
-use super::files::{self, Held};
+use super::files::Held;
 use super::offers::{mark_foreign, offers};
-use super::resolve::{Machine, Resolution, resolve};
-use crate::model::input::{Content, File, FileId, Program, Unusable};
-use crate::model::names::Names;
+use super::resolve::{Resolution, resolve};
+use crate::model::input::{Content, FileId, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
 
@@ -133,48 +130,24 @@ fn attempt(
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
-    let sources: RefCell<Vec<Option<Kept>>> = RefCell::new(Vec::new());
-    let machines: RefCell<Vec<Option<Machine>>> = RefCell::new(Vec::new());
-    let gaps = RefCell::new(Vec::new());
-    let load =
-        |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
-            let evidence = by_bytes(&seen, name, line.directory.as_deref());
-            let outside = &mut |path: &str| {
-                let folder = evidence.map_or("", |item| item.path.rsplit_once('/').map_or("", |(folder, _)| folder));
-                seen.evidence(&super::resolve::join(Some(folder), path)).map(|item| item.bytes.clone())
-            };
-            let added = files::add(names, list, name, bytes, outside);
-            let mut sources = sources.borrow_mut();
-            sources.resize(list.len(), None);
-            let mut machines = machines.borrow_mut();
-            machines.resize(list.len(), None);
-            for part in &added.parts {
-                machines[part.file.0 as usize] = part.machine.map(|machine| Machine {
-                    bits: if machine.class == Class::Elf64 { 64 } else { 32 },
-                    big: machine.order == Endianness::Big,
-                    number: machine.number.0,
-                });
-                if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
-                    sources[part.file.0 as usize] =
-                        Some(Kept { evidence: item.id, start: range.start, end: range.end });
-                }
+    let mut files = resolve(&line, linker.kind, &seen);
+    let offers = offers(&line, item, set, &seen, &mut files);
+    let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
+    let mut machines: Vec<Option<Machine>> = vec![None; files.program.files.len()];
+    for opened in &files.opened {
+        for part in &opened.added.parts {
+            let index = part.file.0 as usize;
+            machines[index] = part.machine;
+            if let (Some(Held::Here(range)), Some(evidence)) = (&part.held, opened.evidence) {
+                sources[index] = Some(Kept { evidence, start: range.start, end: range.end });
             }
-            for fault in &added.faults {
-                if let Some(item) = evidence {
-                    gaps.borrow_mut().push(Unmodelled::new(
-                        Span::new(item.id, fault.at.start as usize, fault.at.end as usize),
-                        fault.why.clone(),
-                    ));
-                }
-            }
-            added.file
-        };
-    let mut files = resolve(&line, linker.kind, &seen, &load);
-    let offers = offers(&line, item, set, &seen, &mut files, &load);
-    mark_foreign(&mut files.program, &machines.borrow(), &line);
-    unmodelled.extend(gaps.into_inner());
-    let mut sources = sources.into_inner();
-    sources.resize(files.program.files.len(), None);
+        }
+        for fault in &opened.added.faults {
+            let place = opened.evidence.map(|id| Span::new(id, fault.at.start as usize, fault.at.end as usize));
+            unmodelled.extend(place.map(|place| Unmodelled::new(place, fault.why.clone())));
+        }
+    }
+    mark_foreign(&mut files.program, &machines, &line);
     let any = files.program.inputs.iter().any(|input| {
         line.rule(input.argument).is_none()
             && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
@@ -211,10 +184,6 @@ fn attempt(
         said: Vec::new(),
         live: item.path == super::LIVE,
     })
-}
-
-fn by_bytes<'e>(seen: &super::disk::Seen<'e>, name: &str, directory: Option<&str>) -> Option<&'e Evidence> {
-    seen.evidence(&super::resolve::join(directory, name))
 }
 
 /// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.

@@ -123,9 +123,8 @@ fn text_refers(item: &Evidence) -> Vec<Reference> {
 /// Libraries beside the text and in the folders of `-L` that the line itself gives: what is not on the line may be there.
 fn beside(line: &LinkLine) -> Vec<Reference> {
     let own = line.search.iter().filter(|given| line.rule(given.argument).is_none()).map(|given| given.value.clone());
-    let system = |folder: &String| folder.starts_with("/usr/lib") || folder.starts_with("/lib");
     let mut out = Vec::new();
-    for folder in own.chain([".".to_owned()]).filter(|folder| !system(folder)) {
+    for folder in own.chain([".".to_owned()]).filter(|folder| !usual::is_system(&super::resolve::clean(folder))) {
         let folder = join(line.directory.as_deref(), &folder);
         for pattern in ["lib*.so", "lib*.a"] {
             let path = format!("{folder}/{pattern}");

@@ -1,10 +1,13 @@
 //! Libraries that are here and not on the line, and files on it that are for another machine.
 
 use casebook_core::{Evidence, EvidenceSet};
+use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
 use super::disk::Seen;
-use super::resolve::{Load, Machine, Opened, Resolution, clean, join};
+use super::usual;
+use super::files;
+use super::resolve::{Opened, Resolution, clean, join, of_emulation};
 use crate::model::input::{Content, FileId, Program, Unusable};
 
 /// Reads the libraries beside the text and in the line's own folders of `-L` that it does not name, and lists them with those that other
@@ -15,11 +18,13 @@ pub(super) fn offers(
     set: &EvidenceSet,
     seen: &Seen<'_>,
     files: &mut Resolution,
-    load: &Load<'_>,
 ) -> Vec<(FileId, String)> {
     let folder = text.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut folders = vec![clean(folder)];
-    for given in line.search.iter().filter(|given| line.rule(given.argument).is_none()) {
+    let own = |given: &&super::command::Given<String>| {
+        line.rule(given.argument).is_none() && !usual::is_system(&clean(&given.value))
+    };
+    for given in line.search.iter().filter(own) {
         folders.push(clean(&join(Some(folder), &join(line.directory.as_deref(), &given.value))));
     }
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
@@ -34,8 +39,9 @@ pub(super) fn offers(
         if seen.evidence(&name).is_none_or(|found| found.id != item.id) {
             continue;
         }
-        let file = load(&mut files.program.names, &mut files.program.files, &name, item.as_bytes(), &|_| None);
-        files.opened.push(Opened { file, path: name, evidence: Some(item.id) });
+        let program = &mut files.program;
+        let added = files::add(&mut program.names, &mut program.files, &name, item.as_bytes(), &mut |_| None);
+        files.opened.push(Opened { file: added.file, path: name, evidence: Some(item.id), added });
     }
     let mut out = Vec::new();
     for (index, file) in files.program.files.iter().enumerate() {
@@ -51,7 +57,7 @@ pub(super) fn offers(
 /// Marks files that are for another machine than the output: that of `-m`, else that of what the driver adds, else that of the first file.
 pub(super) fn mark_foreign(program: &mut Program, machines: &[Option<Machine>], line: &LinkLine) {
     let of = |file: FileId| machines.get(file.0 as usize).copied().flatten();
-    let told = line.options.emulation.as_ref().and_then(|given| Machine::of_emulation(&given.value));
+    let told = line.options.emulation.as_ref().and_then(|given| of_emulation(&given.value));
     let by_driver =
         program.inputs.iter().filter(|input| line.rule(input.argument).is_some()).find_map(|input| of(input.file));
     let first = program.inputs.iter().find_map(|input| of(input.file));
@@ -59,7 +65,7 @@ pub(super) fn mark_foreign(program: &mut Program, machines: &[Option<Machine>], 
     for (file, machine) in program.files.iter_mut().zip(machines) {
         let usable = matches!(file.content, Content::Object(_) | Content::Shared(_));
         if let Some(machine) = machine.filter(|machine| usable && *machine != wanted) {
-            file.content = Content::Unusable(Unusable::Foreign(machine.words()));
+            file.content = Content::Unusable(Unusable::Foreign(machine.to_string()));
         }
     }
 }

@@ -329,6 +329,9 @@ pub struct Shared {
     pub needed: Vec<Name>,
     /// `DT_RUNPATH`, or `DT_RPATH` where there is none, as written.
     pub runpath: Option<Name>,
+    /// `DF_1_PIE`: it is a program, which ld.bfd refuses (ldelf_after_open in ld/ldelf.c of 2.40) and the others take for a shared
+    /// object.
+    pub pie: bool,
     /// The first version it defines after its base version: the one with number 2 in `.gnu.version_d`.
     pub first_version: Option<Name>,
     /// `.dynsym`, in its order, without the empty first symbol.

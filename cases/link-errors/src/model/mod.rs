@@ -3,6 +3,7 @@
 mod bfd;
 pub mod causes;
 pub mod chain;
+pub mod edges;
 pub mod edit;
 mod gold;
 pub mod input;
@@ -16,9 +17,10 @@ pub mod reserved;
 pub mod script;
 pub mod spelling;
 pub mod why;
+mod wild;
 
 use input::Program;
-use outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
+use outcome::{Linker, LinkerKind, Outcome};
 
 /// What a linker makes of a link.
 pub fn simulate(program: &Program, linker: Linker) -> Outcome {
@@ -27,19 +29,6 @@ pub fn simulate(program: &Program, linker: Linker) -> Outcome {
         LinkerKind::Gold => gold::simulate(program, linker),
         LinkerKind::Lld => lld::simulate(program, linker),
         LinkerKind::Mold => mold::simulate(program, linker),
-        _ => Outcome {
-            linker,
-            verdict: Verdict::Unknown,
-            undefined: Vec::new(),
-            duplicates: Vec::new(),
-            dso_missing: Vec::new(),
-            refusals: Vec::new(),
-            extracted: Vec::new(),
-            needed: Vec::new(),
-            dropped: Vec::new(),
-            definitions: Vec::new(),
-            unknown: vec![Unknown { what: format!("the model does not cover {linker}"), file: None }],
-            trace: Vec::new(),
-        },
+        LinkerKind::Wild => wild::simulate(program, linker),
     }
 }

@@ -104,9 +104,15 @@ fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<F
 /// The linker named this undefined symbol.
 fn was_said(facts: &Facts, attempt: &Attempt, undefined: usize) -> bool {
     let Some(undefined) = attempt.outcome.undefined.get(undefined) else { return false };
-    let (raw, readable) = (attempt.program.names.text(undefined.name), common::symbol(attempt, undefined.name));
     let said = attempt.said.iter().filter_map(|index| facts.told.get(*index)).filter_map(|one| one.symbol.as_ref());
-    said.into_iter().any(|symbol| symbol.text == raw || symbol.text == readable)
+    said.into_iter().any(|symbol| is_called(attempt, undefined.name, &symbol.text))
+}
+
+/// A symbol is what a linker printed: as it stands in the object, or for people, where linkers differ in blanks.
+fn is_called(attempt: &Attempt, name: Name, printed: &str) -> bool {
+    let printed = printed.split('@').next().unwrap_or(printed);
+    let blanks = |text: &str| text.chars().filter(|letter| *letter != ' ').collect::<String>();
+    printed == attempt.program.names.text(name) || blanks(printed) == blanks(&common::symbol(attempt, name))
 }
 
 /// The first file that defines a name for others.
@@ -140,9 +146,10 @@ fn definer(
 
 /// The command that tells again why a symbol is undefined.
 fn why(attempt: &Attempt, evidence: &EvidenceSet, name: Name) -> String {
-    format!(
-        "casebook link why {} {}",
-        fixes::quoted(&attempt.program.names.text(name)),
-        fixes::quoted(evidence.path(attempt.evidence))
-    )
+    let symbol = fixes::quoted(&attempt.program.names.text(name));
+    if attempt.live {
+        let words: Vec<String> = attempt.line.words.iter().map(|word| fixes::quoted(&word.text)).collect();
+        return format!("casebook link why {symbol} -- {}", words.join(" "));
+    }
+    format!("casebook link why {symbol} {}", fixes::quoted(evidence.path(attempt.evidence)))
 }

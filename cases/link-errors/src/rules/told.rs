@@ -35,16 +35,12 @@ fn name(message: &Message) -> String {
 
 fn undefined_here(attempt: &Attempt, outcome: &Outcome, message: &Message) -> bool {
     let Some(said) = &message.symbol else { return false };
-    outcome.undefined.iter().any(|one| {
-        said.text == attempt.program.names.text(one.name) || said.text == super::common::symbol(attempt, one.name)
-    })
+    outcome.undefined.iter().any(|one| super::is_called(attempt, one.name, &said.text))
 }
 
 fn twice_here(attempt: &Attempt, outcome: &Outcome, message: &Message) -> bool {
     let Some(said) = &message.symbol else { return false };
-    outcome.duplicates.iter().any(|one| {
-        said.text == attempt.program.names.text(one.name) || said.text == super::common::symbol(attempt, one.name)
-    })
+    outcome.duplicates.iter().any(|one| super::is_called(attempt, one.name, &said.text))
 }
 
 /// `main.o`, `libz.a(deflate.o)`

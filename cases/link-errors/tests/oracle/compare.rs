@@ -200,7 +200,7 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
     view.extracted = outcome.extracted.iter().map(|extraction| file(extraction.member)).collect();
     view.needed = outcome.needed.iter().map(|needed| text(needed.soname)).collect();
     for (name, id) in &outcome.definitions {
-        if let Some(winner) = winner(program, *name, *id) {
+        if let Some(winner) = winner(program, outcome.linker.kind, *name, *id) {
             view.winners.entry(text(*name)).or_default().insert(winner);
         }
     }
@@ -214,7 +214,7 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
 }
 
 /// As `read` tells it: symbols of objects without a version or with their default one, and shared objects.
-fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
+fn winner(program: &Program, linker: LinkerKind, name: Name, id: FileId) -> Option<String> {
     let file = &program.files[id.0 as usize];
     let object = match &file.content {
         Content::Object(object) => object,
@@ -227,7 +227,8 @@ fn winner(program: &Program, name: Name, id: FileId) -> Option<String> {
     // gold gives absolute and common symbols the name `--wrap` gives to references.
     let wrap = &program.options.wrap;
     let is_wrapped = |symbol: &Symbol| {
-        !matches!(symbol.definition, Definition::Section(_))
+        linker == LinkerKind::Gold
+            && !matches!(symbol.definition, Definition::Section(_))
             && wrap.iter().any(|wrap| {
                 (wrap.name == symbol.name && wrap.wrapped == name) || (wrap.real == symbol.name && wrap.name == name)
             })

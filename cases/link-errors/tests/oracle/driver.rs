@@ -1,6 +1,6 @@
 //! Runs scenarios by the hundred on every linker, two at a time, and says where the model is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
@@ -55,8 +55,11 @@ pub struct Tally {
     pub unparsed: BTreeMap<String, (u64, u64)>,
 }
 
-/// A thread-local symbol that is called has the address of its PLT entry in what mold makes: whose it is cannot be read.
+/// Where the symbol table mold writes does not tell whose a symbol is: a thread-local symbol that is called has the address of its PLT
+/// entry; and `--defsym` of a hidden symbol hides the new one when the table is laid out already, so that an entry is written over
+/// (`fix_synthetic_symbols`).
 fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
+    let aliases = program.options.defsym.iter().any(|defsym| !defsym.reads.is_empty());
     let objects = program.files.iter().filter_map(|file| match &file.content {
         Content::Object(object) => Some(object),
         _ => None,
@@ -66,9 +69,14 @@ fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
         .filter(|(_, symbol)| symbol.kind == SymbolType::Tls && !symbol.is_undefined())
         .map(|(_, symbol)| program.names.text(symbol.name).into_owned())
         .collect();
-    for (name, winner) in predicted.winners.iter().filter(|(name, _)| tls.contains(name)) {
+    for (name, winner) in predicted.winners.iter().filter(|(name, _)| aliases || tls.contains(name)) {
         observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
     }
+    // A new name for an absolute symbol has its value, which says whose that is.
+    observed.winners.retain(|name, _| {
+        !program.options.defsym.iter().any(|defsym| program.names.text(defsym.name) == *name)
+            || predicted.winners.contains_key(name)
+    });
 }
 
 /// The scenario as a linker with its own options gets it, what the linker did, what the model says (`None`: there is no model).
@@ -85,7 +93,7 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
         }
         None => predict(&lowered.program, real.linker).map(|outcome| view(&lowered.program, &outcome)),
     };
-    if let (LinkerKind::Mold, Some(predicted)) = (real.linker.kind, &predicted) {
+    if let (LinkerKind::Mold | LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         confused(&lowered.program, predicted, &mut observed);
     }
     // What was collected is in no symbol table, and the model need not say so.
@@ -96,13 +104,18 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
                 predicted
                     .winners
                     .iter()
-                    .filter(|(name, _)| !observed.winners.contains_key(*name))
+                    .filter(|(name, _)| observed.winners.get(*name).is_none_or(shared_alone))
                     .map(|(name, winner)| (name.clone(), winner.clone()))
                     .collect::<Vec<_>>(),
             );
         }
     }
     (observed, predicted)
+}
+
+/// A shared object has another version of the name.
+fn shared_alone(winners: &BTreeSet<String>) -> bool {
+    winners.iter().all(|winner| winner.starts_with(crate::read::SHARED))
 }
 
 fn fresh(folder: &Path) {
@@ -149,9 +162,9 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         run[1] += u64::from(observed.linked);
         if let Some(line) = &observed.crashed {
             // A linker that runs into an assertion of its own is as wrong as the model that foresees it is right.
-            let foreseen = predicted.as_ref().is_some_and(|predicted| {
-                predicted.crashed.is_some() || predicted.refusals.iter().any(|why| why.starts_with("crash"))
-            });
+            let foreseen = predicted
+                .as_ref()
+                .is_some_and(|predicted| predicted.crashed.is_some() || !predicted.unknown.is_empty());
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {

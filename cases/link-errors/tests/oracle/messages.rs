@@ -214,7 +214,11 @@ fn mold(line: &str, observed: &mut Observed) -> Option<()> {
 
 fn wild(line: &str, observed: &mut Observed) -> Option<()> {
     const INTERNAL: [&str; 4] = [" panicked at ", "Failed copying from ", "validate_empty failed", "Insufficient "];
-    if INTERNAL.iter().any(|word| line.contains(word)) {
+    if line.contains("Entry point must be an address") {
+        // It is found when the output is written already.
+        observed.crashed = None;
+        observed.refuse("entry", line);
+    } else if INTERNAL.iter().any(|word| line.contains(word)) {
         observed.crash(line);
     } else if let Some(name) = between(line, "Undefined symbol ", ",") {
         observed.undefined.insert(name.into());

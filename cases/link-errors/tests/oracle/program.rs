@@ -103,6 +103,8 @@ impl Lowering {
     }
 
     fn dso(&mut self, dso: &Dso) -> FileId {
+        // Without a soname its path is the name that is needed.
+        self.name(&dso.name);
         let mut shared = Shared {
             soname: dso.soname.as_ref().map(|soname| self.program.names.intern(soname.as_bytes())),
             needed: dso.needed.iter().map(|needed| self.program.names.intern(needed.as_bytes())).collect(),
@@ -110,6 +112,7 @@ impl Lowering {
             first_version: None,
             symbols: vec![],
             local: vec![],
+            pie: false,
         };
         let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);

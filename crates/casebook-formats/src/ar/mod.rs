@@ -1,8 +1,8 @@
-//! Archives (`ar`): GNU's, BSD's, thin ones, with a symbol index of 32 or 64 bits or without (bfd/archive.c and bfd/archive64.c of
-//! binutils, llvm/lib/Object/Archive.cpp).
+//! Archives (`ar`): GNU's, BSD's, thin ones, with a symbol index of 32 or 64 bits or without (bfd/archive.c and
+//! bfd/archive64.c of binutils, llvm/lib/Object/Archive.cpp).
 //!
-//! Members are walked one by one and borrowed; an archive in an archive is a member like others. The walk ends where a header is damaged:
-//! there is no way to know where the next one begins, and no linker goes on either.
+//! Members are walked one by one and borrowed; an archive in an archive is a member like others. The walk ends where a
+//! header is damaged: there is no way to know where the next one begins, and no linker goes on either.
 
 mod index;
 #[cfg(test)]
@@ -17,7 +17,7 @@ const THIN: &[u8; 8] = b"!<thin>\n";
 /// Name, date, owner, group, mode, size, and two bytes that end it.
 const HEADER: usize = 60;
 /// Longest name of a member that is read, in bytes.
-pub const LONGEST_NAME: usize = 1 << 16;
+pub const LONGEST_NAME: usize = 1 << 12;
 
 /// True when the bytes begin as an archive does, thin or not.
 pub fn is_archive(bytes: &[u8]) -> bool {
@@ -97,6 +97,11 @@ impl<'a> Archive<'a> {
             }
         }
         Some(archive)
+    }
+
+    /// Bytes of the archive.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
     }
 
     /// True when its members are files of their own.

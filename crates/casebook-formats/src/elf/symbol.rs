@@ -1,5 +1,7 @@
 //! Symbol tables.
 
+use std::cell::Cell;
+
 use object::Endianness;
 use object::elf::{
     SHN_ABS, SHN_COMMON, SHN_UNDEF, SHN_XINDEX, SHT_DYNSYM, SHT_SYMTAB, SHT_SYMTAB_SHNDX, SectionType, Sym32, Sym64,
@@ -8,6 +10,7 @@ use object::elf::{
 use object::endian::U32;
 use object::read::elf::Sym;
 
+use super::strings::Budget;
 use super::{Elf, Rows, Section, Strings, place, rows};
 use crate::gap::Gaps;
 
@@ -22,7 +25,8 @@ pub enum Place {
     Common,
     /// In the section of this index, which the file has.
     Section(u32),
-    /// A number with a meaning of the machine or system (`SHN_LOPROC` to `SHN_HIOS`), or of no section; the latter is a gap.
+    /// A number with a meaning of the machine or system (`SHN_LOPROC` to `SHN_HIOS`), or of no section; the latter is a
+    /// gap.
     Other(u32),
 }
 
@@ -56,8 +60,8 @@ pub struct SymbolVersion<'a> {
     pub default: bool,
 }
 
-/// Divides the name of a symbol at its first `@`. A name that begins with one is whole, and an empty version is none (Symbol::
-/// parseSymbolVersion in lld/ELF/Symbols.cpp; ObjectFile::initialize_symbols in mold's elf/input-files.cc).
+/// Divides the name of a symbol at its first `@`. A name that begins with one is whole, and an empty version is none
+/// (Symbol::parseSymbolVersion in lld/ELF/Symbols.cpp; ObjectFile::initialize_symbols in mold's elf/input-files.cc).
 pub fn split_version(name: &[u8]) -> (&[u8], Option<SymbolVersion<'_>>) {
     match memchr::memchr(b'@', name) {
         None | Some(0) => (name, None),
@@ -74,12 +78,13 @@ pub fn split_version(name: &[u8]) -> (&[u8], Option<SymbolVersion<'_>>) {
 }
 
 /// A symbol table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Symbols<'a> {
     bytes: &'a [u8],
     order: Endianness,
     rows: Rows<'a, Sym32<Endianness>, Sym64<Endianness>>,
     strings: Strings<'a>,
+    budget: Cell<Budget>,
     /// `SHT_SYMTAB_SHNDX`: indices of sections that have no room in a symbol.
     extended: &'a [U32<Endianness>],
     sections: usize,
@@ -115,7 +120,8 @@ impl<'a> Symbols<'a> {
         place(self.bytes, self.at.saturating_add(row.saturating_mul(index as u64)), row)
     }
 
-    /// The symbol of this index. A name or section that is nowhere is a gap.
+    /// The symbol of this index. A name or section that is nowhere is a gap, and so is a name where names were longer,
+    /// all together, than sixteen times the file.
     #[inline]
     pub fn get(&self, index: usize, gaps: &mut Gaps) -> Option<Symbol<'a>> {
         match self.rows {
@@ -127,7 +133,9 @@ impl<'a> Symbols<'a> {
     #[inline]
     fn of<S: Sym<Endian = Endianness>>(&self, raw: &S, index: usize, gaps: &mut Gaps) -> Option<Symbol<'a>> {
         let order = self.order;
-        let name = self.strings.get(raw.st_name(order));
+        let mut budget = self.budget.get();
+        let name = self.strings.get_within(raw.st_name(order), &mut budget);
+        self.budget.set(budget);
         if name.is_none() {
             self.damage(index, "its name is not in the table of names", gaps);
         }
@@ -231,6 +239,7 @@ impl<'a> Elf<'a> {
             order: header.machine.order,
             rows,
             strings: self.strings(table.link),
+            budget: Cell::new(Budget::of(self.bytes().len())),
             extended,
             sections: self.sections().len(),
             at: table.offset,

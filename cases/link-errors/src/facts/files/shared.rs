@@ -89,8 +89,10 @@ fn local(elf: &Elf<'_>, shared: &mut Shared, known: &mut Interner<'_>, gaps: &mu
 
 fn names(dynamic: &Dynamic<'_>, shared: &mut Shared, known: &mut Interner<'_>) {
     shared.soname = dynamic.soname.map(|name| known.name(name));
+    shared.pie = dynamic.flags_1 & abi::DF_1_PIE.0 != 0;
     shared.needed = dynamic.needed.iter().map(|name| known.name(name)).collect();
-    // The loader passes over DT_RPATH where there is DT_RUNPATH, and so does ld.bfd (elf_link_add_object_symbols in bfd/elflink.c).
+    // The loader passes over DT_RPATH where there is DT_RUNPATH, and so does ld.bfd (elf_link_add_object_symbols in
+    // bfd/elflink.c).
     shared.runpath = dynamic.runpath.or(dynamic.rpath).map(|name| known.name(name));
 }
 

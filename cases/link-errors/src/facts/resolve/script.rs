@@ -24,6 +24,8 @@ impl Resolver<'_> {
         for (_, why) in &script.unmodelled {
             self.unknown(format!("{path}: {why}"));
         }
+        let evidence = self.open(path).and_then(|found| found.evidence);
+        self.out.scripts.push((full.clone(), evidence));
         self.scripts.push(full);
         self.commands(&script, path, way);
         self.scripts.pop();
@@ -41,16 +43,17 @@ impl Resolver<'_> {
     /// `-T FILE`, looked for as `ldfile_find_command_file` and `searchScript` do.
     pub(super) fn main_script(&mut self, name: &str, way: Way) {
         let Some(path) = self.command_file(name) else { return self.missing(name, vec![name.to_owned()], way) };
-        let bytes = self.open(&path).map(|found| found.bytes.to_vec()).unwrap_or_default();
-        self.script_file(&path, &bytes, way);
+        if let Some(found) = self.open(&path) {
+            self.script_file(&path, found.bytes.as_slice(), way);
+        }
     }
 
     /// A script by its name: as it is, then in the folders of the search.
     pub(super) fn command_file(&self, name: &str) -> Option<String> {
-        if self.open(name).is_some() {
+        if self.exists(name) {
             return Some(name.to_owned());
         }
-        self.folders.iter().map(|folder| format!("{}/{name}", folder.path)).find(|path| self.open(path).is_some())
+        self.folders.iter().map(|folder| format!("{}/{name}", folder.path)).find(|path| self.exists(path))
     }
 
     fn commands(&mut self, script: &Script, path: &str, way: Way) {
@@ -58,9 +61,10 @@ impl Resolver<'_> {
             match command {
                 Command::Inputs { group, list, .. } => self.inputs(*group, list, path, way),
                 Command::Include(name) => match self.command_file(&name.text) {
-                    Some(found) => {
-                        let bytes = self.open(&found).map(|found| found.bytes.to_vec()).unwrap_or_default();
-                        self.script_file(&found, &bytes, way);
+                    Some(path) => {
+                        if let Some(found) = self.open(&path) {
+                            self.script_file(&path, found.bytes.as_slice(), way);
+                        }
                     }
                     None => self.unknown(format!("{path} includes {}, which is not there", name.text)),
                 },
@@ -144,7 +148,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Where a linker looks for a file that a script names: `new_afile` and `ldfile_open_file` of ld, `ScriptParser::addFile` of lld,
+    /// Where a linker looks for a file a script names: `new_afile` and `ldfile_open_file` of ld, `ScriptParser::addFile` of lld,
     /// `resolve_path` of mold, `script_add_file` and `find_file` of gold.
     fn places(&self, name: &str, script: &str) -> Vec<String> {
         let sysroot = super::search::sysroot(self.line);
@@ -161,12 +165,19 @@ impl Resolver<'_> {
             LinkerKind::Mold => out.push(name.to_owned()),
             // gold looks beside the script, "." where it has no folder, and not in the command's own.
             LinkerKind::Gold => out.push(beside.unwrap_or_else(|| name.to_owned())),
-            LinkerKind::Bfd | LinkerKind::Lld | LinkerKind::Wild => {
+            LinkerKind::Bfd | LinkerKind::Lld => {
                 out.extend(beside);
                 out.push(name.to_owned());
             }
+            LinkerKind::Wild => out.extend(beside),
         }
-        out.extend(searched);
+        // gold knows its folders by the names in them, and a name with a folder in it is none (`Dir_cache` of gold/dirsearch.cc).
+        if self.linker != LinkerKind::Gold || !name.contains('/') {
+            out.extend(searched);
+        }
+        if self.linker == LinkerKind::Wild {
+            out.push(name.to_owned());
+        }
         out
     }
 }

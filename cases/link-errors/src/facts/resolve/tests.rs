@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::command::driver::Host;
-use crate::facts::command::read_argv;
+use crate::facts::command::{Command, read};
 use crate::model::input::{Object, Shared};
 
 /// Files by path; their content says what they are.
@@ -10,8 +10,8 @@ use crate::model::input::{Object, Shared};
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Disk for Files {
-    fn find(&self, path: &str) -> Option<Found<'_>> {
-        self.0.get(&clean(path)).map(|bytes| Found { bytes, evidence: None })
+    fn find(&self, path: &str) -> Option<Found> {
+        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
@@ -45,13 +45,7 @@ fn archive() -> Vec<u8> {
     out
 }
 
-fn load(
-    names: &mut Names,
-    files: &mut Vec<File>,
-    name: &str,
-    bytes: &[u8],
-    _: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> FileId {
+fn load(names: &mut Names, files: &mut Vec<File>, name: &str, bytes: &[u8], _: &mut Outside<'_>) -> Added {
     let content = match peek(bytes) {
         Peek::Elf(_) if bytes[16] == 3 => {
             let needed = String::from_utf8_lossy(&bytes[64..]);
@@ -63,7 +57,8 @@ fn load(
         _ => Content::Archive(crate::model::input::Archive::default()),
     };
     files.push(File { name: name.to_owned(), content, archive: None });
-    FileId(files.len() as u32 - 1)
+    let file = FileId(files.len() as u32 - 1);
+    Added { file, parts: Vec::new(), faults: Vec::new(), unlisted: 0 }
 }
 
 fn files(list: &[(&str, Vec<u8>)]) -> Files {
@@ -72,8 +67,8 @@ fn files(list: &[(&str, Vec<u8>)]) -> Files {
 
 fn run(command: &str, linker: LinkerKind, files: &Files) -> Resolution {
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    let line = read_argv(&words, Some("/b"), &Host::unknown(), &|_| None);
-    resolve(&line, linker, files, &load)
+    let line = read(&Command::of_words(&words, Some("/b")), Some(linker), &Host::unknown(), &|_| None);
+    resolve_with(&line, linker, files, &load)
 }
 
 fn names(resolution: &Resolution) -> Vec<&str> {
@@ -114,7 +109,7 @@ fn files_for_other_machines_are_passed_over_where_the_linker_does_so() {
     let line = "ld -m elf_x86_64 a.o -L1 -L2 -lz";
     let bfd = run(line, LinkerKind::Bfd, &files);
     assert_eq!(names(&bfd), ["a.o", "1/libz.a"]);
-    assert_eq!(bfd.skipped[0].what, "ELF32 i386");
+    assert_eq!(bfd.skipped[0].what, "i386, 32-bit");
     // gold goes on with the next folder, lld takes what it finds.
     assert_eq!(names(&run(line, LinkerKind::Gold, &files)), ["a.o", "2/libz.so"]);
     assert_eq!(names(&run(line, LinkerKind::Lld, &files)), ["a.o", "1/libz.so"]);
@@ -249,4 +244,39 @@ fn options_become_names() {
         options.exclude_libs,
         crate::model::input::ExcludeLibs::Named(vec!["libx.a".to_owned(), "liby.a".to_owned()])
     );
+}
+
+#[test]
+fn objects_of_a_lib_block_are_members_of_an_archive() {
+    let files = files(&[("/b/a.o", object()), ("/b/b.o", object()), ("/b/c.o", object()), ("/b/l/libz.a", archive())]);
+    let program =
+        run("ld a.o --start-lib b.o c.o -Ll -lz --end-lib --start-lib --end-lib", LinkerKind::Lld, &files).program;
+    let inputs: Vec<&str> =
+        program.inputs.iter().map(|input| program.files[input.file.0 as usize].name.as_str()).collect();
+    assert_eq!(inputs, ["a.o", "--start-lib", "l/libz.a"]);
+    let block = program.inputs[1].file;
+    let Content::Archive(archive) = &program.files[block.0 as usize].content else { panic!("no archive") };
+    assert_eq!(archive.members.len(), 2);
+    assert!(archive.members.iter().all(|member| program.files[member.0 as usize].archive == Some(block)));
+}
+
+#[test]
+fn a_text_names_the_files_that_a_link_needs() {
+    use casebook_core::EvidenceSet;
+    let mut set = EvidenceSet::new();
+    let text = "cc -o app CMakeFiles/app.dir/main.o -Lsub -lz -Wl,-rpath-link,deps -Wl,--version-script=v.map @r.rsp\n";
+    let id = set.add("/w/build/CMakeFiles/app.dir/link.txt", None, Bytes::new(text.as_bytes()));
+    let references = references(set.get(id).unwrap());
+    let find =
+        |name: &str| references.iter().find(|reference| reference.name == name).map(|found| found.patterns.as_slice());
+    let object = find("/w/build/CMakeFiles/app.dir/main.o").unwrap();
+    assert_eq!(object[0], "/w/build/CMakeFiles/app.dir/main.o");
+    assert!(object.contains(&"../../CMakeFiles/app.dir/main.o".to_owned()));
+    for name in ["sub/libz.so", "sub/libz.a", "deps/*.so*", "v.map", "r.rsp"] {
+        assert!(find(&format!("/w/build/{name}")).is_some(), "{name}");
+    }
+    let id = set.add("r.rsp", None, Bytes::new(&b"x.o \"y z.o\""[..]));
+    let names: Vec<String> =
+        references_of_response(set.get(id).unwrap(), Some("/w")).into_iter().map(|found| found.name).collect();
+    assert_eq!(names, ["/w/x.o", "/w/y z.o", "/w/file"]);
 }

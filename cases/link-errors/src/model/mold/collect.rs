@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::link::Link;
 use super::table::Content;
+use crate::model::edges::{Edges, Tables};
 use crate::model::input::{Definition, Object};
 use crate::model::liveness::{ALLOC, RETAIN};
 use crate::model::names::{Fast, Name};
@@ -19,16 +20,6 @@ impl Kept {
     pub(super) fn is_kept(&self, file: usize, section: u32) -> bool {
         self.sections.get(&file).is_none_or(|sections| sections.get(section as usize) == Some(&true))
     }
-}
-
-/// How far exception tables are followed. A frame keeps the table of its own function only; which frame a relocation is of, the input
-/// does not always tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tables {
-    /// Of a function the table whose relocation stands in the same frame.
-    Sure,
-    /// Of any function all tables of its file.
-    Possible,
 }
 
 impl Link<'_> {
@@ -134,78 +125,6 @@ impl Link<'_> {
     pub(super) fn symbol_of(&self, file: usize, object: &Object, symbol: u32) -> Option<super::table::SymbolId> {
         let index = symbol.checked_sub(object.first_global)? as usize;
         self.files[file].symbols.get(index).copied()
-    }
-}
-
-/// Relocations of an object by section.
-struct Edges {
-    from: HashMap<u32, Vec<u32>, Fast>,
-    /// Function -> exception table, both sections.
-    tables: HashMap<u32, Vec<u32>, Fast>,
-    personalities: Vec<u32>,
-    open: bool,
-}
-
-impl Edges {
-    fn of(program: &crate::model::input::Program, object: &Object, follow: Tables) -> Self {
-        let mut edges =
-            Self { from: HashMap::default(), tables: HashMap::default(), personalities: Vec::new(), open: false };
-        let mut frames: Vec<(u64, u32)> = Vec::new();
-        for reference in &object.references {
-            let frame = object
-                .sections
-                .get(reference.section as usize)
-                .is_some_and(|section| program.names.bytes(section.name) == b".eh_frame");
-            if !frame {
-                edges.from.entry(reference.section).or_default().push(reference.symbol);
-            } else if reference.symbol >= object.first_global {
-                edges.personalities.push(reference.symbol);
-            } else if let Some(Definition::Section(section)) =
-                object.symbols.get(reference.symbol as usize).map(|symbol| symbol.definition)
-            {
-                frames.push((reference.offset, section));
-            }
-        }
-        frames.sort_unstable();
-        let is_code = |section: u32| object.sections.get(section as usize).is_some_and(|own| own.flags & 0x4 != 0);
-        let functions: Vec<u32> =
-            frames.iter().map(|(_, section)| *section).filter(|section| is_code(*section)).collect();
-        let mut last: Option<(u64, u32)> = None;
-        for (offset, section) in frames {
-            if is_code(section) {
-                last = Some((offset, section));
-                continue;
-            }
-            // The table's pointer follows the function's address, its length and the length of what follows.
-            let near = last.filter(|(at, _)| offset - at <= 24).map(|(_, function)| function);
-            let own = if let [function] = functions[..] { Some(function) } else { near };
-            edges.open |= functions.len() > 1;
-            match follow {
-                Tables::Sure => {
-                    if let Some(own) = own {
-                        edges.tables.entry(own).or_default().push(section);
-                    }
-                }
-                Tables::Possible => {
-                    for function in &functions {
-                        edges.tables.entry(*function).or_default().push(section);
-                    }
-                }
-            }
-        }
-        edges
-    }
-
-    fn is_open(&self) -> bool {
-        self.open
-    }
-
-    fn from(&self, section: u32) -> &[u32] {
-        self.from.get(&section).map_or(&[], Vec::as_slice)
-    }
-
-    fn tables_of(&self, section: u32) -> impl Iterator<Item = u32> {
-        self.tables.get(&section).into_iter().flatten().copied()
     }
 }
 

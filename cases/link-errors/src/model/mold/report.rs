@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::collect::{self, Kept, Tables};
+use super::collect::{self, Kept};
 use super::link::Link;
 use super::release::{Hidden, Policy};
 use super::table::{Content, Owner, SymbolId};
+use crate::model::edges::Tables;
 use crate::model::input::{Object, Output, Visibility};
 use crate::model::liveness::ALLOC;
 use crate::model::names::Name;
@@ -74,6 +75,7 @@ impl Link<'_> {
         if !self.release.duplicates_before_collection && self.check_duplicates(kept.as_ref()) {
             return;
         }
+        let dynamic = self.is_dynamic();
         self.check_shared();
         self.reserve(kept.as_ref());
         if !self.aliases_are_defined() {
@@ -99,8 +101,9 @@ impl Link<'_> {
             self.undefined.extend(found);
             return;
         }
-        if self.versions_die() {
-            return self.refuse(Refusal::Other("crash: versions in an executable that exports nothing".to_owned()));
+        if !dynamic && self.versions_die() {
+            return self
+                .refuse(Refusal::Other("internal error: versions in an executable that exports nothing".to_owned()));
         }
         match self.policy {
             Policy::Ignore => {}
@@ -182,7 +185,7 @@ impl Link<'_> {
             }
             if self.release.defsym_dies {
                 let text = program.names.text(*name).into_owned();
-                self.refuse(Refusal::Other(format!("crash: --defsym reads {text}, which nobody defines")));
+                self.refuse(Refusal::Other(format!("internal error: --defsym reads {text}, which nobody defines")));
                 return false;
             }
             let why = UndefinedWhy::Option;
@@ -324,13 +327,16 @@ impl Link<'_> {
         found
     }
 
-    /// `VerdefSection::construct` takes it that there are dynamic symbols.
+    /// The output has a dynamic section (`create_synthetic_sections`).
+    fn is_dynamic(&self) -> bool {
+        let output = self.program.options.output;
+        matches!(output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty()
+    }
+
+    /// `VerdefSection::construct` takes it that there are dynamic symbols, which without a dynamic section only exported ones are.
     fn versions_die(&self) -> bool {
-        let options = &self.program.options;
-        let named = options.versions.iter().flat_map(|script| &script.nodes).any(|node| node.name.is_some());
-        let dynamic =
-            matches!(options.output, Output::Shared | Output::Pie | Output::StaticPie) || !self.shared.is_empty();
-        named && !dynamic && !self.table.iter().any(|symbol| symbol.exported)
+        let mut nodes = self.program.options.versions.iter().flat_map(|script| &script.nodes);
+        nodes.any(|node| node.name.is_some()) && !self.table.iter().any(|symbol| symbol.exported)
     }
 
     /// References to what no file defines, because the one that did has lost its section: mold 1 dies there (`assert(sym.file)`).
@@ -338,7 +344,9 @@ impl Link<'_> {
         for (name, site) in lost {
             if !self.release.discarded_is_error {
                 let text = self.program.names.text(name).into_owned();
-                return self.refuse(Refusal::Other(format!("crash: {text} is defined in a group that was discarded")));
+                return self.refuse(Refusal::Other(format!(
+                    "internal error: {text} is defined in a group that was discarded"
+                )));
             }
             self.failed = true;
             match self.undefined.iter_mut().find(|known| known.name == name && known.why == UndefinedWhy::Discarded) {
