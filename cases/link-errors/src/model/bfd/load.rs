@@ -136,9 +136,6 @@ impl Link<'_> {
 
     /// Groups and `.gnu.linkonce` sections of which another file has one already go (`_bfd_elf_section_already_linked`).
     fn discard_groups(&mut self, bfd: BfdId, object: &Object) {
-        if self.program.options.output == Output::Relocatable {
-            return;
-        }
         let names = &self.program.names;
         let mut gone: Vec<bool> = Vec::new();
         for (index, group) in object.groups.iter().enumerate().filter(|(_, group)| group.comdat) {
