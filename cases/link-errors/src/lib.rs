@@ -2,6 +2,7 @@
 //!
 //! The mechanism in ten lines.
 
+pub mod command;
 pub mod facts;
 pub mod model;
 pub mod rules;
@@ -15,7 +16,7 @@ casebook_core::case! {
     wants: &[],
     settings: &[],
     rules: rules::RULES,
-    verbs: &[],
+    verbs: command::VERBS,
     lab: &[],
     read: facts::read,
     page: |_| String::new(),

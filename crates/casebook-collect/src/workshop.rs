@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use casebook_core::{Coverage, EvidenceSet, Ran, Shown, Workshop};
+use casebook_core::{Ran, Shown};
 
-use crate::{Loader, Options};
+use crate::{Collected, Loader, Options};
 
 /// Most bytes that are kept of one stream; a linker that says more has said enough.
 const MOST: u64 = 64 << 20;
@@ -22,10 +22,10 @@ impl<'o> Folder<'o> {
     pub fn new(options: &'o Options) -> Self {
         Self { options }
     }
-}
 
-impl Workshop for Folder<'_> {
-    fn run(&self, command: &[String], shown: Shown) -> Result<Ran, String> {
+    /// Runs a command with `LC_ALL=C`; every `{scratch}` in an argument stands for a temporary folder, which goes when the command has
+    /// ended. The error says why it could not be run.
+    pub fn run(&self, command: &[String], shown: Shown) -> Result<Ran, String> {
         let Some(program) = command.first() else { return Err("there is no command".to_owned()) };
         let scratch = match command.iter().any(|word| word.contains("{scratch}")) {
             true => Some(tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?),
@@ -44,11 +44,11 @@ impl Workshop for Folder<'_> {
         })
     }
 
-    fn read(&self, name: &str, text: Vec<u8>) -> (EvidenceSet, Vec<Coverage>) {
+    /// Reads a text as if it were a file of the current folder called `name`, and all files it refers to.
+    pub fn read(&self, name: &str, text: Vec<u8>) -> Collected {
         let mut loader = Loader::new(self.options);
         loader.text(name, text);
-        let collected = loader.finish();
-        (collected.evidence, collected.coverage)
+        loader.finish()
     }
 }
 

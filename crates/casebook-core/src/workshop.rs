@@ -1,8 +1,11 @@
 //! Commands the user named, and texts that name files: for verbs that look at a command line. A case says what is run or read; the collector
 //! does it.
 
+use std::io::Write;
+
 use crate::coverage::Coverage;
 use crate::evidence::EvidenceSet;
+use crate::verb::{OutputFormat, VerbError};
 
 /// What a command gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,4 +35,7 @@ pub trait Workshop {
 
     /// Reads a text as if it were a file of the current folder called `name`, and all files it refers to.
     fn read(&self, name: &str, text: Vec<u8>) -> (EvidenceSet, Vec<Coverage>);
+
+    /// Reads a text as [`Workshop::read`] does, runs every rule over it, and writes the report. Gives the exit code.
+    fn check(&self, name: &str, text: Vec<u8>, format: OutputFormat, out: &mut dyn Write) -> Result<u8, VerbError>;
 }

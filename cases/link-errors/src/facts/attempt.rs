@@ -1,16 +1,15 @@
 //! One link: the line, its files, and what its linker makes of them.
 
-use std::cell::RefCell;
-
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
+use casebook_formats::elf::Machine;
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
 use super::disk::Files;
-use super::files::{self, Held};
+use super::files::Held;
+use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
-use crate::model::input::{Content, File, FileId, Program, Unusable};
-use crate::model::names::Names;
+use crate::model::input::{Content, FileId, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
 
@@ -52,6 +51,10 @@ pub struct Attempt {
     pub offers: Vec<(FileId, String)>,
     /// What was taken for granted, in full sentences.
     pub assumed: Vec<String>,
+    /// What its linker said, by index of [`super::Facts::told`].
+    pub said: Vec<usize>,
+    /// It was run here a moment ago: a file that is not there is missing, not left out of the evidence.
+    pub live: bool,
 }
 
 impl Attempt {
@@ -127,38 +130,24 @@ fn attempt(
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
-    let sources: RefCell<Vec<Option<Kept>>> = RefCell::new(Vec::new());
-    let gaps = RefCell::new(Vec::new());
-    let load =
-        |names: &mut Names, list: &mut Vec<File>, name: &str, bytes: &[u8], _: &dyn Fn(&str) -> Option<Vec<u8>>| {
-            let evidence = by_bytes(&seen, name, line.directory.as_deref());
-            let outside = &mut |path: &str| {
-                let folder = evidence.map_or("", |item| item.path.rsplit_once('/').map_or("", |(folder, _)| folder));
-                seen.evidence(&super::resolve::join(Some(folder), path)).map(|item| item.bytes.clone())
-            };
-            let added = files::add(names, list, name, bytes, outside);
-            let mut sources = sources.borrow_mut();
-            sources.resize(list.len(), None);
-            for part in &added.parts {
-                if let (Some(Held::Here(range)), Some(item)) = (&part.held, evidence) {
-                    sources[part.file.0 as usize] =
-                        Some(Kept { evidence: item.id, start: range.start, end: range.end });
-                }
+    let mut files = resolve(&line, linker.kind, &seen);
+    let offers = offers(&line, item, set, &seen, &mut files);
+    let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
+    let mut machines: Vec<Option<Machine>> = vec![None; files.program.files.len()];
+    for opened in &files.opened {
+        for part in &opened.added.parts {
+            let index = part.file.0 as usize;
+            machines[index] = part.machine;
+            if let (Some(Held::Here(range)), Some(evidence)) = (&part.held, opened.evidence) {
+                sources[index] = Some(Kept { evidence, start: range.start, end: range.end });
             }
-            for fault in &added.faults {
-                if let Some(item) = evidence {
-                    gaps.borrow_mut().push(Unmodelled::new(
-                        Span::new(item.id, fault.at.start as usize, fault.at.end as usize),
-                        fault.why.clone(),
-                    ));
-                }
-            }
-            added.file
-        };
-    let files = resolve(&line, linker.kind, &seen, &load);
-    unmodelled.extend(gaps.into_inner());
-    let mut sources = sources.into_inner();
-    sources.resize(files.program.files.len(), None);
+        }
+        for fault in &opened.added.faults {
+            let place = opened.evidence.map(|id| Span::new(id, fault.at.start as usize, fault.at.end as usize));
+            unmodelled.extend(place.map(|place| Unmodelled::new(place, fault.why.clone())));
+        }
+    }
+    mark_foreign(&mut files.program, &machines, &line);
     let any = files.program.inputs.iter().any(|input| {
         line.rule(input.argument).is_none()
             && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
@@ -166,7 +155,7 @@ fn attempt(
     if !any {
         return None;
     }
-    let mut program = files.program.clone();
+    let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
     for (_, why) in &files.unknown {
@@ -179,7 +168,6 @@ fn attempt(
     if !told {
         assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
     }
-    let offers = offers(&program, &files, set);
     Some(Attempt {
         evidence: item.id,
         span,
@@ -193,11 +181,9 @@ fn attempt(
         missing,
         offers,
         assumed,
+        said: Vec::new(),
+        live: item.path == super::LIVE,
     })
-}
-
-fn by_bytes<'e>(seen: &super::disk::Seen<'e>, name: &str, directory: Option<&str>) -> Option<&'e Evidence> {
-    seen.evidence(&super::resolve::join(directory, name))
 }
 
 /// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.
@@ -211,21 +197,6 @@ fn leave_out(program: &mut Program, files: &Resolution) -> Vec<String> {
         !gone
     });
     missing
-}
-
-/// Shared objects and archives of the evidence that the line does not name: those that others need.
-fn offers(program: &Program, files: &Resolution, _: &EvidenceSet) -> Vec<(FileId, String)> {
-    let mut out = Vec::new();
-    for (index, file) in program.files.iter().enumerate() {
-        let id = FileId(index as u32);
-        let library = matches!(file.content, Content::Shared(_) | Content::Archive(_));
-        if !library || program.inputs.iter().any(|input| input.file == id) {
-            continue;
-        }
-        let path = files.path(id).unwrap_or(&file.name);
-        out.push((id, path.to_owned()));
-    }
-    out
 }
 
 /// What both say; what stands with the command counts first.

@@ -78,9 +78,9 @@ impl<'e> Seen<'e> {
 }
 
 impl Disk for Seen<'_> {
-    fn find(&self, path: &str) -> Option<Found<'_>> {
+    fn find(&self, path: &str) -> Option<Found> {
         let item = self.evidence(path)?;
-        Some(Found { bytes: item.as_bytes(), evidence: Some(item.id) })
+        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id) })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {

@@ -162,14 +162,16 @@ impl Adding<'_> {
 /// What is in a file that is no archive.
 fn content(bytes: &[u8], names: &mut Names, gaps: &mut Gaps) -> Content {
     let elf = match kind_of(bytes) {
-        Kind::Elf(_) => Elf::read(bytes, gaps),
+        _ if bytes.starts_with(&abi::ELFMAG) => Elf::read(bytes, gaps),
         Kind::Bitcode => return Content::Unusable(Unusable::Bitcode("LLVM bitcode".into())),
         Kind::Archive | Kind::ThinArchive => return damaged("an archive inside of an archive"),
         Kind::Other if bytes.is_empty() => return damaged("an empty file"),
-        Kind::Other => return damaged("no ELF file, archive or bitcode"),
+        Kind::Elf(_) | Kind::Other => return damaged("no ELF file, archive or bitcode"),
     };
     let Some(elf) = elf else {
-        return damaged("an ELF file that ends inside of its header");
+        return damaged(
+            gaps.list().first().map_or_else(|| "an ELF header that is damaged".into(), |gap| gap.why.clone()),
+        );
     };
     let mut known = Interner { names, left: bytes.len().saturating_mul(16).saturating_add(1 << 20), hit: false };
     let content = match elf.header().kind {

@@ -5,8 +5,8 @@ use casebook_formats::elf::Elf;
 use casebook_formats::gap::Gaps;
 
 use super::command::driver::Host;
-use super::command::{self, read_log};
-use super::resolve::{references_of_line, references_of_needed, references_of_script};
+use super::command::{self, LinkLine, read_log};
+use super::resolve::{join, references_of_line, references_of_needed, references_of_script};
 use super::usual;
 
 /// A text with link commands, or with what linkers said.
@@ -110,12 +110,27 @@ fn text_refers(item: &Evidence) -> Vec<Reference> {
         let line = command::read(one, None, &Host::unknown(), &|_| None);
         out.extend(references_of_line(&line));
         out.extend(usual::references(&line));
+        out.extend(beside(&line));
         if out.len() > MOST {
             break;
         }
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out.dedup_by(|a, b| a.name == b.name);
+    out
+}
+
+/// Libraries beside the text and in the folders of `-L` that the line itself gives: what is not on the line may be there.
+fn beside(line: &LinkLine) -> Vec<Reference> {
+    let own = line.search.iter().filter(|given| line.rule(given.argument).is_none()).map(|given| given.value.clone());
+    let mut out = Vec::new();
+    for folder in own.chain([".".to_owned()]).filter(|folder| !usual::is_system(&super::resolve::clean(folder))) {
+        let folder = join(line.directory.as_deref(), &folder);
+        for pattern in ["lib*.so", "lib*.a"] {
+            let path = format!("{folder}/{pattern}");
+            out.push(Reference { name: path.clone(), patterns: vec![path] });
+        }
+    }
     out
 }
 

@@ -6,6 +6,7 @@ pub mod disk;
 pub mod files;
 pub mod kinds;
 pub mod log;
+mod offers;
 pub mod resolve;
 mod same;
 pub mod source;
@@ -19,14 +20,18 @@ pub use attempt::Attempt;
 use command::{Banner, read_log};
 use disk::Files;
 use kinds::LINK_TEXT;
+use log::Message;
+
+/// Name of the text that stands for a command which was just given: its files are those of this machine, now.
+pub const LIVE: &str = "command line";
 
 /// The facts of the case.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// Links, in order of evidence.
     pub attempts: Vec<Attempt>,
-    /// What linkers said.
-    pub told: Vec<()>,
+    /// What linkers said, in order of evidence.
+    pub told: Vec<Message>,
 }
 
 /// Reads every file of the case's kinds.
@@ -35,6 +40,7 @@ pub fn read(input: &Input<'_>) -> Read {
     let files = Files::of(input.evidence);
     let texts: Vec<_> = input.of_kind(&LINK_TEXT).collect();
     let logs: Vec<_> = texts.iter().map(|item| read_log(item.as_bytes(), item.id, &item.path)).collect();
+    let mut told: Vec<Message> = Vec::new();
     for (item, log) in texts.iter().zip(&logs) {
         // What a driver or linker says of itself may stand in another file beside this one.
         let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
@@ -43,7 +49,10 @@ pub fn read(input: &Input<'_>) -> Read {
         for (_, other) in beside {
             attempt::take(&mut banner, &other.banner);
         }
+        let said = log::read(item);
         let mut unmodelled = log.unmodelled.clone();
+        unmodelled.extend(said.unmodelled);
+        told.extend(said.messages);
         facts.attempts.extend(attempt::attempts(item, log, &banner, input.evidence, &files, &mut unmodelled));
         let (own, other): (Vec<_>, Vec<_>) = unmodelled.into_iter().partition(|one| one.span.evidence == item.id);
         gaps.extend(other);
@@ -54,9 +63,34 @@ pub fn read(input: &Input<'_>) -> Read {
         path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
     };
     facts.attempts = same::join(std::mem::take(&mut facts.attempts), &|attempt| of(attempt.evidence));
+    facts.told = told;
+    meet(&mut facts, &of);
     covered(&facts, input, &gaps, &mut coverage);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
+}
+
+/// Which messages are of which link: of one text, those behind its command and before the next; else those of the same folder.
+fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String) {
+    for (index, message) in facts.told.iter().enumerate() {
+        let text = message.span.evidence;
+        let before = facts
+            .attempts
+            .iter()
+            .enumerate()
+            .filter(|(_, attempt)| attempt.evidence == text && attempt.span.start <= message.span.start)
+            .map(|(number, _)| number)
+            .next_back();
+        let own = before.or_else(|| {
+            let mut beside =
+                facts.attempts.iter().enumerate().filter(|(_, attempt)| folder(attempt.evidence) == folder(text));
+            let (number, _) = beside.next()?;
+            beside.next().is_none().then_some(number)
+        });
+        if let Some(number) = own {
+            facts.attempts[number].said.push(index);
+        }
+    }
 }
 
 /// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.

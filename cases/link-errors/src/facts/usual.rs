@@ -58,6 +58,13 @@ const OF_LIBC: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
+/// True for a folder of the system's, which every link searches.
+pub fn is_system(folder: &str) -> bool {
+    ["/usr/lib", "/usr/lib64", "/lib", "/lib64"].iter().any(|above| {
+        folder.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
 /// References to all of it, for a line a driver reads; none for a linker's own line, which names its files.
 pub fn references(line: &LinkLine) -> Vec<Reference> {
     let is_driver = matches!(line.tool.program, Some(Program::Driver { .. }));

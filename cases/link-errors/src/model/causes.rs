@@ -1,7 +1,7 @@
 //! One cause for each undefined symbol, and symbols of one cause together.
 
 use super::chain::input_of;
-use super::input::{Content, FileId, Program, Visibility};
+use super::input::{Content, FileId, Lto, Program, Visibility};
 use super::known::{Known, library_of};
 use super::names::Name;
 use super::outcome::{Outcome, Undefined, UndefinedWhy};
@@ -111,6 +111,8 @@ pub enum HiddenHow {
     Visibility(Visibility),
     /// By a version script of the shared object: the symbol is in `.dynsym` and local.
     Version,
+    /// It is local to a shared object that was not stripped.
+    Inside,
 }
 
 /// Symbols that are undefined for one reason.
@@ -164,11 +166,21 @@ pub fn cause(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Cau
         }
     }
     let found = passed(program, outcome, undefined);
-    let usable = found.iter().find_map(|one| usable(program, outcome, undefined, one));
-    if let Some(cause) = usable {
-        return cause;
+    if let Some(file) = hidden_reference(program, undefined, &found) {
+        return Cause::HiddenReference { file };
     }
-    if let Some(cause) = shared_lacks(program, undefined) {
+    let lacks = shared_lacks(program, undefined);
+    let usable = found.iter().find_map(|one| usable(program, outcome, undefined, one));
+    // A library of the line that keeps the symbol to itself tells more than one that could be added; and what only a shared object lacks is
+    // the shared object's affair.
+    let kept = || found.iter().filter(|one| one.input.is_some()).find_map(hidden);
+    match usable {
+        Some(Cause::NotNamed { .. }) if lacks.is_some() => return lacks.unwrap_or(Cause::Nowhere),
+        Some(not_named @ Cause::NotNamed { .. }) => return kept().unwrap_or(not_named),
+        Some(cause) => return cause,
+        None => {}
+    }
+    if let Some(cause) = lacks {
         return cause;
     }
     let name = program.names.bytes(undefined.name);
@@ -192,6 +204,13 @@ pub fn cause(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Cau
     if let Some(near) = near(program, undefined.name).first() {
         return Cause::Spelled { near: *near };
     }
+    let slim = program.inputs.iter().find(|input| match &program.files[input.file.0 as usize].content {
+        Content::Object(object) => object.lto == Lto::Slim,
+        _ => false,
+    });
+    if let Some(slim) = slim {
+        return Cause::Lto { file: slim.file };
+    }
     if let Some(known) = std::str::from_utf8(name).ok().and_then(library_of) {
         return Cause::Usually(known);
     }
@@ -211,10 +230,17 @@ fn usable(program: &Program, outcome: &Outcome, undefined: &Undefined, one: &Pas
         (NotTaken::NoIndex, Some(input)) => Some(Cause::NoIndex { input }),
         (NotTaken::NotOnLine, _) => {
             let file = program.files[one.file.0 as usize].archive.unwrap_or(one.file);
+            let soname = match &program.files[file.0 as usize].content {
+                Content::Shared(shared) => shared.soname,
+                _ => None,
+            };
             let through = program.files.iter().enumerate().find_map(|(index, other)| match &other.content {
                 Content::Shared(shared) => {
                     let on_line = program.inputs.iter().any(|input| input.file.0 as usize == index);
-                    let needs = shared.needed.iter().any(|needed| program.closure.get(needed) == Some(&file));
+                    let needs = shared
+                        .needed
+                        .iter()
+                        .any(|needed| program.closure.get(needed) == Some(&file) || Some(*needed) == soname);
                     (on_line && needs).then_some(FileId(index as u32))
                 }
                 _ => None,
@@ -230,11 +256,25 @@ fn usable(program: &Program, outcome: &Outcome, undefined: &Undefined, one: &Pas
     }
 }
 
+/// Who asks says the symbol is in this output, and only shared objects have it.
+fn hidden_reference(program: &Program, undefined: &Undefined, found: &[Passed]) -> Option<FileId> {
+    let asks_hidden = undefined.sites.iter().any(|site| match &program.files[site.file.0 as usize].content {
+        Content::Object(object) => object.globals().any(|(_, symbol)| {
+            symbol.name == undefined.name && symbol.is_undefined() && symbol.visibility != Visibility::Default
+        }),
+        _ => false,
+    });
+    let shared = |one: &&Passed| matches!(program.files[one.file.0 as usize].content, Content::Shared(_));
+    let first = found.iter().find(shared)?;
+    (asks_hidden && found.iter().all(|one| shared(&one))).then_some(first.file)
+}
+
 fn hidden(one: &Passed) -> Option<Cause> {
     let how = match one.why {
         NotTaken::Static => HiddenHow::Static,
         NotTaken::Hidden(visibility) => HiddenHow::Visibility(visibility),
         NotTaken::VersionLocal => HiddenHow::Version,
+        NotTaken::Inside => HiddenHow::Inside,
         _ => return None,
     };
     Some(Cause::Hidden { file: one.file, how })

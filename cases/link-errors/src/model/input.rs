@@ -299,8 +299,13 @@ pub struct Shared {
     pub needed: Vec<Name>,
     /// `DT_RUNPATH`, or `DT_RPATH` where there is none, as written.
     pub runpath: Option<Name>,
+    /// `DF_1_PIE`: it is a program, which ld.bfd refuses (ldelf_after_open in ld/ldelf.c of 2.40) and the others take for a shared
+    /// object.
+    pub pie: bool,
     /// `.dynsym`, in its order, without the empty first symbol.
     pub symbols: Vec<DynamicSymbol>,
+    /// Functions and variables of `.symtab` that are local to it, where it was not stripped: hidden, kept by a version script, or static.
+    pub local: Vec<Name>,
 }
 
 /// An archive.

@@ -36,6 +36,8 @@ pub enum NotTaken {
     Hidden(Visibility),
     /// The symbol is local: `static`, or made so.
     Static,
+    /// It is local to a shared object: hidden, kept by a version script or `--exclude-libs`, or static there.
+    Inside,
     /// It is defined under these versions, and none is the one that is asked for or the default.
     Version(Vec<Name>),
     /// The shared object keeps it to itself by a version script.
@@ -65,7 +67,7 @@ pub fn passed(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Ve
             Content::Shared(shared) => {
                 let found: Vec<_> = shared.symbols.iter().filter(|one| one.defined && one.name == name).collect();
                 if found.is_empty() {
-                    None
+                    shared.local.contains(&name).then_some(NotTaken::Inside)
                 } else if found.iter().all(|one| one.version_local) {
                     Some(NotTaken::VersionLocal)
                 } else if found.iter().all(|one| matches!(one.visibility, Visibility::Hidden | Visibility::Internal)) {
@@ -90,7 +92,7 @@ fn rank(why: &NotTaken) -> u8 {
         NotTaken::Order { .. } | NotTaken::AsNeeded { .. } | NotTaken::NoIndex | NotTaken::ReferenceHidden => 0,
         NotTaken::NotOnLine => 1,
         NotTaken::Version(_) | NotTaken::Lto | NotTaken::WeakOnly => 2,
-        NotTaken::Hidden(_) | NotTaken::VersionLocal | NotTaken::Discarded => 3,
+        NotTaken::Hidden(_) | NotTaken::VersionLocal | NotTaken::Discarded | NotTaken::Inside => 3,
         NotTaken::Static => 4,
         NotTaken::Other => 5,
     }

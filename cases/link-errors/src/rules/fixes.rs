@@ -29,6 +29,19 @@ pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
     Some(Fix { title, class, edits: edits.unwrap_or_default(), commands: vec![words.command()] })
 }
 
+/// The words of the command with the smallest edit that makes it link.
+pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
+    let offers: Vec<FileId> = attempt.offers.iter().map(|(file, _)| *file).collect();
+    let tried = search(&attempt.program, attempt.linker, &attempt.outcome, &offers)?;
+    let mut words = Words::of(attempt);
+    let mut inputs: Vec<Input> = attempt.program.inputs.clone();
+    for edit in &tried.edits {
+        words.apply(attempt, &inputs, edit)?;
+        crate::model::edit::edit_inputs(&mut inputs, edit);
+    }
+    Some(words.words.into_iter().map(|(text, _)| text).collect())
+}
+
 /// What changes beside the error, in words.
 fn consequence(attempt: &Attempt, tried: &Tried) -> String {
     let (new, gone) = needed_change(&attempt.outcome, &tried.outcome);

@@ -56,6 +56,7 @@ fn how_words(how: HiddenHow) -> String {
         HiddenHow::Visibility(Visibility::Internal) => "defines it with internal visibility".to_owned(),
         HiddenHow::Visibility(_) => "defines it with hidden visibility".to_owned(),
         HiddenHow::Version => "defines it, and keeps it local by its version script".to_owned(),
+        HiddenHow::Inside => "has it, and does not export it".to_owned(),
     }
 }
 
@@ -66,6 +67,9 @@ fn how_reason(how: HiddenHow) -> &'static str {
         }
         HiddenHow::Visibility(_) => {
             "A hidden symbol is seen inside of the output it is linked into: build with -fvisibility=default, or mark it __attribute__((visibility(\"default\")))."
+        }
+        HiddenHow::Inside => {
+            "It is in the library's own table of symbols and not in the one others see: it was built with -fvisibility=hidden, its version script keeps it local, --exclude-libs hid it, or it is static. Export it there, or use what the library exports."
         }
         HiddenHow::Version => {
             "The library's version script lists what it exports: add the symbol to `global:` there, or use what is exported."

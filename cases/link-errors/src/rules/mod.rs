@@ -11,10 +11,12 @@ mod header;
 mod hidden;
 mod linkage;
 mod named_twice;
+mod not_found;
 mod not_named;
 mod notes;
 mod nowhere;
 mod order;
+mod position;
 mod refused;
 mod rust_std;
 mod shared_lacks;
@@ -40,10 +42,12 @@ pub use header::HEADER;
 pub use hidden::HIDDEN;
 pub use linkage::LINKAGE;
 pub use named_twice::NAMED_TWICE;
+pub use not_found::NOT_FOUND;
 pub use not_named::NOT_NAMED;
 pub use notes::{DEPENDS, NEEDLESS};
 pub use nowhere::NOWHERE;
 pub use order::ORDER;
+pub use position::POSITION;
 pub use refused::{HIDDEN_FROM_LIBRARY, SCRIPT, TLS, UNUSABLE};
 pub use rust_std::RUST_STD;
 pub use shared_lacks::SHARED_LACKS;
@@ -70,8 +74,10 @@ pub static RULES: &[&Rule] = &[
     &NAMED_TWICE,
     &DEFINED_TWICE,
     &RUST_STD,
+    &NOT_FOUND,
     &UNUSABLE,
     &TLS,
+    &POSITION,
     &HIDDEN_FROM_LIBRARY,
     &SCRIPT,
     &NEEDLESS,
@@ -82,11 +88,31 @@ pub static RULES: &[&Rule] = &[
 fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<Finding>) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
-        for diagnosis in diagnose(&attempt.program, &attempt.outcome) {
-            out.extend(finding(attempt, &diagnosis));
+        for mut diagnosis in diagnose(&attempt.program, &attempt.outcome) {
+            // Where files of the line are not here, the model sees too little: what counts is what the linker said.
+            if !attempt.is_whole() {
+                diagnosis.symbols.retain(|index| was_said(facts, attempt, *index));
+            }
+            if !diagnosis.symbols.is_empty() {
+                out.extend(finding(attempt, &diagnosis));
+            }
         }
     }
     out
+}
+
+/// The linker named this undefined symbol.
+fn was_said(facts: &Facts, attempt: &Attempt, undefined: usize) -> bool {
+    let Some(undefined) = attempt.outcome.undefined.get(undefined) else { return false };
+    let said = attempt.said.iter().filter_map(|index| facts.told.get(*index)).filter_map(|one| one.symbol.as_ref());
+    said.into_iter().any(|symbol| is_called(attempt, undefined.name, &symbol.text))
+}
+
+/// A symbol is what a linker printed: as it stands in the object, or for people, where linkers differ in blanks.
+fn is_called(attempt: &Attempt, name: Name, printed: &str) -> bool {
+    let printed = printed.split('@').next().unwrap_or(printed);
+    let blanks = |text: &str| text.chars().filter(|letter| *letter != ' ').collect::<String>();
+    printed == attempt.program.names.text(name) || blanks(printed) == blanks(&common::symbol(attempt, name))
 }
 
 /// The first file that defines a name for others.
@@ -120,9 +146,10 @@ fn definer(
 
 /// The command that tells again why a symbol is undefined.
 fn why(attempt: &Attempt, evidence: &EvidenceSet, name: Name) -> String {
-    format!(
-        "casebook link why {} {}",
-        fixes::quoted(&attempt.program.names.text(name)),
-        fixes::quoted(evidence.path(attempt.evidence))
-    )
+    let symbol = fixes::quoted(&attempt.program.names.text(name));
+    if attempt.live {
+        let words: Vec<String> = attempt.line.words.iter().map(|word| fixes::quoted(&word.text)).collect();
+        return format!("casebook link why {symbol} -- {}", words.join(" "));
+    }
+    format!("casebook link why {symbol} {}", fixes::quoted(evidence.path(attempt.evidence)))
 }

@@ -90,6 +90,19 @@ fn check_files(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Ve
             out.push(end(builder, attempt, evidence));
         }
     }
+    out.extend(super::each(facts, |attempt, diagnosis| {
+        let crate::model::causes::Cause::Lto { file } = diagnosis.cause else { return None };
+        let symbols = super::undefined::Symbols::of(attempt, evidence, diagnosis);
+        let title = format!(
+            "{}: {} holds the compiler's code for link-time optimisation and nothing else, which this link has no plugin for",
+            symbols.are_undefined(),
+            file_name(attempt, file)
+        );
+        let builder = symbols.at_user(rule, title).because(
+            "Objects of -flto define nothing a linker sees by itself: link with the compiler that made them as driver and without -fno-lto, or compile with -ffat-lto-objects.",
+        );
+        Some(symbols.end(builder, Some(file), false))
+    }));
     out.extend(super::told::unusable(rule, facts, evidence));
     out
 }

@@ -108,6 +108,7 @@ impl Lowering {
             needed: dso.needed.iter().map(|needed| self.program.names.intern(needed.as_bytes())).collect(),
             runpath: dso.runpath.then(|| self.program.names.intern(b"$ORIGIN")),
             symbols: vec![],
+            local: vec![],
         };
         let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);

@@ -65,8 +65,10 @@ impl<'a> Index<'a> {
             IndexForm::Bsd | IndexForm::Bsd64 => Self::bsd(form, data, false).or_else(|| Self::bsd(form, data, true)),
         };
         let index = read.unwrap_or(Self { form, count: 0, numbers: &[], names: &[], big: true });
+        let words = if matches!(form, IndexForm::Gnu | IndexForm::Gnu64) { 1 } else { 2 };
+        let there = index.numbers.len() / (words * form.word());
         // Some tools write an index of no bytes where nothing is defined.
-        if (read.is_none() && !data.is_empty()) || index.iter().count() < index.count {
+        if (read.is_none() && !data.is_empty()) || there < index.count {
             gaps.add(start, start + data.len(), "the symbol index is damaged");
         }
         index
@@ -94,7 +96,8 @@ impl<'a> Index<'a> {
         Some(Self { form, count: size / (2 * word), numbers, names, big })
     }
 
-    /// Name and offset of the member's header, in the order of the index.
+    /// Name and offset of the member's header, in the order of the index. It ends where a name is missing: fewer than
+    /// [`Index::count`] are damage.
     pub fn iter(&self) -> IndexIter<'a> {
         IndexIter { index: *self, at: 0, name: 0, left: self.names.len().saturating_mul(SHARED) }
     }

@@ -17,7 +17,7 @@ const THIN: &[u8; 8] = b"!<thin>\n";
 /// Name, date, owner, group, mode, size, and two bytes that end it.
 const HEADER: usize = 60;
 /// Longest name of a member that is read, in bytes.
-pub const LONGEST_NAME: usize = 1 << 16;
+pub const LONGEST_NAME: usize = 1 << 12;
 
 /// True when the bytes begin as an archive does, thin or not.
 pub fn is_archive(bytes: &[u8]) -> bool {
@@ -97,6 +97,11 @@ impl<'a> Archive<'a> {
             }
         }
         Some(archive)
+    }
+
+    /// Bytes of the archive.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
     }
 
     /// True when its members are files of their own.

@@ -7,6 +7,7 @@ use object::elf::{
 };
 use object::read::elf::Dyn;
 
+use super::strings::Budget;
 use super::{Elf, Rows, Strings, clip, place};
 use crate::gap::Gaps;
 
@@ -109,10 +110,11 @@ impl<'a> Elf<'a> {
             flags_1: 0,
         };
         let (start, end) = place(self.bytes(), offset, size);
+        let mut budget = Budget::of(self.bytes().len());
         let mut lost = 0u32;
         for (tag, value) in dynamic.entries() {
             let mut name = || {
-                let name = u32::try_from(value).ok().and_then(|value| strings.get(value));
+                let name = u32::try_from(value).ok().and_then(|value| strings.get_within(value, &mut budget));
                 lost += u32::from(name.is_none());
                 name
             };

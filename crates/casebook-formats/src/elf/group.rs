@@ -12,7 +12,7 @@ use crate::gap::Gaps;
 pub struct Group<'a> {
     /// Index of its own section.
     pub section: u32,
-    /// Index of its signature in the symbol table its section links to.
+    /// Index of its signature in the symbol table.
     pub symbol: u32,
     /// Name of the signature. Where the symbol is that of a section, the section's (assemblers of old wrote it so; `group_signature` in
     /// bfd/elf.c, `getShtGroupSignature` in lld/ELF/InputFiles.cpp).
@@ -27,7 +27,12 @@ impl<'a> Elf<'a> {
     /// The section groups, in the order of their sections.
     pub fn groups(&self, gaps: &mut Gaps) -> Vec<Group<'a>> {
         let mut groups = Vec::new();
-        let mut symbols: Option<Symbols<'a>> = None;
+        if !self.sections().iter().any(|section| section.kind == SHT_GROUP) {
+            return groups;
+        }
+        // What is wrong with the table and its symbols is said where they are read.
+        let mut unsaid = Gaps::default();
+        let symbols = self.symbols(&mut unsaid);
         // Sections of a file that lie over each other would make more members than it has bytes.
         let mut left = self.bytes().len();
         for section in self.sections().iter().filter(|section| section.kind == SHT_GROUP) {
@@ -46,9 +51,6 @@ impl<'a> Elf<'a> {
                 gaps.add(start, end, format!("group in section {} is empty", section.index));
                 continue;
             };
-            if symbols.is_none_or(|symbols| symbols.section() != section.link) {
-                symbols = self.symbol_table(section.link, gaps);
-            }
             let order = self.header().machine.order;
             let mut lost = 0u32;
             let members = members
@@ -66,7 +68,7 @@ impl<'a> Elf<'a> {
             groups.push(Group {
                 section: section.index,
                 symbol: section.info,
-                signature: self.signature(section, symbols, gaps),
+                signature: self.signature(section, symbols.as_ref(), gaps),
                 comdat: flags.get(order) & GRP_COMDAT.0 != 0,
                 members,
             });
@@ -74,10 +76,12 @@ impl<'a> Elf<'a> {
         groups
     }
 
-    fn signature(&self, section: &Section<'a>, symbols: Option<Symbols<'a>>, gaps: &mut Gaps) -> &'a [u8] {
-        // What is wrong with the symbol itself is said where the table is read.
+    fn signature(&self, section: &Section<'a>, symbols: Option<&Symbols<'a>>, gaps: &mut Gaps) -> &'a [u8] {
         let mut unsaid = Gaps::default();
-        let Some(symbol) = symbols.and_then(|symbols| symbols.get(section.info as usize, &mut unsaid)) else {
+        let symbol = symbols
+            .filter(|symbols| symbols.section() == section.link)
+            .and_then(|symbols| symbols.get(section.info as usize, &mut unsaid));
+        let Some(symbol) = symbol else {
             let (start, end) = place(self.bytes(), section.offset, section.size);
             gaps.add(start, end, format!("group in section {} has no signature", section.index));
             return &[];

@@ -6,6 +6,7 @@ use object::elf::{
 };
 use object::read::elf::SectionHeader;
 
+use super::strings::Budget;
 use super::{Class, Header, MOST_SECTIONS, Strings, clip, place, rows};
 use crate::gap::Gaps;
 
@@ -91,10 +92,11 @@ fn of<'a, S: SectionHeader<Endian = Endianness>>(
     if names.is_none() && raw.len() > 1 {
         gaps.add(0, 0, format!("section {} is no table of names; sections have none", header.section_names));
     }
+    let mut budget = Budget::of(bytes.len());
     let mut sections = Vec::with_capacity(raw.len());
     for (index, raw) in raw.iter().enumerate() {
         let at = header.sections_at.saturating_add((index * size_of::<S>()) as u64);
-        let name = names.map_or(Some(&[][..]), |names| names.get(raw.sh_name(order)));
+        let name = names.map_or(Some(&[][..]), |names| names.get_within(raw.sh_name(order), &mut budget));
         let section = Section {
             index: index as u32,
             name: name.unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! Symbol tables.
 
+use std::cell::Cell;
+
 use object::Endianness;
 use object::elf::{
     SHN_ABS, SHN_COMMON, SHN_UNDEF, SHN_XINDEX, SHT_DYNSYM, SHT_SYMTAB, SHT_SYMTAB_SHNDX, SectionType, Sym32, Sym64,
@@ -8,6 +10,7 @@ use object::elf::{
 use object::endian::U32;
 use object::read::elf::Sym;
 
+use super::strings::Budget;
 use super::{Elf, Rows, Section, Strings, place, rows};
 use crate::gap::Gaps;
 
@@ -74,12 +77,13 @@ pub fn split_version(name: &[u8]) -> (&[u8], Option<SymbolVersion<'_>>) {
 }
 
 /// A symbol table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Symbols<'a> {
     bytes: &'a [u8],
     order: Endianness,
     rows: Rows<'a, Sym32<Endianness>, Sym64<Endianness>>,
     strings: Strings<'a>,
+    budget: Cell<Budget>,
     /// `SHT_SYMTAB_SHNDX`: indices of sections that have no room in a symbol.
     extended: &'a [U32<Endianness>],
     sections: usize,
@@ -115,7 +119,8 @@ impl<'a> Symbols<'a> {
         place(self.bytes, self.at.saturating_add(row.saturating_mul(index as u64)), row)
     }
 
-    /// The symbol of this index. A name or section that is nowhere is a gap.
+    /// The symbol of this index. A name or section that is nowhere is a gap, and so is a name where names were longer, all together, than
+    /// sixteen times the file.
     #[inline]
     pub fn get(&self, index: usize, gaps: &mut Gaps) -> Option<Symbol<'a>> {
         match self.rows {
@@ -127,7 +132,9 @@ impl<'a> Symbols<'a> {
     #[inline]
     fn of<S: Sym<Endian = Endianness>>(&self, raw: &S, index: usize, gaps: &mut Gaps) -> Option<Symbol<'a>> {
         let order = self.order;
-        let name = self.strings.get(raw.st_name(order));
+        let mut budget = self.budget.get();
+        let name = self.strings.get_within(raw.st_name(order), &mut budget);
+        self.budget.set(budget);
         if name.is_none() {
             self.damage(index, "its name is not in the table of names", gaps);
         }
@@ -231,6 +238,7 @@ impl<'a> Elf<'a> {
             order: header.machine.order,
             rows,
             strings: self.strings(table.link),
+            budget: Cell::new(Budget::of(self.bytes().len())),
             extended,
             sections: self.sections().len(),
             at: table.offset,

@@ -6,6 +6,7 @@ use object::elf::{
     Versym,
 };
 
+use super::strings::Budget;
 use super::{Elf, Section, Strings, place, row, rows};
 use crate::gap::Gaps;
 
@@ -117,7 +118,7 @@ impl<'a> Elf<'a> {
     }
 
     fn definitions(&self, section: &Section<'a>, gaps: &mut Gaps) -> Vec<Option<Defined<'a>>> {
-        let walk = Walk::new(self, section);
+        let mut walk = Walk::new(self, section);
         let mut table = Vec::new();
         let mut at = 0;
         // Every entry is behind the one before, so there are no more than bytes.
@@ -129,7 +130,7 @@ impl<'a> Elf<'a> {
             let aux = at.checked_add(entry.vd_aux.get(walk.order) as usize);
             let name = aux
                 .and_then(|aux| row::<Verdaux<Endianness>>(walk.data, aux))
-                .and_then(|aux| walk.strings.get(aux.vda_name.get(walk.order)));
+                .and_then(|aux| walk.name(aux.vda_name.get(walk.order)));
             match name {
                 Some(name) => {
                     let base = entry.vd_flags.get(walk.order).0 & VER_FLG_BASE.0 != 0;
@@ -146,7 +147,7 @@ impl<'a> Elf<'a> {
     }
 
     fn needs(&self, section: &Section<'a>, gaps: &mut Gaps) -> Vec<Option<Needed<'a>>> {
-        let walk = Walk::new(self, section);
+        let mut walk = Walk::new(self, section);
         let mut table = Vec::new();
         // Entries that lie over each other would be more than the section has room for.
         let mut left = walk.data.len() / size_of::<Vernaux<Endianness>>();
@@ -156,7 +157,7 @@ impl<'a> Elf<'a> {
                 walk.broken(self, at, gaps);
                 break;
             };
-            let file = walk.strings.get(entry.vn_file.get(walk.order));
+            let file = walk.name(entry.vn_file.get(walk.order));
             if file.is_none() {
                 walk.nameless(self, at, gaps);
             }
@@ -167,7 +168,7 @@ impl<'a> Elf<'a> {
                     break;
                 };
                 left -= 1;
-                match walk.strings.get(aux.vna_name.get(walk.order)) {
+                match walk.name(aux.vna_name.get(walk.order)) {
                     Some(name) => {
                         let weak = aux.vna_flags.get(walk.order).0 & VER_FLG_WEAK.0 != 0;
                         let version = Needed { name, file: file.unwrap_or_default(), weak };
@@ -204,6 +205,7 @@ fn keep<T: Copy>(table: &mut Vec<Option<T>>, number: u16, version: T) {
 struct Walk<'a> {
     data: &'a [u8],
     strings: Strings<'a>,
+    budget: Budget,
     order: Endianness,
     offset: u64,
     section: u32,
@@ -214,10 +216,15 @@ impl<'a> Walk<'a> {
         Self {
             data: elf.data(section),
             strings: elf.strings(section.link),
+            budget: Budget::of(elf.bytes().len()),
             order: elf.header().machine.order,
             offset: section.offset,
             section: section.index,
         }
+    }
+
+    fn name(&mut self, offset: u32) -> Option<&'a [u8]> {
+        self.strings.get_within(offset, &mut self.budget)
     }
 
     #[cold]

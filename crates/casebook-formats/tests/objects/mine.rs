@@ -8,6 +8,7 @@ use casebook_formats::gap::{Gap, Gaps};
 #[derive(Default)]
 pub struct Mine {
     pub archive: bool,
+    pub thin: bool,
     pub symbols: Vec<String>,
     pub versions: Vec<String>,
     pub groups: Vec<String>,
@@ -31,6 +32,7 @@ pub fn read(bytes: &[u8]) -> Option<Mine> {
     if casebook_formats::ar::is_archive(bytes) {
         mine.archive = true;
         let archive = Archive::read(bytes, &mut gaps)?;
+        mine.thin = archive.is_thin();
         let mut members = archive.members();
         while let Some(member) = members.next(&mut gaps) {
             mine.members.push(text(member.name));

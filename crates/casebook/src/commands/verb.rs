@@ -21,6 +21,7 @@ use crate::dial::{Peers, StateFile};
 use crate::failure::Failure;
 use crate::screen;
 use crate::watch::Here as Watcher;
+use crate::workshop::Here as Bench;
 
 pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches) -> Result<u8, Failure> {
     let limits = Limits::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), None))?;
@@ -67,7 +68,7 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let store = Some(&StateFile as &dyn Store);
     let local = Some(&Here as &dyn LocalTime);
     let watch = Some(&Watcher as &dyn Watch);
-    let here = Folder::new(&options);
+    let here = Bench(Folder::new(&options));
     let workshop = Some(&here as &dyn Workshop);
     let input = VerbInput {
         evidence: &collected.evidence,

@@ -1,5 +1,7 @@
 //! Archives: their members, which become files, and their symbol index.
 
+use std::collections::HashMap;
+
 use casebook_core::Bytes;
 use casebook_formats::ar::{self, Contents, Member};
 use casebook_formats::gap::Gaps;
@@ -9,6 +11,11 @@ use crate::model::input::{Archive, Content, File, FileId, Unusable};
 
 /// Most members that are read of one archive; more are a fault.
 const MOST_MEMBERS: usize = 1 << 20;
+/// How often a thin archive can name the same file, or the same member of one. Each time it is another member, to linkers too.
+const MOST_TIMES: u32 = 16;
+
+/// How often each file a thin archive names was read: by its path, and by where in it a member is.
+type Times = HashMap<(Vec<u8>, u64), u32>;
 
 impl Adding<'_> {
     /// An archive, and behind it its members.
@@ -42,17 +49,27 @@ impl Adding<'_> {
     ) -> Archive {
         let mut model = Archive { thin: archive.is_thin(), ..Archive::default() };
         let mut places = Vec::new();
+        let mut times = Times::new();
+        // Members can share a long name.
+        let mut left = archive.size().saturating_mul(16);
         let mut members = archive.members();
-        while let Some(member) = members.next(gaps) {
+        while let Some(mut member) = members.next(gaps) {
             if model.members.len() == MOST_MEMBERS {
                 gaps.add(member.at, member.at, format!("more than {MOST_MEMBERS} members; the rest is not read"));
                 break;
             }
+            match left.checked_sub(member.name.len()) {
+                Some(rest) => left = rest,
+                None => {
+                    gaps.add(member.at, member.at + 16, "names of members lie over each other; this one is left empty");
+                    member.name = &[];
+                }
+            }
             places.push(member.at as u64);
-            model.members.push(self.member(name, id, &member, outside));
+            model.members.push(self.member(name, id, &member, &mut times, outside));
         }
         model.index = archive.index().map(|index| {
-            let mut lost = 0u32;
+            let mut lost = 0usize;
             let mut entries = Vec::with_capacity(index.count.min(1 << 16));
             // Entries of one member follow each other.
             let mut last = None;
@@ -62,7 +79,7 @@ impl Adding<'_> {
                     _ => match places.binary_search(&offset) {
                         Ok(member) => member as u32,
                         Err(_) => {
-                            lost = lost.saturating_add(1);
+                            lost += 1;
                             continue;
                         }
                     },
@@ -73,15 +90,38 @@ impl Adding<'_> {
             if lost > 0 {
                 gaps.add(0, 0, format!("{lost} entries of the symbol index lead to no member"));
             }
+            if entries.len() + lost < index.count {
+                gaps.add(0, 0, format!("the symbol index has {} of {} names", entries.len() + lost, index.count));
+            }
             entries.shrink_to_fit();
             entries
         });
         model
     }
 
-    fn member(&mut self, name: &str, archive: FileId, member: &Member<'_>, outside: &mut Outside<'_>) -> FileId {
+    fn member(
+        &mut self,
+        name: &str,
+        archive: FileId,
+        member: &Member<'_>,
+        times: &mut Times,
+        outside: &mut Outside<'_>,
+    ) -> FileId {
         let own = String::from_utf8_lossy(member.name);
         let full = format!("{name}({own})");
+        let origin = match member.contents {
+            Contents::Inside { .. } => None,
+            Contents::Outside => Some(0),
+            Contents::Nested(origin) => Some(origin),
+        };
+        if let Some(origin) = origin {
+            let times = times.entry((member.name.to_vec(), origin)).or_default();
+            *times += 1;
+            if *times > MOST_TIMES {
+                let content = damaged(format!("the archive names it more than {MOST_TIMES} times"));
+                return self.push(File { name: full, content, archive: Some(archive) }, None, None);
+            }
+        }
         match member.contents {
             Contents::Inside { start, bytes } => {
                 let range = start as u64..(start as u64).saturating_add(bytes.len() as u64);

@@ -5,7 +5,7 @@ use casebook_formats::gap::Gaps;
 
 use super::object::{binding, kind, visibility};
 use super::{Interner, MOST_SYMBOLS, damaged, missing};
-use crate::model::input::{Binding, Content, DynamicSymbol, Shared, Version};
+use crate::model::input::{Binding, Content, DynamicSymbol, Shared, SymbolType, Version};
 
 pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> Content {
     if let Some(why) = missing(elf, abi::SHT_DYNSYM, "dynamic symbol table") {
@@ -62,11 +62,31 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
         }
         shared.symbols.push(symbol);
     }
+    local(elf, &mut shared, known, gaps);
     Content::Shared(shared)
+}
+
+/// Most symbols of a `.symtab` that are looked through for local ones: libraries of a system have none, those of a project have.
+const MOST_LOCAL: usize = 200_000;
+
+/// What the library has and does not export, where it was not stripped.
+fn local(elf: &Elf<'_>, shared: &mut Shared, known: &mut Interner<'_>, gaps: &mut Gaps) {
+    let Some(table) = elf.symbols(gaps) else { return };
+    for index in 1..table.len().min(MOST_LOCAL) {
+        let Some(raw) = table.get(index, gaps) else { break };
+        let defined = matches!(raw.place, Place::Section(_));
+        if defined
+            && binding(raw.bind) == Some(Binding::Local)
+            && matches!(kind(raw.kind), SymbolType::Function | SymbolType::Object)
+        {
+            shared.local.push(known.name(raw.name));
+        }
+    }
 }
 
 fn names(dynamic: &Dynamic<'_>, shared: &mut Shared, known: &mut Interner<'_>) {
     shared.soname = dynamic.soname.map(|name| known.name(name));
+    shared.pie = dynamic.flags_1 & abi::DF_1_PIE.0 != 0;
     shared.needed = dynamic.needed.iter().map(|name| known.name(name)).collect();
     // The loader passes over DT_RPATH where there is DT_RUNPATH, and so does ld.bfd (elf_link_add_object_symbols in bfd/elflink.c).
     shared.runpath = dynamic.runpath.or(dynamic.rpath).map(|name| known.name(name));

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use casebook_formats::elf::Endianness;
+
 use super::paths::{base, clean, join, parent};
-use super::{Resolver, peek};
+use super::{Resolver, files};
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
 use crate::model::outcome::LinkerKind;
@@ -129,13 +131,11 @@ fn with_origin(path: &str, origin: Option<&str>) -> String {
 /// `ldelf_try_needed`: a shared object for this machine; without `force` also one that needs libc and fits the versions on the line.
 fn is_usable(resolver: &Resolver<'_>, path: &str, force: bool, on_line: &[FileId]) -> bool {
     let Some(found) = resolver.open(path) else { return false };
-    let super::Peek::Elf(machine) = peek(found.bytes) else { return false };
+    let Some(machine) = files::machine_of(found.bytes.as_slice()) else { return false };
     if resolver.machine.is_some_and(|wanted| wanted != machine) {
         return false;
     }
-    // ET_DYN; the byte order is the machine's.
-    let kind = found.bytes.get(16..18).map(|pair| if machine.big { pair[1] } else { pair[0] });
-    if kind != Some(3) {
+    if !is_dynamic(found.bytes.as_slice(), machine.order) {
         return false;
     }
     if force {
@@ -149,6 +149,12 @@ fn is_usable(resolver: &Resolver<'_>, path: &str, force: bool, on_line: &[FileId
     !clashes && needs.iter().any(|need| need.starts_with("libc.so"))
 }
 
+/// `ET_DYN`
+fn is_dynamic(bytes: &[u8], order: Endianness) -> bool {
+    let little = order == Endianness::Little;
+    bytes.get(16..18).is_some_and(|kind| kind == if little { [3, 0] } else { [0, 3] })
+}
+
 /// What a shared object needs, when it was read already or can be read by itself.
 fn needs_of(resolver: &Resolver<'_>, path: &str) -> Option<Vec<String>> {
     let full = join(resolver.line.directory.as_deref(), path);
@@ -159,8 +165,8 @@ fn needs_of(resolver: &Resolver<'_>, path: &str) -> Option<Vec<String>> {
     let found = resolver.disk.find(&full)?;
     let mut names = crate::model::names::Names::default();
     let mut files = Vec::new();
-    let file = (resolver.load)(&mut names, &mut files, path, found.bytes, &|_| None);
-    match &files.get(file.0 as usize)?.content {
+    let added = (resolver.load)(&mut names, &mut files, path, found.bytes.as_slice(), &mut |_| None);
+    match &files.get(added.file.0 as usize)?.content {
         Content::Shared(shared) => Some(shared.needed.iter().map(|name| names.text(*name).into_owned()).collect()),
         _ => None,
     }
@@ -201,7 +207,7 @@ impl Conf {
             return;
         }
         let Some(found) = resolver.disk.find(path) else { return };
-        for line in String::from_utf8_lossy(found.bytes).lines() {
+        for line in String::from_utf8_lossy(found.bytes.as_slice()).lines() {
             let line = line.split('#').next().unwrap_or_default().trim();
             if let Some(patterns) = line.strip_prefix("include ").or_else(|| line.strip_prefix("include\t")) {
                 for pattern in patterns.split_whitespace() {

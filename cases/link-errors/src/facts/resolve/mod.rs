@@ -15,23 +15,25 @@ mod tests;
 
 use std::collections::HashMap;
 
-use casebook_core::EvidenceId;
+use casebook_core::{Bytes, EvidenceId};
+use casebook_formats::elf::Machine;
 
 use super::command::{Item, ItemKind, LinkLine};
+use super::files::{self, Added, Outside};
 use crate::model::input::{Content, File, FileId, Input, Program, Unusable};
 use crate::model::names::Names;
 use crate::model::outcome::LinkerKind;
 
-pub use machine::{Machine, Peek, peek};
+pub use machine::{Peek, of_emulation, peek};
 pub use near::Near;
 pub use paths::{clean, join};
 pub use refers::{references_of_line, references_of_needed, references_of_script};
 
 /// A file that was found.
-#[derive(Clone, Copy, Debug)]
-pub struct Found<'a> {
+#[derive(Clone, Debug)]
+pub struct Found {
     /// Its bytes.
-    pub bytes: &'a [u8],
+    pub bytes: Bytes,
     /// The evidence it is.
     pub evidence: Option<EvidenceId>,
 }
@@ -39,7 +41,7 @@ pub struct Found<'a> {
 /// The files of the machine the link ran on, as far as they are known.
 pub trait Disk {
     /// The file at a path, which is absolute where the folder of the command is known.
-    fn find(&self, path: &str) -> Option<Found<'_>>;
+    fn find(&self, path: &str) -> Option<Found>;
 
     /// Names in a folder; empty when nobody knows. Used for what is nearly the name that was asked for.
     fn list(&self, _folder: &str) -> Vec<String> {
@@ -52,9 +54,8 @@ pub trait Disk {
     }
 }
 
-/// Reads a file into the program and gives its number: name as linkers print it, bytes, and where to get what it names outside of itself
-/// (members of a thin archive, by path).
-pub type Load<'a> = dyn Fn(&mut Names, &mut Vec<File>, &str, &[u8], &dyn Fn(&str) -> Option<Vec<u8>>) -> FileId + 'a;
+/// Reads a file into the program: [`files::add`], or what a test has in its place.
+type Load<'a> = dyn Fn(&mut Names, &mut Vec<File>, &str, &[u8], &mut Outside<'_>) -> Added + 'a;
 
 /// Where an input of the program comes from; as many as the program has inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub struct Source {
 }
 
 /// A file of the program that came from the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Opened {
     /// The file.
     pub file: FileId,
@@ -74,6 +75,8 @@ pub struct Opened {
     pub path: String,
     /// The evidence it is.
     pub evidence: Option<EvidenceId>,
+    /// What was read of it: its members, and damage.
+    pub added: Added,
 }
 
 /// A name that stands for no file.
@@ -140,8 +143,12 @@ const DEEPEST: usize = 10;
 /// Inputs of one program. Chromium has some 60 000.
 const MOST_INPUTS: usize = 4_000_000;
 
-/// Finds the files of a line.
-pub fn resolve(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Load<'_>) -> Resolution {
+/// Finds the files of a line, as this linker does, and reads them.
+pub fn resolve(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk) -> Resolution {
+    resolve_with(line, linker, disk, &files::add)
+}
+
+fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Load<'_>) -> Resolution {
     let mut resolver = Resolver {
         line,
         linker,
@@ -198,16 +205,34 @@ impl Resolver<'_> {
     /// What the output is for: `-m`, else the first file that tells (`deduce_machine_type` of mold; ld.bfd's default is that of its build).
     fn find_machine(&self) -> Option<Machine> {
         if let Some(emulation) = &self.line.options.emulation {
-            return Machine::of_emulation(&emulation.value);
+            return machine::of_emulation(&emulation.value);
         }
         self.line.items.iter().find_map(|item| {
             let ItemKind::File(name) = &item.kind else { return None };
-            peek(self.open(name)?.bytes).machine()
+            self.machine_of(&peek(self.open(name)?.bytes.as_slice()), name)
         })
     }
 
-    fn open(&self, path: &str) -> Option<Found<'_>> {
+    fn open(&self, path: &str) -> Option<Found> {
         self.disk.find(&join(self.line.directory.as_deref(), path))
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.open(path).is_some()
+    }
+
+    /// The machine a file is for; of a thin archive that of its first member, a file of its own.
+    fn machine_of(&self, peeked: &Peek, path: &str) -> Option<Machine> {
+        match peeked {
+            Peek::Elf(machine) => Some(*machine),
+            Peek::Archive(machine) => *machine,
+            Peek::Thin(member) => {
+                let folder = paths::parent(path).unwrap_or(".");
+                let member = self.open(&join(Some(folder), member.as_deref()?))?;
+                files::machine_of(member.bytes.as_slice())
+            }
+            Peek::Bitcode | Peek::Script | Peek::Other => None,
+        }
     }
 
     fn argument(&self) -> u32 {
@@ -231,9 +256,10 @@ impl Resolver<'_> {
         match &item.kind {
             ItemKind::File(name) => {
                 let path = self.sysrooted(name);
-                match self.open(&path).map(|found| found.bytes) {
-                    Some(_) => self.input(&path, way),
-                    None => self.missing(name, vec![path], way),
+                if self.exists(&path) {
+                    self.input(&path, way);
+                } else {
+                    self.missing(name, vec![path], way);
                 }
             }
             ItemKind::Library(name) => {
@@ -247,11 +273,11 @@ impl Resolver<'_> {
             ItemKind::Script(name) => self.main_script(name, way),
             ItemKind::JustSymbols(name, or_rpath) => {
                 way.just_symbols = true;
-                match self.open(name).map(|found| found.bytes) {
-                    Some(_) => self.input(name, way),
+                match self.exists(name) {
+                    true => self.input(name, way),
                     // A folder is -rpath.
-                    None if *or_rpath => {}
-                    None => self.missing(name, vec![name.clone()], way),
+                    false if *or_rpath => {}
+                    false => self.missing(name, vec![name.clone()], way),
                 }
             }
             ItemKind::Source(name) => {
@@ -275,10 +301,8 @@ impl Resolver<'_> {
             return self.unknown(format!("{MOST_INPUTS} inputs of a link are taken"));
         }
         let Some(found) = self.open(path) else { return };
-        let peeked = peek(found.bytes);
-        if peeked == Peek::Script {
-            let bytes = found.bytes.to_vec();
-            return self.script_file(path, &bytes, way);
+        if peek(found.bytes.as_slice()) == Peek::Script {
+            return self.script_file(path, found.bytes.as_slice(), way);
         }
         let file = self.file(path);
         self.push(file, way);
@@ -291,14 +315,17 @@ impl Resolver<'_> {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let program = &mut self.out.program;
         let Some(found) = self.disk.find(&full) else { return self.absent(path) };
-        let folder = full.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = paths::parent(&full);
         // Members of a thin archive are named from its folder.
-        let outside = |name: &str| self.disk.find(&join(Some(folder), name)).map(|found| found.bytes.to_vec());
-        let file = (self.load)(&mut program.names, &mut program.files, path, found.bytes, &outside);
+        let disk = self.disk;
+        let mut outside = |name: &str| disk.find(&join(folder, name)).map(|found| found.bytes);
+        let program = &mut self.out.program;
+        let bytes = found.bytes.as_slice();
+        let added = (self.load)(&mut program.names, &mut program.files, path, bytes, &mut outside);
+        let file = added.file;
         self.known.insert(key, file);
-        self.out.opened.push(Opened { file, path: full, evidence: found.evidence });
+        self.out.opened.push(Opened { file, path: full, evidence: found.evidence, added });
         file
     }
 

@@ -75,7 +75,7 @@ fn file(resolver: &Resolver<'_>, name: &str, out: &mut Vec<Near>) {
     }
     for folder in &resolver.folders {
         let path = format!("{}/{}", folder.path, base(name));
-        if resolver.open(&path).is_some() {
+        if resolver.exists(&path) {
             out.push(Near::Elsewhere(path));
         }
     }

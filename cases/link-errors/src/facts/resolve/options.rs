@@ -1,5 +1,6 @@
 //! Options of a line, with names as numbers and the files they name read.
 
+use casebook_core::Bytes;
 use casebook_formats::ldscript::{self, Language, Versions};
 
 use super::super::command::Given;
@@ -84,7 +85,7 @@ fn files(resolver: &mut Resolver<'_>) {
     let given = &resolver.line.options;
     for script in &given.version_scripts {
         if let Some(bytes) = read(resolver, script) {
-            let versions = ldscript::read_version_script(&bytes);
+            let versions = ldscript::read_version_script(bytes.as_slice());
             report(resolver, script, &versions);
             add_versions(resolver, &versions);
         }
@@ -103,9 +104,9 @@ fn files(resolver: &mut Resolver<'_>) {
     }
 }
 
-fn read(resolver: &mut Resolver<'_>, given: &Given<String>) -> Option<Vec<u8>> {
+fn read(resolver: &mut Resolver<'_>, given: &Given<String>) -> Option<Bytes> {
     let path = resolver.command_file(&given.value);
-    let bytes = path.and_then(|path| resolver.open(&path).map(|found| found.bytes.to_vec()));
+    let bytes = path.and_then(|path| resolver.open(&path).map(|found| found.bytes));
     if bytes.is_none() {
         let tried = join(resolver.line.directory.as_deref(), &given.value);
         resolver.out.unknown.push((Some(given.argument), format!("{tried} is not there")));

@@ -41,16 +41,17 @@ impl Resolver<'_> {
     /// `-T FILE`, looked for as `ldfile_find_command_file` and `searchScript` do.
     pub(super) fn main_script(&mut self, name: &str, way: Way) {
         let Some(path) = self.command_file(name) else { return self.missing(name, vec![name.to_owned()], way) };
-        let bytes = self.open(&path).map(|found| found.bytes.to_vec()).unwrap_or_default();
-        self.script_file(&path, &bytes, way);
+        if let Some(found) = self.open(&path) {
+            self.script_file(&path, found.bytes.as_slice(), way);
+        }
     }
 
     /// A script by its name: as it is, then in the folders of the search.
     pub(super) fn command_file(&self, name: &str) -> Option<String> {
-        if self.open(name).is_some() {
+        if self.exists(name) {
             return Some(name.to_owned());
         }
-        self.folders.iter().map(|folder| format!("{}/{name}", folder.path)).find(|path| self.open(path).is_some())
+        self.folders.iter().map(|folder| format!("{}/{name}", folder.path)).find(|path| self.exists(path))
     }
 
     fn commands(&mut self, script: &Script, path: &str, way: Way) {
@@ -58,9 +59,10 @@ impl Resolver<'_> {
             match command {
                 Command::Inputs { group, list, .. } => self.inputs(*group, list, path, way),
                 Command::Include(name) => match self.command_file(&name.text) {
-                    Some(found) => {
-                        let bytes = self.open(&found).map(|found| found.bytes.to_vec()).unwrap_or_default();
-                        self.script_file(&found, &bytes, way);
+                    Some(path) => {
+                        if let Some(found) = self.open(&path) {
+                            self.script_file(&path, found.bytes.as_slice(), way);
+                        }
                     }
                     None => self.unknown(format!("{path} includes {}, which is not there", name.text)),
                 },

@@ -6,7 +6,7 @@
 use casebook_formats::ldscript;
 
 use super::super::command::LinkLine;
-use super::machine::{Machine, Peek, peek};
+use super::machine::{Peek, of_format, peek};
 use super::{Resolver, Skipped, Way};
 use crate::model::outcome::LinkerKind;
 
@@ -155,15 +155,15 @@ impl Resolver<'_> {
             return Some(Ok(()));
         }
         let Some(machine) = self.machine else { return Some(Ok(())) };
-        let other = match peek(found.bytes) {
+        let other = match peek(found.bytes.as_slice()) {
             Peek::Script => {
-                let script = ldscript::read(found.bytes);
-                script.output_format().and_then(|name| Machine::of_format(&name.text))
+                let script = ldscript::read(found.bytes.as_slice());
+                script.output_format().and_then(|name| of_format(&name.text))
             }
-            peeked => peeked.machine(),
+            peeked => self.machine_of(&peeked, path),
         };
         Some(match other {
-            Some(other) if other != machine => Err(other.words()),
+            Some(other) if other != machine => Err(other.to_string()),
             _ => Ok(()),
         })
     }

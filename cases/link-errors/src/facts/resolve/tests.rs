@@ -10,8 +10,8 @@ use crate::model::input::{Object, Shared};
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Disk for Files {
-    fn find(&self, path: &str) -> Option<Found<'_>> {
-        self.0.get(&clean(path)).map(|bytes| Found { bytes, evidence: None })
+    fn find(&self, path: &str) -> Option<Found> {
+        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
@@ -45,13 +45,7 @@ fn archive() -> Vec<u8> {
     out
 }
 
-fn load(
-    names: &mut Names,
-    files: &mut Vec<File>,
-    name: &str,
-    bytes: &[u8],
-    _: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> FileId {
+fn load(names: &mut Names, files: &mut Vec<File>, name: &str, bytes: &[u8], _: &mut Outside<'_>) -> Added {
     let content = match peek(bytes) {
         Peek::Elf(_) if bytes[16] == 3 => {
             let needed = String::from_utf8_lossy(&bytes[64..]);
@@ -63,7 +57,8 @@ fn load(
         _ => Content::Archive(crate::model::input::Archive::default()),
     };
     files.push(File { name: name.to_owned(), content, archive: None });
-    FileId(files.len() as u32 - 1)
+    let file = FileId(files.len() as u32 - 1);
+    Added { file, parts: Vec::new(), faults: Vec::new(), unlisted: 0 }
 }
 
 fn files(list: &[(&str, Vec<u8>)]) -> Files {
@@ -73,7 +68,7 @@ fn files(list: &[(&str, Vec<u8>)]) -> Files {
 fn run(command: &str, linker: LinkerKind, files: &Files) -> Resolution {
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     let line = read_argv(&words, Some("/b"), &Host::unknown(), &|_| None);
-    resolve(&line, linker, files, &load)
+    resolve_with(&line, linker, files, &load)
 }
 
 fn names(resolution: &Resolution) -> Vec<&str> {
@@ -114,7 +109,7 @@ fn files_for_other_machines_are_passed_over_where_the_linker_does_so() {
     let line = "ld -m elf_x86_64 a.o -L1 -L2 -lz";
     let bfd = run(line, LinkerKind::Bfd, &files);
     assert_eq!(names(&bfd), ["a.o", "1/libz.a"]);
-    assert_eq!(bfd.skipped[0].what, "ELF32 i386");
+    assert_eq!(bfd.skipped[0].what, "i386, 32-bit");
     // gold goes on with the next folder, lld takes what it finds.
     assert_eq!(names(&run(line, LinkerKind::Gold, &files)), ["a.o", "2/libz.so"]);
     assert_eq!(names(&run(line, LinkerKind::Lld, &files)), ["a.o", "1/libz.so"]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::resolve::Incoming;
 use super::table::{Instance, Kind, SymbolId, Table};
 use crate::model::input::{
-    Archive, Binding, Content, Definition, FileId, Lto, Object, Output, Program, Shared, SymbolType, Unusable,
+    Archive, Binding, Content, Definition, FileId, Object, Output, Program, Shared, SymbolType, Unusable,
     Visibility,
 };
 use crate::model::names::{Fast, Name};
@@ -292,10 +292,6 @@ impl Link<'_> {
 
     /// `ObjFile::parse`: groups first.
     fn begin(&mut self, instance: Instance, object: &Object) {
-        if object.lto == Lto::Slim {
-            let file = Some(self.instances[instance.0 as usize].file);
-            self.unknown.push(Unknown { what: "GCC's code for link-time optimisation".to_owned(), file });
-        }
         self.objects.push(instance);
         let mut gone: Vec<bool> = Vec::new();
         for group in object.groups.iter().filter(|group| group.comdat) {
