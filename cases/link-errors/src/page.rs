@@ -126,7 +126,7 @@ fn object(program: &mut Program, file: &Value) -> Content {
     for name in words(file, "needs") {
         let index = object.symbols.len() as u32;
         object.symbols.push(symbol(program.names.intern(name.as_bytes()), Definition::Undefined));
-        object.references.push(Reference { section: 1, symbol: index, offset: u64::from(index) });
+        object.references.push(Reference { section: 1, symbol: index, offset: u64::from(index), uses: Uses::CALL });
     }
     Content::Object(object)
 }
