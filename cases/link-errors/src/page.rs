@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::model::input::{
     Archive, Binding, Content, Definition, DynamicSymbol, File, FileId, Input, Object, Program, Reference, Section,
-    Shared, Symbol, SymbolType, Visibility,
+    Shared, Symbol, SymbolType, Uses, Visibility,
 };
 use crate::model::liveness::ALLOC;
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Verdict};
