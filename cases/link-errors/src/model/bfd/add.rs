@@ -97,12 +97,10 @@ impl Link<'_> {
                     self.define(id, Kind::Common, by);
                     self.table.get_mut(id).size = size;
                 }
-                (Row::Common, Kind::Common) => {
-                    if size > old.size {
-                        let entry = self.table.get_mut(id);
-                        entry.size = size;
-                        entry.owner = Some(by.owner);
-                    }
+                (Row::Common, Kind::Common) if size > old.size => {
+                    let entry = self.table.get_mut(id);
+                    entry.size = size;
+                    entry.owner = Some(by.owner);
                 }
                 _ => {}
             }

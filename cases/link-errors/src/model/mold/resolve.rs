@@ -152,10 +152,10 @@ impl Link<'_> {
         while let Some(file) = queue.pop_front() {
             for index in 0..self.files[file].symbols.len() {
                 let Some(entry) = self.files[file].entry(index) else { continue };
-                if let Some((found, because)) = self.asks(file, index, &entry) {
-                    if self.take(found, because) {
-                        queue.push_back(found);
-                    }
+                if let Some((found, because)) = self.asks(file, index, &entry)
+                    && self.take(found, because)
+                {
+                    queue.push_back(found);
                 }
             }
         }

@@ -150,10 +150,10 @@ impl Link<'_> {
     fn activate(&mut self, file: usize, object: &Object, edges: Option<&Edges>, work: &mut Vec<Work>) {
         let collects = self.collects();
         for (index, section) in object.sections.iter().enumerate() {
-            if let Slot::Normal { always, .. } = slot(self.program, section) {
-                if always || !collects {
-                    work.push(Work::Section(file, index as u32));
-                }
+            if let Slot::Normal { always, .. } = slot(self.program, section)
+                && (always || !collects)
+            {
+                work.push(Work::Section(file, index as u32));
             }
         }
         if self.kind == Kind::Relocatable {
