@@ -183,7 +183,7 @@ impl Link<'_> {
         old_owner: &mut Option<Owner>,
     ) -> Result<(), Fatal> {
         let versioned = self.table.get(h).versioned;
-        if matches!(versioned, Versioned::Unversioned | Versioned::Hidden) || !new.key.default {
+        if matches!(versioned, Versioned::Not | Versioned::Hidden) || !new.key.default {
             return Ok(());
         }
         let Some(version) = new.key.version else { return Ok(()) };

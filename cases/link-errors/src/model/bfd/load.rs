@@ -398,7 +398,7 @@ impl Link<'_> {
         };
         let by = By { owner: merged.overridden.unwrap_or(new.owner), place, value: new.value };
         let real = self.table.real(merged.entry);
-        if definition && new.key.version.is_some() && self.table.get(real).versioned != Versioned::Unversioned {
+        if definition && new.key.version.is_some() && self.table.get(real).versioned != Versioned::Not {
             self.table.get_mut(real).has_version = true;
         }
         self.enter(merged.entry, row, by, merged.value);

@@ -270,7 +270,8 @@ impl Link<'_> {
             }
             for symbol in shared.symbols.iter().filter(|symbol| symbol.defined && symbol.name == real.key.name) {
                 let hidden = symbol.version.is_some_and(|version| !version.default);
-                if !hidden && !(real.def_regular && real.forced_local) {
+                let kept = real.def_regular && real.forced_local;
+                if !hidden && !kept {
                     return Err(Fatal);
                 }
                 let first = symbol.version.is_none_or(|version| Some(version.name) == shared.first_version);

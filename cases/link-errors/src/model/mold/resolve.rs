@@ -204,8 +204,9 @@ impl Link<'_> {
         } else {
             // A common symbol asks for a definition that is more.
             let common = entry.common && target.entry(owner.index).is_some_and(|definition| !definition.common);
-            let weak = entry.weak && !(self.release.weak_keeps_shared && target.is_shared());
-            (entry.undefined && !weak) || (common && !(entry.weak && !self.release.weak_keeps_shared))
+            let kept = self.release.weak_keeps_shared;
+            let weak = entry.weak && (!kept || !target.is_shared());
+            (entry.undefined && !weak) || (common && (!entry.weak || kept))
         };
         asks.then_some((owner.file, because))
     }

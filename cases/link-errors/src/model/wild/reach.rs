@@ -92,13 +92,13 @@ impl Link<'_> {
             .collect();
         let mut work = Vec::new();
         self.start(&mut work);
-        for file in 1..self.files.len() {
+        for (file, own) in edges.iter().enumerate().skip(1) {
             if !self.files[file].loaded {
                 continue;
             }
             match self.files[file].content {
                 Content::Object(object) => {
-                    self.activate(file, object, edges[file].as_ref(), &mut work);
+                    self.activate(file, object, own.as_ref(), &mut work);
                 }
                 Content::Shared(_) => self.activate_shared(file, &mut work),
                 Content::Own(_) => {}
