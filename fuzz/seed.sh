@@ -268,6 +268,13 @@ for number, data in enumerate(seeds):
     open(f"{folder}/seed-line-{number}", "wb").write(data)
 END
         ;;
+    linker_log)
+        add cases/link-errors/tests/logs/*.log
+        line bfd $'/usr/bin/ld: main.o: in function `main\':\nmain.c:(.text+0xa): undefined reference to `f\'\nb.o:(.bss+0x0): multiple definition of `x\'; a.o:(.bss+0x0): first defined here\ncollect2: error: ld returned 1 exit status\n'
+        line lld $'\x1b[1mld.lld: \x1b[0merror: undefined symbol: f(int)\n>>> referenced by a.cc:1 (/a.cc:1)\n>>>               a.o:(main) in archive liba.a\n>>> referenced 3 more times\n>>> did you mean: extern "C" f\n>>> defined in: libb.a(f.o)\n'
+        line wild $'wild: error: Failed to parse object file `part.o`\n  Caused by:\n    `part.o` has incompatible architecture: aarch64, expecting x86_64\n'
+        line rustc $'error: linking with `cc` failed: exit status: 1\n  |\n  = note: mold: error: undefined symbol: f\n          >>> referenced by a.rs\n          >>>               a.o:(a)>>> referenced 2 more times\n'
+        ;;
     linker_script)
         line libc $'/* GNU ld script */\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( /lib/libc.so.6 /usr/lib/libc_nonshared.a AS_NEEDED ( /lib64/ld.so.2 ) )\n'
         line inputs 'INPUT(-ltinfo =/lib/x.a $SYSROOT/y.a "a b.o", AS_NEEDED(AS_NEEDED(-lm) z.so)) SEARCH_DIR(/x) ENTRY(f) EXTERN(g h) INCLUDE i'

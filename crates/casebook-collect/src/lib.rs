@@ -21,6 +21,7 @@ mod source;
 mod spool;
 mod tally;
 mod walk;
+pub mod workshop;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,7 +40,11 @@ pub const MAX_MAPPED_BYTES: u64 = 64 << 30;
 
 /// Names of kinds whose readers walk the evidence once and let go of what is behind ([`casebook_core::Bytes::release`]).
 pub const MAPPED_KINDS: &[&str] =
-    &["capture", "journal-file", "journal-export", "journal-json", "journal-text", "kernel-log"];
+    &["capture", "journal-file", "journal-export", "journal-json", "journal-text", "kernel-log", "elf", "archive"];
+
+/// Names of kinds that are read where somebody names them or another file refers to them, and passed over by a walk: a tree that
+/// was built holds thousands of them, and by themselves they say nothing.
+pub const REFERRED_KINDS: &[&str] = &["elf", "archive", "linker-script"];
 
 /// Bytes a sniffer may look at.
 pub const HEAD: usize = 64 << 10;

@@ -17,7 +17,7 @@ use crate::encoding::{encoding, utf16};
 use crate::source::{Disk, Refusal, Source, explain, folder};
 use crate::spool::{Ended, spool};
 use crate::tally::Tally;
-use crate::{Collected, HEAD, MAPPED_KINDS, Options, Reading, bundle, git, walk};
+use crate::{Collected, HEAD, MAPPED_KINDS, Options, REFERRED_KINDS, Reading, bundle, git, walk};
 
 /// Where a piece of evidence was found, which decides whether its absence of a kind is worth a line.
 #[derive(Clone, Copy)]
@@ -102,6 +102,14 @@ impl<'o> Loader<'o> {
             return Ok(());
         }
         bail!("{path}: no such file")
+    }
+
+    /// Takes a text as if it were a file of the current folder, and reads what it refers to.
+    pub fn text(&mut self, name: &str, text: Vec<u8>) -> Option<EvidenceId> {
+        let id = self.offer(name, Bytes::new(text), Found::Named, None)?;
+        self.queue.push_back((id, Rc::new(Disk), PathBuf::from(name)));
+        self.follow();
+        Some(id)
     }
 
     /// Takes what was read from the running machine.
@@ -340,9 +348,10 @@ impl<'o> Loader<'o> {
             self.walked.extend(found.iter().filter(|id| !self.walked.contains(id)).copied().collect::<Vec<_>>());
             return ids.extend(found);
         }
-        let Some(kind) = self.kind(shown, head, head.len() as u64 == size) else {
+        let kind = self.kind(shown, head, head.len() as u64 == size);
+        let Some(kind) = kind.filter(|kind| self.is_walked(kind)) else {
             self.passed.insert(hash(&identity), self.tallies.len());
-            if let Some(why) = encoding(head) {
+            if let Some(why) = encoding(head).filter(|_| kind.is_none()) {
                 tally.line(Coverage::failed(shown, "unknown", size, why));
             } else {
                 tally.unknown(shown, size);
@@ -477,7 +486,13 @@ impl<'o> Loader<'o> {
     fn offer(&mut self, path: &str, bytes: Bytes, found: Found, identity: Option<String>) -> Option<EvidenceId> {
         let slice = bytes.as_slice();
         let head = &slice[..slice.len().min(HEAD)];
-        let inherited = if let Found::Referred(kind) = found { kind } else { None };
+        let inherited = match found {
+            // What is only ever referred to says itself what it is; the rest is more of the file that refers.
+            Found::Referred(kind) => {
+                self.kind(path, head, head.len() == slice.len()).filter(|kind| !self.is_walked(kind)).or(kind)
+            }
+            Found::Named => None,
+        };
         let forced = self.options.force_kind.or(inherited);
         let kind = match (encoding(head), forced) {
             // No reader takes UTF-16, also when told to.
@@ -506,6 +521,11 @@ impl<'o> Loader<'o> {
     fn kind(&self, path: &str, head: &[u8], whole: bool) -> Option<&'static Kind> {
         let sniff = Sniff { path, head, whole };
         self.options.force_kind.or_else(|| self.options.kinds.iter().copied().find(|kind| (kind.sniff)(&sniff)))
+    }
+
+    /// True for kinds a walk takes.
+    fn is_walked(&self, kind: &Kind) -> bool {
+        self.options.force_kind.is_some() || !REFERRED_KINDS.contains(&kind.name)
     }
 
     fn read(&mut self, source: &dyn Source, path: &str) -> Result<Bytes, Refusal> {

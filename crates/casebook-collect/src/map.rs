@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use casebook_core::{Bytes, Content};
 
-/// From here on a copy costs more than a mapping.
-pub(crate) const MAP_FROM: u64 = 4 << 20;
+/// From here on a mapping takes less than a copy: readers of object files look at a part of each, and a link has thousands.
+pub(crate) const MAP_FROM: u64 = 128 << 10;
 
 /// The content of `file`, at most `limit` bytes of it; `size` is what the directory says.
 pub(crate) fn read(mut file: File, size: u64, limit: u64) -> io::Result<Bytes> {

@@ -18,6 +18,7 @@ pub mod place;
 pub mod report;
 pub mod verb;
 pub mod watch;
+pub mod workshop;
 
 pub use case::{Case, Input, Kind, Read, Reference, Replay, Rule, Setting, Sniff, Want, WantSource};
 pub use coverage::{Coverage, ReadStatus, Unmodelled};
@@ -32,3 +33,4 @@ pub use place::{At, Place};
 pub use report::{Report, Summary, Suppression};
 pub use verb::{Arg, ArgKind, OutputFormat, Stopwatch, Verb, VerbError, VerbInput};
 pub use watch::{Hierarchy, Watch};
+pub use workshop::{Ran, Shown, Workshop};

@@ -9,6 +9,7 @@ use crate::evidence::{EvidenceId, EvidenceSet};
 use crate::experiment::Experiments;
 use crate::local::LocalTime;
 use crate::watch::Watch;
+use crate::workshop::Workshop;
 
 /// What an argument of a verb is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum ArgKind {
     EvidenceOption,
     /// `--name`.
     Flag,
+    /// Everything behind `--`: a command and its arguments.
+    Command,
 }
 
 /// One argument of a verb.
@@ -79,6 +82,8 @@ pub struct VerbInput<'a> {
     pub local: Option<&'a dyn LocalTime>,
     /// Reads the machine again and again; `None` where there is no machine.
     pub watch: Option<&'a dyn Watch>,
+    /// Runs commands the user named, and reads what a text names; `None` where there is no machine.
+    pub workshop: Option<&'a dyn Workshop>,
 }
 
 impl VerbInput<'_> {

@@ -10,4 +10,5 @@ pub static CASES: &[&Case] = &[
     &case_simd_checksum::CASE,
     &case_systemd_timers::CASE,
     &case_cgroup_memory::CASE,
+    &case_link_errors::CASE,
 ];

@@ -243,7 +243,9 @@ fn add_coverage(all: &mut Vec<Coverage>, more: &[Coverage]) {
 /// Every piece of evidence has a line, also when its case gave none.
 fn cover_the_rest(report: &mut Report, evidence: &EvidenceSet, read: &[&'static Case]) {
     for item in evidence.iter() {
-        if report.coverage.iter().any(|line| line.evidence == Some(item.id)) {
+        // What a file refers to, and its case then had no use for, is no gap: a library that a search passes over.
+        let no_use = item.referred && item.kind.is_some_and(|kind| read.iter().any(|case| case.reads(kind)));
+        if no_use || report.coverage.iter().any(|line| line.evidence == Some(item.id)) {
             continue;
         }
         let (status, note) = match item.kind {

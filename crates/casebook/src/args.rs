@@ -286,10 +286,11 @@ fn verb_arguments(mut command: clap::Command, verb: &'static Verb) -> clap::Comm
                 // As with the other commands.
                 if arg.name == "output" { built.short('o') } else { built }
             }
+            ArgKind::Command => built.value_name(arg.value_name).last(true),
             ArgKind::EvidenceOption => built.long(arg.name).value_name(arg.value_name).value_hint(ValueHint::AnyPath),
         };
         let built = match arg.kind {
-            ArgKind::Evidence | ArgKind::Text if arg.many => built.num_args(1..),
+            ArgKind::Evidence | ArgKind::Text | ArgKind::Command if arg.many => built.num_args(1..),
             ArgKind::Value | ArgKind::EvidenceOption if arg.many => built.action(ArgAction::Append),
             _ => built,
         };

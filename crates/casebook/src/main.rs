@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod screen;
 mod watch;
+mod workshop;
 
 use std::io;
 use std::panic;

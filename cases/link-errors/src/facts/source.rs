@@ -1,7 +1,7 @@
 //! Where in the source a place of an object comes from, by DWARF 2 to 5.
 //!
 //! An object's debug information is not yet linked: it names addresses through relocations, and every section begins at
-//! zero. Here each section gets a stretch of addresses of its own ([`layout`]), the relocations of the debug sections
+//! zero. Here each section gets a stretch of addresses of its own (`layout`), the relocations of the debug sections
 //! are applied to copies of them, and what they say is read as that of a program. This is done for objects that are
 //! printed, and only then.
 //!
@@ -35,6 +35,12 @@ pub struct Line {
     pub line: u32,
     /// Number of the column where it is known; the first is 1.
     pub column: Option<u32>,
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.path, self.line)
+    }
 }
 
 /// The source of one object.

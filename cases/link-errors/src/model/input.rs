@@ -212,15 +212,45 @@ pub struct Group {
     pub sections: Vec<u32>,
 }
 
-/// A relocation against a symbol, the first of its section against it.
+/// How relocations use a symbol: a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Uses(u8);
+
+impl Uses {
+    /// Called, through the procedure linkage table if need be (`R_X86_64_PLT32`).
+    pub const CALL: Uses = Uses(1);
+    /// Its address is read from the global offset table (`R_X86_64_GOTPCREL`).
+    pub const GOT: Uses = Uses(2);
+    /// As a thread-local variable (`R_X86_64_GOTTPOFF`).
+    pub const TLS: Uses = Uses(4);
+    /// Its address itself is written (`R_X86_64_64`, `R_X86_64_PC32`).
+    pub const ADDRESS: Uses = Uses(8);
+    /// By a relocation this program does not know.
+    pub const UNKNOWN: Uses = Uses(16);
+
+    /// True when all of `other` are in it.
+    pub fn contains(self, other: Uses) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: Uses) -> Uses {
+        Uses(self.0 | other.0)
+    }
+}
+
+/// The relocations of a section against a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// Index of the section that is relocated.
     pub section: u32,
     /// Index of the symbol, in [`Object::symbols`].
     pub symbol: u32,
-    /// Offset in the section.
+    /// Offset in the section of the first of them.
     pub offset: u64,
+    /// What they are, all of them.
+    pub uses: Uses,
 }
 
 /// A relocatable object.
@@ -278,9 +308,12 @@ pub struct DynamicSymbol {
     pub visibility: Visibility,
     /// True when it is defined here.
     pub defined: bool,
-    /// `SHN_COMMON` in a shared object, or a data symbol: what decides against a common symbol is the section; true when it is in a section
-    /// that is executable.
+    /// True when its section is executable.
     pub in_code: bool,
+    /// True when its section is allocated and has no bytes in the file (`.bss`): it can have been a common symbol.
+    pub in_bss: bool,
+    /// `SHN_ABS`: a version's own symbol is such a one.
+    pub absolute: bool,
     /// `st_value`.
     pub value: u64,
     /// `st_size`, in bytes.
@@ -299,8 +332,12 @@ pub struct Shared {
     /// `DF_1_PIE`: it is a program, which ld.bfd refuses (ldelf_after_open in ld/ldelf.c of 2.40) and the others take for a shared
     /// object.
     pub pie: bool,
+    /// The first version it defines after its base version: the one with number 2 in `.gnu.version_d`.
+    pub first_version: Option<Name>,
     /// `.dynsym`, in its order, without the empty first symbol.
     pub symbols: Vec<DynamicSymbol>,
+    /// Functions and variables of `.symtab` that are local to it, where it was not stripped: hidden, kept by a version script, or static.
+    pub local: Vec<Name>,
 }
 
 /// An archive.
@@ -333,6 +370,9 @@ pub struct Input {
     pub by_library: bool,
     /// `--just-symbols`: addresses only.
     pub just_symbols: bool,
+    /// What linkers write into `DT_NEEDED` for a shared object without `DT_SONAME`: its base name where it was given as `-lNAME`, otherwise
+    /// the path as given.
+    pub written: Option<Name>,
 }
 
 impl Input {
@@ -347,6 +387,7 @@ impl Input {
             copy_needed: false,
             by_library: false,
             just_symbols: false,
+            written: None,
         }
     }
 }
@@ -407,13 +448,13 @@ pub struct Options {
     /// `--gc-sections`; `None` is the linker's default.
     pub gc_sections: Option<bool>,
     /// `--wrap`, in order.
-    pub wrap: Vec<Name>,
+    pub wrap: Vec<Wrap>,
     /// `-u`, `--undefined`, in order.
     pub undefined: Vec<Name>,
     /// `--require-defined`, in order.
     pub require_defined: Vec<Name>,
-    /// `--defsym NAME=EXPRESSION`: the name, and the symbols the expression reads.
-    pub defsym: Vec<(Name, Vec<Name>)>,
+    /// `--defsym`, in order.
+    pub defsym: Vec<Defsym>,
     /// `-e`; `None` is `_start`.
     pub entry: Option<Name>,
     /// `--exclude-libs`: base names of archives, or all.
@@ -424,6 +465,8 @@ pub struct Options {
     pub undefined_version: Option<bool>,
     /// `--fortran-common` (true) or `--no-fortran-common` (false), of lld.
     pub fortran_common: Option<bool>,
+    /// `--copy-dt-needed-entries` is the last that was said of it; [`Input::copy_needed`] is what holds where a file stands.
+    pub copy_needed: bool,
     /// `-E`, `--export-dynamic`.
     pub export_dynamic: bool,
     /// `-Bsymbolic`
@@ -432,6 +475,28 @@ pub struct Options {
     pub lto_plugin: bool,
     /// Symbols that a linker script defines (`PROVIDE` ones apart): `__bss_start` of the default script is the linker's own affair.
     pub script_defines: Vec<Name>,
+}
+
+/// `--wrap=NAME`: who asks for `NAME` gets `__wrap_NAME`, and who asks for `__real_NAME` gets `NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrap {
+    /// `NAME`
+    pub name: Name,
+    /// `__wrap_NAME`
+    pub wrapped: Name,
+    /// `__real_NAME`
+    pub real: Name,
+}
+
+/// `--defsym NAME=EXPRESSION`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defsym {
+    /// The name that is defined.
+    pub name: Name,
+    /// Symbols the expression reads.
+    pub reads: Vec<Name>,
+    /// Number of its argument: files with smaller numbers stand before it.
+    pub argument: u32,
 }
 
 /// `--exclude-libs`

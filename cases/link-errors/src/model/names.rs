@@ -1,5 +1,7 @@
 //! Interned names. Symbols, sections, versions and sonames are compared by number.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 /// A name, by its number in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(pub u32);
@@ -141,6 +143,40 @@ fn hash(name: &[u8]) -> u32 {
         }
     }
     (state ^ (state >> 32)) as u32
+}
+
+/// For maps whose keys are numbers: mixed, not defended. The keys come from [`Names`], whose numbers nobody chooses.
+pub type Fast = BuildHasherDefault<Through>;
+
+/// The key is a hash already, or a number that is mixed here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Through(u64);
+
+impl Hasher for Through {
+    fn finish(&self) -> u64 {
+        // Tables take the low bits, which a multiplication mixes least.
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 #[cfg(test)]

@@ -1,120 +1,123 @@
-//! The table of options against the linkers: which of them know an option, and whether it takes the next argument as its value.
+//! Random options of the whole link.
 
-use std::path::Path;
-use std::process::Command;
+use case_link_errors::model::input::{ExcludeLibs, Output, Pattern, Unresolved, VersionNode, VersionScript};
 
-use case_link_errors::facts::command::known_options;
-use case_link_errors::model::outcome::LinkerKind;
+use crate::features::Feature;
+use crate::generate::{Dice, version};
+use crate::scenario::{Opt, Scenario};
 
-/// What a linker makes of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Made {
-    Unknown,
-    Flag,
-    Valued,
-}
-
-/// Options that end the program, or do something else than link.
-const NO_LINKS: &[&str] =
-    &["help", "version", "target-help", "print-sysroot", "print-output-format", "chroot", "directory", "run"];
-
-/// Options whose answer says nothing: `--no-warnings` of ld.bfd hides the error, mold ends at every `--format`, ld.bfd knows no `--start-lib`.
-const MUTE: &[(LinkerKind, &str)] =
-    &[(LinkerKind::Bfd, "no-warnings"), (LinkerKind::Mold, "format"), (LinkerKind::Bfd, "end-lib")];
-
-/// No linker has an option of this name.
-const NOBODYS: &str = "--casebook-probe";
-
-fn made(program: &str, name: &str, folder: &Path) -> Option<Made> {
-    let option = format!("--{name}");
-    // What ends something must have begun.
-    let before = match name {
-        "end-group" => Some("--start-group"),
-        "end-lib" => Some("--start-lib"),
-        "pop-state" => Some("--push-state"),
-        _ => None,
-    };
-    let output = Command::new(program)
-        .args(["-m", "elf_x86_64", "main.o", "-o", "out"])
-        .args(before)
-        .args([&option, NOBODYS])
-        .current_dir(folder)
-        .output()
-        .ok()?;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let refused = |option: &str| {
-        text.lines().any(|line| {
-            let names = line
-                .split(|letter: char| letter.is_whitespace() || "'`\"(),;".contains(letter))
-                .any(|word| word.trim_end_matches([':', '.']) == option);
-            let says = [
-                "unrecognized option",
-                "unknown argument",
-                "unknown command line option",
-                "unknown option",
-                "nrecognized option",
-                "nrecognised option",
-            ];
-            names && says.iter().any(|say| line.to_lowercase().contains(&say.to_lowercase()))
-        })
-    };
-    Some(if refused(&option) {
-        Made::Unknown
-    } else if refused(NOBODYS) {
-        Made::Flag
-    } else {
-        Made::Valued
-    })
-}
-
-/// Every how many options is tried; `CASEBOOK_OPTIONS=all` for each.
-fn step() -> usize {
-    if std::env::var("CASEBOOK_OPTIONS").is_ok_and(|text| text == "all") { 1 } else { 5 }
-}
-
-#[test]
-fn linkers_take_options_as_the_table_says() {
-    let folder = std::env::temp_dir().join(format!("casebook-options-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("main.s"), ".globl _start\n_start: ret\n").unwrap();
-    let assembled = Command::new("as").args(["main.s", "-o", "main.o"]).current_dir(&folder).status();
-    if !assembled.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: as is not installed");
-        return;
+pub fn draw(dice: &mut Dice, scenario: &mut Scenario) {
+    let mut options = Vec::new();
+    // What `--unresolved-symbols` says and what these say depends on their order; the model's input has none.
+    let policy = dice.has(Feature::Unresolved);
+    if dice.has(Feature::Defs) && !policy {
+        let defs = scenario.output == Output::Shared || dice.random.chance(30);
+        options.push(Opt::Defs(defs));
     }
-    let mut linkers = vec![
-        (LinkerKind::Bfd, "ld.bfd".to_owned()),
-        (LinkerKind::Gold, "ld.gold".to_owned()),
-        (LinkerKind::Lld, "ld.lld-19".to_owned()),
-        (LinkerKind::Mold, "mold".to_owned()),
-    ];
-    linkers.extend(std::env::var("CASEBOOK_WILD").ok().map(|wild| (LinkerKind::Wild, wild)));
-    let (mut compared, mut wrong) = (0, Vec::new());
-    for (kind, program) in linkers {
-        if Command::new(&program).arg("--version").output().is_err() {
-            eprintln!("skipped: {program} is not installed");
-            continue;
-        }
-        for (_, option) in known_options(kind).enumerate().filter(|(number, _)| number % step() == 0) {
-            if NO_LINKS.contains(&option.name) {
-                continue;
-            }
-            if MUTE.contains(&(kind, option.name)) {
-                continue;
-            }
-            let Some(real) = made(&program, option.name, &folder) else { continue };
-            let ours = match (option.known, option.valued) {
-                (false, _) => Made::Unknown,
-                (true, true) => Made::Valued,
-                (true, false) => Made::Flag,
-            };
-            compared += 1;
-            if ours != real {
-                wrong.push(format!("{kind:?} --{}: ours {ours:?}, real {real:?}", option.name));
-            }
+    if dice.has(Feature::AllowShlib) && !policy {
+        options.push(Opt::AllowShlibUndefined(dice.random.chance(60)));
+    }
+    if dice.has(Feature::AllowMultiple) {
+        options.push(Opt::AllowMultiple);
+    }
+    if dice.has(Feature::RpathLink) {
+        options.push(Opt::RpathLink);
+    }
+    if policy {
+        options.push(Opt::Unresolved(*dice.random.pick(&[
+            Unresolved::Report,
+            Unresolved::Ignore,
+            Unresolved::IgnoreInObjects,
+            Unresolved::IgnoreInShared,
+        ])));
+    }
+    if dice.has(Feature::WarnUnresolved) {
+        options.push(Opt::WarnUnresolved);
+    }
+    let relocatable = scenario.output == Output::Relocatable;
+    if dice.has(Feature::Gc) && !relocatable {
+        options.push(Opt::Gc(dice.random.chance(75)));
+    }
+    if let Some(name) = dice.wrapped.clone() {
+        options.push(Opt::Wrap(name));
+    }
+    if dice.has(Feature::Defsym) {
+        defsym(dice, &mut options);
+    }
+    if dice.has(Feature::Undefined) {
+        for _ in 0..1 + dice.random.below(2) {
+            options.push(Opt::Undefined(dice.name()));
         }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
-    eprintln!("options: {compared} compared, {} disagreed", wrong.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if dice.has(Feature::Require) {
+        options.push(Opt::Require(dice.name()));
+    }
+    if dice.has(Feature::Entry) {
+        options.push(Opt::Entry(dice.name()));
+    }
+    if dice.has(Feature::ExcludeLibs) {
+        let named = dice.random.chance(60);
+        let library = dice.random.below(scenario.archives.len().max(1));
+        options.push(Opt::ExcludeLibs(match scenario.archives.get(library) {
+            Some(library) if named => ExcludeLibs::Named(vec![library.name.clone()]),
+            _ => ExcludeLibs::All,
+        }));
+    }
+    if dice.has(Feature::VersionScript) {
+        let script = version_script(dice);
+        options.push(Opt::Versions(script));
+        if dice.has(Feature::UndefinedVersion) {
+            options.push(Opt::UndefinedVersion(dice.random.chance(50)));
+        }
+    }
+    if dice.has(Feature::FortranCommon) {
+        options.push(Opt::FortranCommon(dice.random.chance(50)));
+    }
+    if dice.has(Feature::ExportDynamic) && !relocatable {
+        options.push(Opt::ExportDynamic);
+    }
+    if dice.has(Feature::Symbolic) {
+        options.push(Opt::Symbolic);
+    }
+    scenario.options = options;
+}
+
+fn defsym(dice: &mut Dice, options: &mut Vec<Opt>) {
+    let name = if dice.random.chance(80) { dice.name() } else { "alias".into() };
+    let name = name.trim_start_matches("__real_").to_string();
+    let value = dice.random.chance(60).then(|| dice.name()).filter(|value| *value != name);
+    options.push(Opt::Defsym(name, value, dice.random.chance(30)));
+}
+
+fn version_script(dice: &mut Dice) -> VersionScript {
+    let pattern = |text: &str| Pattern { text: text.into(), literal: false, cxx: false };
+    let hide = vec![pattern("*")];
+    if !dice.has(Feature::Versions) {
+        let mut global = vec![];
+        for _ in 0..dice.random.below(4) {
+            global.push(pattern(&dice.name()));
+        }
+        if dice.random.chance(25) {
+            global.push(pattern("f*"));
+        }
+        let local = if dice.random.chance(80) { hide } else { vec![] };
+        return VersionScript { nodes: vec![VersionNode { name: None, global, local }] };
+    }
+    let mut nodes = vec![];
+    let count = 1 + dice.random.below(2);
+    for number in 0..count {
+        let mut node = VersionNode { name: Some(format!("V{}", number + 1)), ..VersionNode::default() };
+        for _ in 0..1 + dice.random.below(2) {
+            let name = dice.name();
+            if !nodes.iter().any(|node: &VersionNode| node.global.iter().any(|known| known.text == name)) {
+                node.global.push(pattern(&name));
+            }
+        }
+        if number == 0 && dice.random.chance(60) {
+            node.local.push(pattern("*"));
+        }
+        nodes.push(node);
+    }
+    let _ = version(dice);
+    VersionScript { nodes }
 }

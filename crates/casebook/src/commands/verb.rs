@@ -7,9 +7,10 @@ use std::time::Instant;
 use casebook_collect::Loader;
 use casebook_collect::experiment::Machine;
 use casebook_collect::local::Here;
+use casebook_collect::workshop::Folder;
 use casebook_core::{
     ArgKind, Case, Coverage, Dialer, Experiments, LocalTime, OutputFormat, Stopwatch, Store, Verb, VerbError,
-    VerbInput, Watch,
+    VerbInput, Watch, Workshop,
 };
 use clap::ArgMatches;
 use clap::FromArgMatches as _;
@@ -20,6 +21,7 @@ use crate::dial::{Peers, StateFile};
 use crate::failure::Failure;
 use crate::screen;
 use crate::watch::Here as Watcher;
+use crate::workshop::Here as Bench;
 
 pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches) -> Result<u8, Failure> {
     let limits = Limits::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), None))?;
@@ -40,7 +42,7 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
                 }
                 files.insert(arg.name, ids);
             }
-            ArgKind::Text | ArgKind::Value => {
+            ArgKind::Text | ArgKind::Value | ArgKind::Command => {
                 let given: Vec<String> = matches.get_many::<String>(arg.name).into_iter().flatten().cloned().collect();
                 if !given.is_empty() {
                     values.insert(arg.name, given);
@@ -66,6 +68,8 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
     let store = Some(&StateFile as &dyn Store);
     let local = Some(&Here as &dyn LocalTime);
     let watch = Some(&Watcher as &dyn Watch);
+    let here = Bench(Folder::new(&options));
+    let workshop = Some(&here as &dyn Workshop);
     let input = VerbInput {
         evidence: &collected.evidence,
         files,
@@ -77,6 +81,7 @@ pub(crate) fn run(case: &'static Case, verb: &'static Verb, matches: &ArgMatches
         store,
         local,
         watch,
+        workshop,
     };
     let mut out = screen::stdout();
     let code = match (verb.run)(&input, &mut out) {

@@ -228,6 +228,8 @@ pub struct LineOptions {
     pub fortran_common: Option<Given<bool>>,
     /// `-E`
     pub export_dynamic: Option<Given<bool>>,
+    /// `--copy-dt-needed-entries`, by the last that was given; [`State::copy_needed`] is what holds where a file stands.
+    pub copy_needed: Option<Given<bool>>,
     /// `-Bsymbolic`
     pub symbolic: Option<Given<bool>>,
     /// `-Bsymbolic-functions`

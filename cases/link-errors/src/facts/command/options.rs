@@ -253,7 +253,10 @@ impl Reader<'_> {
                 self.static_given = true;
                 self.set_static(true);
             }
-            Meaning::CopyNeeded(on) => self.state.copy_needed = on,
+            Meaning::CopyNeeded(value) => {
+                self.state.copy_needed = value;
+                options.copy_needed = on(value);
+            }
             Meaning::PushState => self.push(argument),
             Meaning::PopState => self.pop(argument),
             Meaning::StartGroup => self.start_group(argument),

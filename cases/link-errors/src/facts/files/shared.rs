@@ -5,7 +5,7 @@ use casebook_formats::gap::Gaps;
 
 use super::object::{binding, kind, visibility};
 use super::{Interner, MOST_SYMBOLS, damaged, missing};
-use crate::model::input::{Binding, Content, DynamicSymbol, Shared, Version};
+use crate::model::input::{Binding, Content, DynamicSymbol, Shared, SymbolType, Version};
 
 pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> Content {
     if let Some(why) = missing(elf, abi::SHT_DYNSYM, "dynamic symbol table") {
@@ -34,6 +34,10 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
             gaps.add(start, end, format!("symbol {index} has a binding that is not known, {}", raw.bind.0));
             Binding::Global
         });
+        let section = match raw.place {
+            Place::Section(section) => elf.section(section),
+            _ => None,
+        };
         let mut symbol = DynamicSymbol {
             name: known.name(raw.name),
             version: None,
@@ -43,15 +47,17 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
             kind: kind(raw.kind),
             visibility: visibility(raw.visibility),
             defined,
-            in_code: match raw.place {
-                Place::Section(section) => elf.section(section).is_some_and(|found| found.has(abi::SHF_EXECINSTR)),
-                _ => false,
-            },
+            in_code: section.is_some_and(|found| found.has(abi::SHF_EXECINSTR)),
+            in_bss: section.is_some_and(|found| found.has(abi::SHF_ALLOC) && found.has_no_bytes()),
+            absolute: raw.place == Place::Absolute,
             value: raw.value,
             size: raw.size,
         };
         if let Some(versions) = &versions {
             let unknown = cache.version(versions, index, &mut symbol, known);
+            if defined && versions.index(index).is_some_and(|index| index.number == 2) {
+                shared.first_version = symbol.version.map(|version| version.name);
+            }
             if let Some(number) = unknown {
                 let (start, end) = table.place(index);
                 gaps.add(start, end, format!("symbol {index} has version {number}, which the file does not name"));
@@ -59,7 +65,26 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
         }
         shared.symbols.push(symbol);
     }
+    local(elf, &mut shared, known, gaps);
     Content::Shared(shared)
+}
+
+/// Most symbols of a `.symtab` that are looked through for local ones: libraries of a system have none, those of a project have.
+const MOST_LOCAL: usize = 200_000;
+
+/// What the library has and does not export, where it was not stripped.
+fn local(elf: &Elf<'_>, shared: &mut Shared, known: &mut Interner<'_>, gaps: &mut Gaps) {
+    let Some(table) = elf.symbols(gaps) else { return };
+    for index in 1..table.len().min(MOST_LOCAL) {
+        let Some(raw) = table.get(index, gaps) else { break };
+        let defined = matches!(raw.place, Place::Section(_));
+        if defined
+            && binding(raw.bind) == Some(Binding::Local)
+            && matches!(kind(raw.kind), SymbolType::Function | SymbolType::Object)
+        {
+            shared.local.push(known.name(raw.name));
+        }
+    }
 }
 
 fn names(dynamic: &Dynamic<'_>, shared: &mut Shared, known: &mut Interner<'_>) {

@@ -24,7 +24,7 @@ pub enum Peek {
 }
 
 /// The machine of `-m` (ld/emulparams; `getBitcodeMachineKind` and `parseEmulation` of lld).
-pub(super) fn of_emulation(name: &str) -> Option<Machine> {
+pub fn of_emulation(name: &str) -> Option<Machine> {
     Some(match name {
         "elf_x86_64" | "elf_x86_64_fbsd" | "elf_x86_64_sol2" => little(Class::Elf64, abi::EM_X86_64),
         "elf32_x86_64" => little(Class::Elf32, abi::EM_X86_64),

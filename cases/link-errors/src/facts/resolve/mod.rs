@@ -25,7 +25,7 @@ use crate::model::input::{Content, File, FileId, Input, Program, Unusable};
 use crate::model::names::Names;
 use crate::model::outcome::LinkerKind;
 
-pub use machine::{Peek, peek};
+pub use machine::{Peek, of_emulation, peek};
 pub use near::Near;
 pub use paths::{clean, join};
 pub use refers::{references, references_of_line, references_of_needed, references_of_response, references_of_script};
@@ -389,6 +389,10 @@ impl Resolver<'_> {
 
     fn push(&mut self, file: FileId, way: Way) {
         let item = &self.line.items[self.item as usize];
+        let program = &mut self.out.program;
+        let path = &program.files[file.0 as usize].name;
+        let base = path.rsplit('/').next().unwrap_or(path);
+        let written = program.names.intern(if way.by_library { base } else { path }.as_bytes());
         let input = Input {
             file,
             argument: item.argument,
@@ -398,6 +402,7 @@ impl Resolver<'_> {
             copy_needed: item.state.copy_needed,
             by_library: way.by_library,
             just_symbols: way.just_symbols,
+            written: Some(written),
         };
         if self.take_into_block(&input) {
             return;

@@ -6,7 +6,7 @@ use casebook_formats::ldscript::{self, Language, Versions};
 use super::super::command::Given;
 use super::Resolver;
 use super::paths::join;
-use crate::model::input::{ExcludeLibs, Pattern, VersionNode, VersionScript};
+use crate::model::input::{Defsym, ExcludeLibs, Pattern, VersionNode, VersionScript, Wrap};
 
 /// Puts the line's options into the program.
 pub(super) fn apply(resolver: &mut Resolver<'_>) {
@@ -25,24 +25,30 @@ pub(super) fn apply(resolver: &mut Resolver<'_>) {
     options.undefined_version = value(&given.undefined_version);
     options.fortran_common = value(&given.fortran_common);
     options.export_dynamic = value(&given.export_dynamic).unwrap_or(false);
+    options.copy_needed = value(&given.copy_needed).unwrap_or(false);
     options.symbolic = value(&given.symbolic).unwrap_or(false);
     options.lto_plugin = given.plugin.is_some();
     let mut intern =
         |list: &[Given<String>]| list.iter().map(|given| names.intern(given.value.as_bytes())).collect::<Vec<_>>();
-    options.wrap = intern(&given.wrap);
     options.require_defined = intern(&given.require_defined);
     let mut undefined = intern(&given.undefined);
     // What scripts ask for with EXTERN comes behind.
     undefined.append(&mut options.undefined);
     options.undefined = undefined;
+    for wrap in &given.wrap {
+        let mut with = |prefix: &str| names.intern(format!("{prefix}{}", wrap.value).as_bytes());
+        let (wrapped, real) = (with("__wrap_"), with("__real_"));
+        options.wrap.push(Wrap { name: with(""), wrapped, real });
+    }
     if let Some(entry) = &given.entry {
         options.entry = Some(names.intern(entry.value.as_bytes()));
     }
     for defsym in &given.defsym {
         let Some((name, expression)) = defsym.value.split_once('=') else { continue };
         let read = symbols(expression);
-        let read = read.iter().map(|name| names.intern(name.as_bytes())).collect();
-        options.defsym.push((names.intern(name.trim().as_bytes()), read));
+        let reads = read.iter().map(|name| names.intern(name.as_bytes())).collect();
+        let name = names.intern(name.trim().as_bytes());
+        options.defsym.push(Defsym { name, reads, argument: defsym.argument });
     }
     options.exclude_libs = exclude_libs(&given.exclude_libs);
     files(resolver);

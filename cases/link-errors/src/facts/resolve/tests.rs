@@ -230,11 +230,11 @@ fn options_become_names() {
     };
     let options = &program.options;
     assert_eq!(text(&options.undefined), ["k", "g"]);
-    assert_eq!(text(&options.wrap), ["malloc"]);
+    assert_eq!(text(&[options.wrap[0].name]), ["malloc"]);
     assert_eq!(options.entry.map(|name| program.names.text(name).into_owned()).as_deref(), Some("go"));
     assert_eq!(text(&options.script_defines), ["top"]);
-    assert_eq!(text(&[options.defsym[0].0]), ["a"]);
-    assert_eq!(text(&options.defsym[0].1), ["b"]);
+    assert_eq!(text(&[options.defsym[0].name]), ["a"]);
+    assert_eq!(text(&options.defsym[0].reads), ["b"]);
     let node = &options.versions.as_ref().unwrap().nodes[0];
     assert_eq!(
         (node.name.as_deref(), node.global[0].text.as_str(), node.local[0].text.as_str()),

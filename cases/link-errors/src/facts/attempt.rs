@@ -1,0 +1,244 @@
+//! One link: the line, its files, and what its linker makes of them.
+
+use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
+use casebook_formats::elf::Machine;
+
+use super::command::driver::{At, Host};
+use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
+use super::disk::Files;
+use super::files::Held;
+use super::offers::{mark_foreign, offers};
+use super::resolve::{Resolution, resolve};
+use crate::model::input::{Content, FileId, Program, Unusable};
+use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
+use crate::model::simulate;
+
+/// Bytes of evidence that hold a file of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The evidence.
+    pub evidence: EvidenceId,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+/// One link.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The text with the command.
+    pub evidence: EvidenceId,
+    /// Where the command stands in it.
+    pub span: Span,
+    /// The line.
+    pub line: LinkLine,
+    /// Its files.
+    pub files: Resolution,
+    /// The program, as the model takes it: what is not in the evidence is left out.
+    pub program: Program,
+    /// Where the bytes of each file are.
+    pub sources: Vec<Option<Kept>>,
+    /// The linker.
+    pub linker: Linker,
+    /// True when something says that it is this linker.
+    pub told: bool,
+    /// What it makes of the line.
+    pub outcome: Outcome,
+    /// Inputs of the line that are not in the evidence.
+    pub missing: Vec<String>,
+    /// Libraries that are here and not on the line, and the word that would name each.
+    pub offers: Vec<(FileId, String)>,
+    /// What was taken for granted, in full sentences.
+    pub assumed: Vec<String>,
+    /// What its linker said, by index of [`super::Facts::told`].
+    pub said: Vec<usize>,
+    /// It was run here a moment ago: a file that is not there is missing, not left out of the evidence.
+    pub live: bool,
+}
+
+impl Attempt {
+    /// Where an input stands on the line.
+    pub fn span_of(&self, input: usize) -> Option<Span> {
+        let argument = self.program.inputs.get(input)?.argument;
+        let item = self.line.items.iter().find(|item| item.argument == argument);
+        item.and_then(|item| self.line.item_span(item)).or_else(|| self.line.span(argument))
+    }
+
+    /// An input as it is written on the line.
+    pub fn word_of(&self, input: usize) -> Option<String> {
+        let argument = self.program.inputs.get(input)?.argument;
+        self.line.arguments.get(argument as usize).map(|argument| argument.text.clone())
+    }
+
+    /// The word of the command an input is all of; none for what the driver added, and for a part of a word.
+    pub fn whole_word(&self, input: usize) -> Option<usize> {
+        let argument = self.program.inputs.get(input)?.argument;
+        match self.line.arguments.get(argument as usize)?.origin {
+            Origin::Word { word, start: 0, end, .. } => {
+                let text = &self.line.words.get(word as usize)?.text;
+                (end as usize == text.len()).then_some(word as usize)
+            }
+            _ => None,
+        }
+    }
+
+    /// The whole command.
+    pub fn line_span(&self) -> Span {
+        self.span
+    }
+
+    /// What tells this link from another, whatever stands elsewhere.
+    pub fn key(&self) -> String {
+        self.line.options.output_file.as_ref().map_or_else(|| "a.out".to_owned(), |given| given.value.clone())
+    }
+
+    /// True when all inputs of the line are here.
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty()
+    }
+}
+
+/// All links of a text.
+pub fn attempts(
+    item: &Evidence,
+    log: &Log,
+    banner: &Banner,
+    set: &EvidenceSet,
+    files: &Files<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Vec<Attempt> {
+    log.commands.iter().filter_map(|command| attempt(item, command, banner, set, files, unmodelled)).collect()
+}
+
+/// One command with its files; `None` where none of them is here.
+fn attempt(
+    item: &Evidence,
+    command: &Command,
+    banner: &Banner,
+    set: &EvidenceSet,
+    files: &Files<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Option<Attempt> {
+    let seen = files.seen_from(item);
+    let look = |path: &str| -> At { seen.look(path) };
+    let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
+    let host = host(&command.banner, &look);
+    let responses =
+        |name: &str| seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) });
+    let line = command::read(&command, None, &host, &responses);
+    let span = command.span.unwrap_or(item.span());
+    let told = line.tool.linker.is_some();
+    let linker = linker(&line, &command.banner);
+    let mut files = resolve(&line, linker.kind, &seen);
+    let offers = offers(&line, item, set, &seen, &mut files);
+    let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
+    let mut machines: Vec<Option<Machine>> = vec![None; files.program.files.len()];
+    for opened in &files.opened {
+        for part in &opened.added.parts {
+            let index = part.file.0 as usize;
+            machines[index] = part.machine;
+            if let (Some(Held::Here(range)), Some(evidence)) = (&part.held, opened.evidence) {
+                sources[index] = Some(Kept { evidence, start: range.start, end: range.end });
+            }
+        }
+        for fault in &opened.added.faults {
+            let place = opened.evidence.map(|id| Span::new(id, fault.at.start as usize, fault.at.end as usize));
+            unmodelled.extend(place.map(|place| Unmodelled::new(place, fault.why.clone())));
+        }
+    }
+    mark_foreign(&mut files.program, &machines, &line);
+    let any = files.program.inputs.iter().any(|input| {
+        line.rule(input.argument).is_none()
+            && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
+    });
+    if !any {
+        return None;
+    }
+    let mut program = std::mem::take(&mut files.program);
+    let missing = leave_out(&mut program, &files);
+    let mut outcome = simulate(&program, linker);
+    for (_, why) in &files.unknown {
+        outcome.unknown.push(Unknown { what: why.clone(), file: None });
+    }
+    if !outcome.unknown.is_empty() {
+        outcome.verdict = Verdict::Unknown;
+    }
+    let mut assumed = Vec::new();
+    if !told {
+        assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
+    }
+    Some(Attempt {
+        evidence: item.id,
+        span,
+        line,
+        files,
+        program,
+        sources,
+        linker,
+        told,
+        outcome,
+        missing,
+        offers,
+        assumed,
+        said: Vec::new(),
+        live: item.path == super::LIVE,
+    })
+}
+
+/// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.
+fn leave_out(program: &mut Program, files: &Resolution) -> Vec<String> {
+    let mut missing = Vec::new();
+    program.inputs.retain(|input| {
+        let gone = matches!(program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing));
+        if gone && let Some(known) = files.missing.iter().find(|one| one.file == input.file) {
+            missing.push(known.name.clone());
+        }
+        !gone
+    });
+    missing
+}
+
+/// What both say; what stands with the command counts first.
+fn joined(own: &Banner, other: &Banner) -> Banner {
+    let mut out = own.clone();
+    take(&mut out, other);
+    out
+}
+
+/// Adds what `other` says to what is known.
+pub fn take(own: &mut Banner, other: &Banner) {
+    *own = Banner {
+        linker: own.linker.or(other.linker),
+        version: own.version.or(other.version),
+        driver: own.driver.or(other.driver),
+        driver_version: own.driver_version.or(other.driver_version),
+        target: own.target.clone().or_else(|| other.target.clone()),
+        vendor: own.vendor.clone().or_else(|| other.vendor.clone()),
+        library_path: if own.library_path.is_empty() { other.library_path.clone() } else { own.library_path.clone() },
+        rustc: own.rustc.or(other.rustc),
+    };
+}
+
+fn host<'a>(banner: &Banner, look: &'a dyn Fn(&str) -> At) -> Host<'a> {
+    let arch = banner.target.as_deref().and_then(|target| target.split('-').next()).unwrap_or("x86_64");
+    Host::probe(look, arch, banner.vendor.as_deref(), banner.driver_version)
+}
+
+/// The linker: as told; else GNU ld, which drivers use where nothing says otherwise.
+fn linker(line: &LinkLine, banner: &Banner) -> Linker {
+    let kind = line.tool.linker.or(banner.linker).unwrap_or(LinkerKind::Bfd);
+    let version = line.tool.version.or(banner.version.filter(|_| banner.linker == Some(kind)));
+    let usual = match kind {
+        LinkerKind::Bfd | LinkerKind::Gold => (2, 40),
+        LinkerKind::Lld => (19, 1),
+        LinkerKind::Mold => (1, 10),
+        LinkerKind::Wild => (0, 10),
+    };
+    Linker { kind, version: version.unwrap_or(usual) }
+}
+
+/// True for a linker's own line, as `-###` prints it.
+pub fn is_linkers_own(line: &LinkLine) -> bool {
+    !matches!(line.tool.program, Some(Tool::Driver { .. }))
+}

@@ -1,0 +1,97 @@
+//! The files of a link, out of the evidence.
+
+use std::collections::{HashMap, HashSet};
+
+use casebook_core::{Evidence, EvidenceId, EvidenceSet};
+
+use super::command::driver::At;
+use super::resolve::{Disk, Found, clean, join};
+
+/// Evidence by path, for texts anywhere in it.
+pub struct Files<'e> {
+    set: &'e EvidenceSet,
+    by_path: HashMap<String, EvidenceId>,
+    folders: HashSet<String>,
+    /// What links of evidence lead to, by the name as written.
+    by_name: HashMap<(EvidenceId, String), EvidenceId>,
+}
+
+impl<'e> Files<'e> {
+    /// All files of the evidence.
+    pub fn of(set: &'e EvidenceSet) -> Self {
+        let mut files = Self { set, by_path: HashMap::new(), folders: HashSet::new(), by_name: HashMap::new() };
+        for item in set.iter() {
+            let path = clean(&item.path);
+            let mut folder = path.as_str();
+            while let Some((above, _)) = folder.rsplit_once('/') {
+                if !files.folders.insert(above.to_owned()) {
+                    break;
+                }
+                folder = above;
+            }
+            files.by_path.entry(path).or_insert(item.id);
+        }
+        for link in set.links() {
+            if let [to] = link.to.as_slice() {
+                files.by_name.insert((link.from, link.name.clone()), *to);
+            }
+        }
+        files
+    }
+
+    /// The disk as a text sees it whose commands run in the text's folder, where they do not say where they run.
+    pub fn seen_from(&'e self, text: &Evidence) -> Seen<'e> {
+        let folder = text.path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        Seen { files: self, text: text.id, folder }
+    }
+}
+
+/// The disk as one text sees it.
+pub struct Seen<'e> {
+    files: &'e Files<'e>,
+    text: EvidenceId,
+    folder: String,
+}
+
+impl<'e> Seen<'e> {
+    /// The evidence at a path.
+    pub fn evidence(&self, path: &str) -> Option<&'e Evidence> {
+        let files = self.files;
+        let id = files
+            .by_name
+            .get(&(self.text, path.to_owned()))
+            .or_else(|| files.by_path.get(&clean(&join(Some(&self.folder), path))))
+            .or_else(|| files.by_path.get(&clean(path)))?;
+        files.set.get(*id)
+    }
+
+    /// What there is at a path, for a driver that looks.
+    pub fn look(&self, path: &str) -> At {
+        if self.evidence(path).is_some() {
+            At::File
+        } else if self.files.folders.contains(&clean(path)) {
+            At::Folder
+        } else {
+            At::Nothing
+        }
+    }
+}
+
+impl Disk for Seen<'_> {
+    fn find(&self, path: &str) -> Option<Found> {
+        let item = self.evidence(path)?;
+        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id) })
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        for folder in [clean(&join(Some(&self.folder), folder)), clean(folder)] {
+            let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            let inside = self.files.by_path.keys().filter_map(|path| path.strip_prefix(&prefix));
+            out.extend(inside.filter(|rest| !rest.contains('/')).map(str::to_owned));
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+}

@@ -1,0 +1,139 @@
+//! lld's symbol table (`SymbolTable`, lld/ELF/SymbolTable.cpp): one symbol for each name; `f@@V` is entered as `f`, `f@V` for itself.
+
+use std::collections::HashMap;
+
+use crate::model::input::{Binding, FileId, SymbolType, Version, Visibility};
+use crate::model::names::{Fast, Name};
+
+/// Number of a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SymbolId(pub(super) u32);
+
+/// Number of an object that was parsed or waits to be: one file can stand on the line twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Instance(pub(super) u32);
+
+/// What a symbol is (`Symbol::Kind`, lld/ELF/Symbols.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Placeholder,
+    /// With the section it was in where that was discarded.
+    Undefined {
+        discarded: bool,
+    },
+    Lazy(Instance),
+    Shared {
+        /// `st_size`
+        size: u64,
+    },
+    Common {
+        size: u64,
+    },
+    Defined {
+        section: Option<u32>,
+        value: u64,
+    },
+}
+
+/// A symbol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Symbol {
+    pub(super) name: Name,
+    /// The version in its name.
+    pub(super) version: Option<Version>,
+    pub(super) kind: Kind,
+    /// Who it is from: a relocatable or shared object.
+    pub(super) file: Option<FileId>,
+    pub(super) instance: Option<Instance>,
+    pub(super) binding: Binding,
+    pub(super) symbol_type: SymbolType,
+    pub(super) visibility: Visibility,
+    pub(super) used_in_object: bool,
+    pub(super) referenced: bool,
+    pub(super) export_dynamic: bool,
+    /// A shared object defines it, whether that is taken or not.
+    pub(super) in_shared: bool,
+    /// A version script or `--exclude-libs` keeps it in the output.
+    pub(super) local: bool,
+}
+
+impl Symbol {
+    pub(super) fn is_weak(&self) -> bool {
+        self.binding == Binding::Weak
+    }
+
+    pub(super) fn is_undefined(&self) -> bool {
+        matches!(self.kind, Kind::Undefined { .. })
+    }
+
+    pub(super) fn is_defined(&self) -> bool {
+        matches!(self.kind, Kind::Defined { .. })
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.kind, Kind::Shared { .. })
+    }
+
+    /// `computeBinding`: it does not leave the output.
+    pub(super) fn is_local(&self) -> bool {
+        self.local || matches!(self.visibility, Visibility::Hidden | Visibility::Internal)
+    }
+}
+
+/// The table.
+#[derive(Default)]
+pub(super) struct Table {
+    symbols: Vec<Symbol>,
+    known: HashMap<(Name, Option<Name>), SymbolId, Fast>,
+}
+
+impl Table {
+    /// `SymbolTable::insert`
+    pub(super) fn insert(&mut self, name: Name, version: Option<Version>) -> SymbolId {
+        let apart = version.filter(|version| !version.default).map(|version| version.name);
+        if let Some(id) = self.known.get(&(name, apart)) {
+            if version.is_some_and(|version| version.default) {
+                self.symbols[id.0 as usize].version = version;
+            }
+            return *id;
+        }
+        let id = SymbolId(self.symbols.len() as u32);
+        self.symbols.push(Symbol {
+            name,
+            version,
+            kind: Kind::Placeholder,
+            file: None,
+            instance: None,
+            binding: Binding::Global,
+            symbol_type: SymbolType::None,
+            visibility: Visibility::Default,
+            used_in_object: false,
+            referenced: false,
+            export_dynamic: false,
+            in_shared: false,
+            local: false,
+        });
+        self.known.insert((name, apart), id);
+        id
+    }
+
+    pub(super) fn find(&self, name: Name, version: Option<Name>) -> Option<SymbolId> {
+        self.known.get(&(name, version)).copied()
+    }
+
+    pub(super) fn get(&self, id: SymbolId) -> &Symbol {
+        &self.symbols[id.0 as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: SymbolId) -> &mut Symbol {
+        &mut self.symbols[id.0 as usize]
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = SymbolId> + use<> {
+        (0..self.symbols.len() as u32).map(SymbolId)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Symbol> {
+        self.symbols.iter()
+    }
+}

@@ -1,0 +1,75 @@
+//! LNK301 input-not-found
+//!
+//! Speaks on: fixtures/not-found. Silent on: fixtures/found.
+
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use serde_json::json;
+
+use super::common::{end, line_place};
+use crate::facts::resolve::{Missing, Near};
+use crate::facts::{Attempt, Facts};
+
+rule! {
+    /// A library or object of the line was not found.
+    ///
+    /// `-lfoo` is looked for as `libfoo.so`, then `libfoo.a`, in each folder of `-L` and then in the linker's own. `libfoo.so.1`, which programs
+    /// load, does not count: the name without a number is a link that comes with the development package. A file for another machine is passed over.
+    ///
+    /// Mechanism: `ldfile_open_file` (ld/ldfile.c), `searchLibrary` (lld/ELF/DriverUtils.cpp).
+    ///
+    /// Fix: install the development package, name the folder with -L, or correct the name.
+    pub NOT_FOUND = "LNK301" "input-not-found" of "link-errors", Error, since "0.1.0",
+    "a library or object of the line was not found",
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
+}
+
+fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
+    let mut out = Vec::new();
+    // What is not in the evidence is not known to be missing, but for a command that was run here.
+    for attempt in facts.attempts.iter().filter(|attempt| attempt.live) {
+        for missing in attempt.files.missing.iter().filter(|missing| !missing.by_driver) {
+            let item = attempt.line.items.get(missing.item as usize);
+            let span = item.and_then(|item| attempt.line.item_span(item));
+            let word = written(attempt, missing);
+            let place = match span {
+                Some(span) => casebook_core::Place::primary(casebook_core::At::Text(span), "not found"),
+                None => line_place(attempt, "the link"),
+            };
+            let builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
+                .witness(json!({"name": word, "tried": missing.tried}), word.clone())
+                .key(&word);
+            out.push(end(describe(builder, missing), attempt, evidence));
+        }
+    }
+    out.extend(super::told::not_found(rule, facts, evidence));
+    out
+}
+
+fn written(attempt: &Attempt, missing: &Missing) -> String {
+    let item = attempt.line.items.get(missing.item as usize);
+    let argument = item.and_then(|item| attempt.line.arguments.get(item.argument as usize));
+    argument.map_or_else(|| missing.name.clone(), |argument| argument.text.clone())
+}
+
+/// Where it was looked for, and what is nearly it.
+pub(super) fn describe(mut builder: FindingBuilder, missing: &Missing) -> FindingBuilder {
+    for near in missing.near.iter().take(4) {
+        builder = builder.because(match near {
+            Near::OnlyVersioned(path) => format!(
+                "{path} is there, which programs load; to link with, its name without a number is needed, which comes with the development package (Debian: lib…-dev)."
+            ),
+            Near::OtherMachine(path, what) => format!("{path} is there, for another machine: {what}."),
+            Near::OnlyShared(path) => format!("{path} is there, and this line wants an archive (-static, -Bstatic)."),
+            Near::WithoutPrefix(path) => format!("{path} is there: -l puts `lib` before the name; give the path, or -l:NAME."),
+            Near::Similar(path) => format!("{path} is there: a name much like it."),
+            Near::Elsewhere(path) => format!("{path} is there: name its folder with -L."),
+        });
+    }
+    if !missing.tried.is_empty() {
+        let shown: Vec<&str> = missing.tried.iter().take(6).map(String::as_str).collect();
+        let more = missing.tried.len().saturating_sub(shown.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        builder = builder.because(format!("Looked for at {}{more}.", shown.join(", ")));
+    }
+    builder
+}
