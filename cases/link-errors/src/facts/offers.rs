@@ -5,9 +5,9 @@ use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
 use super::disk::Seen;
-use super::usual;
 use super::files;
 use super::resolve::{Opened, Resolution, clean, join, of_emulation};
+use super::usual;
 use crate::model::input::{Content, FileId, Program, Unusable};
 
 /// Reads the libraries beside the text and in the line's own folders of `-L` that it does not name, and lists them with those that other
