@@ -193,6 +193,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         resolver.item(item);
     }
     resolver.lib_block(None);
+    resolver.out.program.empty_groups.clone_from(&line.empty_groups);
     options::apply(&mut resolver);
     closure::find(&mut resolver);
     resolver.out.folders = resolver.folders.iter().map(|folder| folder.path.clone()).collect();

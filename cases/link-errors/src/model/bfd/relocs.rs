@@ -163,6 +163,19 @@ impl Link<'_> {
             && !known
     }
 
+    /// No room was made for the dynamic relocation of a hidden absolute symbol's entry in the GOT, and it is written all the same.
+    pub(super) fn lacks_room(&self, id: EntryId) -> bool {
+        let entry = self.table.get(id);
+        self.is_pic()
+            && self.has_dynamic
+            && self.wanted_of(id).uses.contains(Uses::GOT)
+            && entry.is_defined()
+            && entry.place == Place::Absolute
+            && !entry.by_script
+            && entry.forced_local
+            && !entry.dynamic
+    }
+
     /// A relocation against a symbol of a shared object that nothing stands for in the output ("unresolvable").
     pub(super) fn is_unresolvable(&self, id: EntryId, uses: Uses, section: (&[u8], u64)) -> bool {
         let entry = self.table.get(id);

@@ -181,6 +181,9 @@ impl Link<'_> {
             Kind::UndefinedWeak | Kind::DefinedWeak => true,
             _ => false,
         };
+        if self.lacks_room(id) {
+            return Some(Stop::Aborts);
+        }
         if self.lacks_address(id) {
             return Some(Stop::NoAddress);
         }
@@ -211,7 +214,12 @@ impl Link<'_> {
                 return Err(Fatal);
             }
             Some(Stop::HiddenInObject) => {
-                let owner = self.table.get(self.table.real(id)).origin().map(|owner| self.file(owner.bfd));
+                let real = self.table.get(self.table.real(id));
+                if real.owner.is_none() {
+                    // `elf_link_check_versioned_symbol` wants to know whose it is.
+                    self.refusals.push(Refusal::Other("internal error: assertion fail in elflink.c".to_owned()));
+                }
+                let owner = real.origin().map(|owner| self.file(owner.bfd));
                 match (owner, self.who_asks(entry.key)) {
                     (Some(owner), asks) => Refusal::HiddenInObject(entry.key.name, owner, asks.unwrap_or(owner)),
                     (None, Some(asks)) => Refusal::HiddenInObject(entry.key.name, asks, asks),
