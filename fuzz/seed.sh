@@ -194,6 +194,80 @@ END
         line matrix $'\x03{"data":{"resultType":"matrix","result":[{"metric":{"__name__":"container_oom_events_total","id":"/a"},"values":[[1795600800,"3"],[1795600815.5,"1"]]}]}}'
         line summary $'\x04{"node":{"nodeName":"n","memory":{"time":"2026-11-25T10:00:00Z","availableBytes":90,"workingSetBytes":10,"rssBytes":5}},"pods":[{"podRef":{"name":"p","namespace":"n"},"containers":[{"name":"c","memory":{"rssBytes":2}}]}]}'
         ;;
+    elf | archive)
+        # What the targets put before their input is left out: the magic, and of an ELF file class and byte order too. One object of each
+        # class and order, and what a compiler makes where there is one.
+        python3 - "$target" "$folder" <<'END'
+import os, struct, subprocess, sys, tempfile
+target, folder = sys.argv[1:]
+
+def elf(wide, big):
+    order = ">" if big else "<"
+    address = "Q" if wide else "I"
+    pack = lambda form, *values: struct.pack(order + form, *values)
+    def symbol(name, info, section, value, size):
+        if wide:
+            return pack("IBBHQQ", name, info, 0, section, value, size)
+        return pack("IIIBBH", name, value, size, info, 0, section)
+    info = (lambda sym, kind: sym << 32 | kind) if wide else (lambda sym, kind: sym << 8 | kind)
+    names = b"\0.text\0.symtab\0.strtab\0.rela\0.group\0.dynamic\0.v\0.d\0.r\0.note\0"
+    strings = b"\0main\0need@V\0libc.so\0V1\0"
+    at = lambda name: names.index(b"\0" + name + b"\0") + 1
+    symbols = symbol(0, 0, 0, 0, 0) + symbol(1, 0x12, 1, 0, 8) + symbol(6, 0x10, 0, 0, 0) + symbol(6, 0x11, 0xFFF2, 4, 4)
+    sections = [
+        (0, 0, 0, 0, 0, b""),
+        (at(b".text"), 1, 6, 0, 0, b"\x90" * 16),
+        (at(b".symtab"), 2, 0, 3, 1, symbols),
+        (at(b".strtab"), 3, 0, 0, 0, strings),
+        (at(b".rela"), 4, 0, 2, 1, pack(address * 3, 4, info(2, 2), 0)),
+        (at(b".group"), 17, 0, 2, 1, pack("III", 1, 1, 4)),
+        (at(b".dynamic"), 6, 0, 3, 0, pack(address * 6, 1, 13, 14, 13, 0, 0)),
+        (at(b".symtab"), 11, 2, 3, 1, symbols),
+        (at(b".v"), 0x6FFFFFFF, 2, 7, 0, pack("HHHH", 0, 2, 3, 0x8002)),
+        (at(b".d"), 0x6FFFFFFD, 2, 3, 1, pack("HHHHIIIII", 1, 0, 2, 1, 0, 20, 0, 21, 0)),
+        (at(b".r"), 0x6FFFFFFE, 2, 3, 1, pack("HHIIIIHHII", 1, 1, 13, 16, 0, 0, 0, 3, 21, 0)),
+        (at(b".note"), 7, 0, 0, 0, pack("III", 4, 4, 3) + b"GNU\0abcd"),
+        (0, 3, 0, 0, 0, names),
+    ]
+    head = 64 if wide else 52
+    body, headers = b"", b""
+    for name, kind, flags, link, about, data in sections:
+        headers += pack("II" + address * 4 + "II" + address * 2, name, kind, flags, 0, head + len(body), len(data), link, about, 1, 0)
+        body += data
+    out = b"\x7fELF" + bytes([1 + wide, 1 + big, 1]) + bytes(9) + pack("HHI" + address * 3, 1, 62, 1, 0, 0, head + len(body))
+    out += pack("IHHHHHH", 0, head, 0, 0, 64 if wide else 40, len(sections), len(sections) - 1)
+    return out + body + headers
+
+def member(name, data):
+    head = f"{name:<16}{0:<12}{0:<6}{0:<6}{644:<8}{len(data):<10}`\n".encode()
+    return head + data + b"\n" * (len(data) % 2)
+
+objects = [elf(wide, big) for wide in (0, 1) for big in (0, 1)]
+with tempfile.TemporaryDirectory() as work:
+    source = os.path.join(work, "a.cc")
+    with open(source, "w") as file:
+        file.write("inline int twice(int a) { return 2 * a; } extern int need; int use() { return twice(need); }\n")
+    for options in (["-g"], ["-gdwarf-4", "-gz"]):
+        try:
+            subprocess.run(["c++", *options, "-c", "-o", work + "/a.o", source], check=True, stderr=subprocess.DEVNULL)
+            objects.append(open(work + "/a.o", "rb").read())
+        except (OSError, subprocess.CalledProcessError):
+            pass
+if target == "elf":
+    seeds = [bytes([data[4] - 1 | data[5] - 1 << 1]) + data[8:] for data in objects]
+else:
+    index = struct.pack(">III", 2, 8 + 82, 8 + 82) + b"main\0need\0"
+    bsd = b"__.SYMDEF SORTED\0\0\0\0" + struct.pack("<IIIIII", 16, 0, 8, 5, 8, 10) + b"main\0need\0"
+    seeds = [
+        b"\0" + member("/", index) + member("//", b"a_very_long_name_of_an_object.o/\n") + member("/0", objects[2]) + member("b.o/", b"x"),
+        b"\0" + member("#1/20", bsd) + member("#1/8", b"name.o\0\0" + objects[0]),
+        b"\0" + member("/SYM64/", struct.pack(">QQ", 1, 8) + b"main\0") + member("in.a/", b"!<arch>\n" + member("a.o/", b"x")),
+        b"\1" + member("//", b"sub/a.o/\nin.a/\n") + member("/0", b"")[:60] + member("/9:68", b"")[:60],
+    ]
+for number, data in enumerate(seeds):
+    open(f"{folder}/seed-line-{number}", "wb").write(data)
+END
+        ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;
 esac

@@ -3,6 +3,8 @@
 //! A target fails when its code panics, when a span lies outside of its evidence, or when one input takes longer
 //! than libFuzzer's `-timeout`.
 
+pub mod objects;
+
 use std::collections::BTreeMap;
 
 use case_nftables::facts::{self, RulesetFacts};

@@ -1,7 +1,8 @@
 //! How fast objects and archives are read: `cargo bench -p case-link-errors --bench files [-- FOLDER…]`.
 //!
-//! Takes 2000 objects and 200 archives of the folders, /usr/lib/x86_64-linux-gnu where none is named: the archives as they are, and
-//! objects (`.o`), or members of archives where there are not enough. Bytes are in memory before the clock starts.
+//! Takes 2000 objects and 200 archives of the folders, /usr/lib/x86_64-linux-gnu where none is named: the archives as
+//! they are, and objects (`.o`), or members of archives where there are not enough. Bytes are in memory before the
+//! clock starts.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -11,9 +12,10 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
 
 use case_link_errors::facts::files::{self, Kind};
+use case_link_errors::facts::source::Source;
 use case_link_errors::model::input::{Content, File};
 use case_link_errors::model::names::Names;
 use casebook_formats::ar::{Archive, Contents};
@@ -32,6 +34,12 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
             out.push(path);
         }
     }
+}
+
+/// Time on a processor since the program began: wall time says little on a machine with other work.
+fn spent() -> Duration {
+    let times = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    Duration::from_nanos(times.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 /// Resident memory, in bytes.
@@ -88,14 +96,14 @@ fn main() {
     println!("{} objects, {} archives, {} MB", objects.len(), archives.len(), size / 1_000_000);
     for _ in 0..5 {
         let before = resident();
-        let start = Instant::now();
+        let start = spent();
         let (mut names, mut read) = (Names::default(), Vec::<File>::new());
         let mut faults = 0;
         for (number, bytes) in all.iter().enumerate() {
             let added = files::add(&mut names, &mut read, &number.to_string(), bytes, &mut |_| None);
             faults += added.faults.len();
         }
-        let took = start.elapsed();
+        let took = spent().saturating_sub(start);
         let grown = resident().saturating_sub(before);
         let (mut symbols, mut references, mut sections) = (0, 0, 0);
         for file in &read {
@@ -112,5 +120,30 @@ fn main() {
             read.len(),
             names.len(),
         );
+    }
+    sources(&objects);
+}
+
+/// Debug information is read of objects that are printed: the largest of those that have any.
+fn sources(objects: &[Vec<u8>]) {
+    let mut large: Vec<&Vec<u8>> = objects.iter().collect();
+    large.sort_by_key(|bytes| std::cmp::Reverse(bytes.len()));
+    let mut read = 0;
+    for bytes in large {
+        let before = resident();
+        let start = spent();
+        let Some(source) = Source::read(bytes) else { continue };
+        let took = spent().saturating_sub(start);
+        println!(
+            "source of {:.1} MB: {:.1} ms, {:.1} MB",
+            bytes.len() as f64 / 1e6,
+            took.as_secs_f64() * 1e3,
+            resident().saturating_sub(before) as f64 / 1e6
+        );
+        drop(source);
+        read += 1;
+        if read == 5 {
+            break;
+        }
     }
 }

@@ -44,8 +44,8 @@ mod write_shared;
 mod compare;
 #[path = "oracle/driver.rs"]
 mod driver;
-#[path = "oracle/drivers.rs"]
-mod drivers;
+#[path = "oracle/lines/mod.rs"]
+mod lines;
 #[path = "oracle/predict.rs"]
 mod predict;
 #[path = "oracle/show.rs"]

@@ -1,7 +1,8 @@
-//! The readers of ELF files and archives against binutils, over the libraries of the machine the test runs on: every symbol, version,
-//! group, relocation, dynamic entry and index entry is the same.
+//! The readers of ELF files and archives against binutils, over the libraries of the machine the test runs on: every
+//! symbol, version, group, relocation, dynamic entry and index entry is the same.
 //!
-//! A few dozen files by default; `CASEBOOK_BINUTILS=all` takes all there are, `CASEBOOK_BINUTILS=FOLDER` those of a folder.
+//! A few dozen files by default; `CASEBOOK_BINUTILS=all` takes all there are, `CASEBOOK_BINUTILS=FOLDER` those of a
+//! folder.
 
 #![allow(
     clippy::disallowed_methods,

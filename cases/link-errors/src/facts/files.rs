@@ -1,7 +1,7 @@
 //! Objects, shared objects and archives: bytes to [`File`]s of the model.
 //!
-//! A file that linkers refuse is a file too: [`Content::Unusable`] says why. Damage that leaves the symbols whole is a [`Fault`], and the
-//! facts around it are kept: who calls decides what a linker makes of it.
+//! A file that linkers refuse is a file too: [`Content::Unusable`] says why. Damage that leaves the symbols whole is a
+//! [`Fault`], and the facts around it are kept: who calls decides what a linker makes of it.
 
 mod archive;
 mod object;
@@ -23,7 +23,8 @@ use crate::model::names::{Name, Names};
 /// Most symbols that are read of one table; more are a fault.
 const MOST_SYMBOLS: usize = 1 << 23;
 
-/// LLVM's bitcode begins so, as it is or in a wrapper (llvm/include/llvm/Bitcode/BitcodeReader.h, `isRawBitcode`, `isBitcodeWrapper`).
+/// LLVM's bitcode begins so, as it is or in a wrapper (llvm/include/llvm/Bitcode/BitcodeReader.h, `isRawBitcode`,
+/// `isBitcodeWrapper`).
 const BITCODE: &[u8] = b"BC\xc0\xde";
 const BITCODE_WRAPPED: &[u8] = &0x0b17_c0de_u32.to_le_bytes();
 
@@ -85,7 +86,8 @@ pub struct Part {
 pub struct Fault {
     /// The file that is damaged.
     pub file: FileId,
-    /// Where, from byte to byte, in the bytes that hold the file ([`Held`]): the archive's for a member of one that is not thin.
+    /// Where, from byte to byte, in the bytes that hold the file ([`Held`]): the archive's for a member of one that is
+    /// not thin.
     pub at: Range<u64>,
     /// What is wrong.
     pub why: String,
@@ -104,8 +106,8 @@ pub struct Added {
     pub unlisted: u64,
 }
 
-/// Gives the bytes of a file that a thin archive names, by the path as it is written there: relative to the folder of the archive, or
-/// absolute.
+/// Gives the bytes of a file that a thin archive names, by the path as it is written there: relative to the folder of
+/// the archive, or absolute.
 pub type Outside<'a> = dyn FnMut(&str) -> Option<Bytes> + 'a;
 
 /// Reads a file and adds it to `files`; an archive adds its members behind it.
@@ -175,7 +177,8 @@ fn content(bytes: &[u8], names: &mut Names, gaps: &mut Gaps) -> Content {
     };
     let mut known = Interner { names, left: bytes.len().saturating_mul(16).saturating_add(1 << 20), hit: false };
     let content = match elf.header().kind {
-        // bfd/elfcode.h, elf_object_p: a relocatable object needs a table of sections; lld and mold read nothing without one.
+        // bfd/elfcode.h, elf_object_p: a relocatable object needs a table of sections; lld and mold read nothing
+        // without one.
         abi::ET_REL | abi::ET_DYN if elf.sections().is_empty() => {
             damaged("an ELF file without section headers; the file may be cut off")
         }

@@ -1,8 +1,9 @@
 //! Where in the source a place of an object comes from, by DWARF 2 to 5.
 //!
-//! An object's debug information is not yet linked: it names addresses through relocations, and every section begins at zero. Here each
-//! section gets a stretch of addresses of its own ([`layout`]), the relocations of the debug sections are applied to copies of them, and what
-//! they say is read as that of a program. This is done for objects that are printed, and only then.
+//! An object's debug information is not yet linked: it names addresses through relocations, and every section begins at
+//! zero. Here each section gets a stretch of addresses of its own ([`layout`]), the relocations of the debug sections
+//! are applied to copies of them, and what they say is read as that of a program. This is done for objects that are
+//! printed, and only then.
 //!
 //! All answers are `None` where the object has no debug information, or it is damaged at that place.
 
@@ -87,8 +88,8 @@ impl Source {
     }
 }
 
-/// The function, or variable, an offset of a section is in: index of its symbol. Where no symbol says that it reaches so far, the last one
-/// before the offset whose size is not known (assembly), if the offset is in no other.
+/// The function, or variable, an offset of a section is in: index of its symbol. Where no symbol says that it reaches
+/// so far, the last one before the offset whose size is not known (assembly), if the offset is in no other.
 pub fn enclosing(object: &Object, section: u32, offset: u64) -> Option<u32> {
     let mut best: Option<(u64, u8, u32)> = None;
     for (index, symbol) in (0u32..).zip(&object.symbols) {

@@ -302,6 +302,8 @@ pub struct Shared {
     /// `DF_1_PIE`: it is a program, which ld.bfd refuses (ldelf_after_open in ld/ldelf.c of 2.40) and the others take for a shared
     /// object.
     pub pie: bool,
+    /// The first version it defines after its base version: the one with number 2 in `.gnu.version_d`.
+    pub first_version: Option<Name>,
     /// `.dynsym`, in its order, without the empty first symbol.
     pub symbols: Vec<DynamicSymbol>,
     /// Functions and variables of `.symtab` that are local to it, where it was not stripped: hidden, kept by a version script, or static.

@@ -8,6 +8,8 @@ use super::names::{Fast, Name};
 
 /// `SHF_ALLOC`
 pub const ALLOC: u64 = 0x2;
+/// `SHF_EXCLUDE`
+pub const EXCLUDE: u64 = 0x8000_0000;
 /// `SHF_LINK_ORDER`
 pub const LINK_ORDER: u64 = 0x80;
 /// `SHF_GNU_RETAIN`

@@ -12,7 +12,8 @@ pub struct Names {
     bytes: Vec<u8>,
     /// Where each name ends in `bytes`; it begins where the one before ends.
     ends: Vec<usize>,
-    /// Names by their hash: the first free slot or the name from where the hash says on. As many as a power of two, a third of them free.
+    /// Names by their hash: the first free slot or the name from where the hash says on. As many as a power of two, a
+    /// third of them free.
     slots: Vec<Slot>,
 }
 
@@ -112,8 +113,9 @@ impl Names {
     }
 }
 
-/// Eight bytes at a time, the last eight again where some are left over, each mixed by a multiplication whose halves are joined. Names
-/// are not hostile to each other enough to matter: a full stretch of slots is searched, and stays right.
+/// Eight bytes at a time, the last eight again where some are left over, each mixed by a multiplication whose halves
+/// are joined. Names are not hostile to each other enough to matter: a full stretch of slots is searched, and stays
+/// right.
 #[inline]
 fn hash(name: &[u8]) -> u32 {
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -158,10 +158,6 @@ pub fn view(program: &Program, outcome: &Outcome) -> Observed {
         let version = undefined.version.map(|version| format!("@{}", text(version))).unwrap_or_default();
         let name = text(undefined.name) + &version;
         match undefined.why {
-            // ld.bfd says so of the first alone, in words of its own.
-            UndefinedWhy::HiddenReference if outcome.linker.kind == LinkerKind::Bfd => {
-                view.refusals.insert(format!("hidden-undefined:{name}"));
-            }
             // mold says it of every undefined symbol in the same words.
             UndefinedWhy::Discarded if outcome.linker.kind != LinkerKind::Mold => {
                 view.refusals.insert(format!("discarded:{name}"));

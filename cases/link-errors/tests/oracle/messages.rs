@@ -97,7 +97,8 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
     } else if let Some(name) = between(line, "version node not found for symbol ", "") {
         observed.refuse("version", name);
     } else if line.contains(": undefined version:") {
-        observed.refuse("unassigned", between(line, "ld.bfd: ", ":")?);
+        let name = line.split(": undefined version:").next()?;
+        observed.refuse("unassigned", name.rsplit(' ').next()?);
     } else if line.contains("mismatches non-TLS") {
         observed.refuse("tls", between(line, "ld.bfd: ", ":")?);
     } else if line.contains("defined in discarded section") {

@@ -107,8 +107,10 @@ impl Lowering {
             soname: dso.soname.as_ref().map(|soname| self.program.names.intern(soname.as_bytes())),
             needed: dso.needed.iter().map(|needed| self.program.names.intern(needed.as_bytes())).collect(),
             runpath: dso.runpath.then(|| self.program.names.intern(b"$ORIGIN")),
+            first_version: None,
             symbols: vec![],
             local: vec![],
+            pie: false,
         };
         let versioned = dso.symbols.iter().any(|sym| sym.version.is_some());
         let (mut code, mut data, mut bss, mut tls) = (DSO_TEXT + HEAD, DSO_DATA + HEAD, DSO_BSS + HEAD, 0);
@@ -126,6 +128,9 @@ impl Lowering {
                 name: self.program.names.intern(name.as_bytes()),
                 default: sym.defined && *default,
             });
+            if sym.defined && shared.first_version.is_none() {
+                shared.first_version = version.map(|version| version.name);
+            }
             shared.symbols.push(DynamicSymbol {
                 name: self.program.names.intern(sym.name.as_bytes()),
                 version,

@@ -1,8 +1,8 @@
-//! Archives (`ar`): GNU's, BSD's, thin ones, with a symbol index of 32 or 64 bits or without (bfd/archive.c and bfd/archive64.c of
-//! binutils, llvm/lib/Object/Archive.cpp).
+//! Archives (`ar`): GNU's, BSD's, thin ones, with a symbol index of 32 or 64 bits or without (bfd/archive.c and
+//! bfd/archive64.c of binutils, llvm/lib/Object/Archive.cpp).
 //!
-//! Members are walked one by one and borrowed; an archive in an archive is a member like others. The walk ends where a header is damaged:
-//! there is no way to know where the next one begins, and no linker goes on either.
+//! Members are walked one by one and borrowed; an archive in an archive is a member like others. The walk ends where a
+//! header is damaged: there is no way to know where the next one begins, and no linker goes on either.
 
 mod index;
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::gap::Gaps;
 pub const LARGEST_CONTENTS: usize = 1 << 28;
 
 impl<'a> Elf<'a> {
-    /// The bytes of a section, unpacked where it is compressed (`SHF_COMPRESSED`, or GNU's `.zdebug_` of old). `None` where they cannot be,
-    /// or are more than [`LARGEST_CONTENTS`]; a gap says so.
+    /// The bytes of a section, unpacked where it is compressed (`SHF_COMPRESSED`, or GNU's `.zdebug_` of old). `None`
+    /// where they cannot be, or are more than [`LARGEST_CONTENTS`]; a gap says so.
     pub fn contents(&self, section: &Section<'a>, gaps: &mut Gaps) -> Option<Cow<'a, [u8]>> {
         let data = self.data(section);
         let unpacked = if section.is_compressed() {

@@ -14,8 +14,8 @@ pub struct Group<'a> {
     pub section: u32,
     /// Index of its signature in the symbol table.
     pub symbol: u32,
-    /// Name of the signature. Where the symbol is that of a section, the section's (assemblers of old wrote it so; `group_signature` in
-    /// bfd/elf.c, `getShtGroupSignature` in lld/ELF/InputFiles.cpp).
+    /// Name of the signature. Where the symbol is that of a section, the section's (assemblers of old wrote it so;
+    /// `group_signature` in bfd/elf.c, `getShtGroupSignature` in lld/ELF/InputFiles.cpp).
     pub signature: &'a [u8],
     /// `GRP_COMDAT`: of groups with one signature the first is kept.
     pub comdat: bool,

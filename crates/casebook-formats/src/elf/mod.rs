@@ -1,10 +1,11 @@
-//! ELF files (System V ABI, chapters 4 and 5; GNU's additions as in glibc's `elf.h`): both classes, both byte orders, objects, shared
-//! objects and programs.
+//! ELF files (System V ABI, chapters 4 and 5; GNU's additions as in glibc's `elf.h`): both classes, both byte orders,
+//! objects, shared objects and programs.
 //!
-//! A file is borrowed and never trusted. [`Elf::read`] looks at its header and its sections; what a table holds is read when somebody asks.
-//! Damage goes to [`Gaps`], with the bytes it is at and the reason, and the rest is still read: a table that is longer than its file ends
-//! with it, a name that is nowhere is empty. No answer takes longer, or more memory, than a file of that size can ask for: tables that
-//! lie over each other are read up to the size of the file, and chains lead forward.
+//! A file is borrowed and never trusted. [`Elf::read`] looks at its header and its sections; what a table holds is read
+//! when somebody asks. Damage goes to [`Gaps`], with the bytes it is at and the reason, and the rest is still read: a
+//! table that is longer than its file ends with it, a name that is nowhere is empty. No answer takes longer, or more
+//! memory, than a file of that size can ask for: tables that lie over each other are read up to the size of the file,
+//! and chains lead forward.
 
 mod contents;
 mod dynamic;
@@ -77,7 +78,8 @@ impl<'a> Elf<'a> {
         self.sections.get(usize::try_from(index).ok()?)
     }
 
-    /// The bytes of a section as they stand in the file, as far as the file goes; none for one that is all zeros (`SHT_NOBITS`).
+    /// The bytes of a section as they stand in the file, as far as the file goes; none for one that is all zeros
+    /// (`SHT_NOBITS`).
     pub fn data(&self, section: &Section<'a>) -> &'a [u8] {
         if section.has_no_bytes() { &[] } else { clip(self.bytes, section.offset, section.size) }
     }

@@ -112,8 +112,8 @@ impl Iterator for RelocationIter<'_> {
 }
 
 impl<'a> Elf<'a> {
-    /// The sections of relocations, in order. Together they are not larger than the file: those that would be lie over others, and are a
-    /// gap.
+    /// The sections of relocations, in order. Together they are not larger than the file: those that would be lie over
+    /// others, and are a gap.
     pub fn relocations(&self, gaps: &mut Gaps) -> Vec<RelocationTable<'a>> {
         let mut left = self.bytes().len();
         let mut tables = Vec::new();

@@ -3,8 +3,8 @@
 /// Longest name that is read, in bytes. Names of C++ templates come to a hundred kilobytes.
 pub const LONGEST_NAME: usize = 1 << 20;
 
-/// Names that are read of one kind of table, in all. Names share their ends, so a table of names can give more bytes than it has; a file that
-/// lies could give a megabyte for each of a million rows.
+/// Names that are read of one kind of table, in all. Names share their ends, so a table of names can give more bytes
+/// than it has; a file that lies could give a megabyte for each of a million rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget(usize);
 
@@ -26,8 +26,8 @@ impl<'a> Strings<'a> {
         Self { bytes }
     }
 
-    /// The name at an offset; `None` when it begins behind the table, does not end inside of it, or is longer than [`LONGEST_NAME`].
-    /// Offset 0 is the empty name, in an empty table too (System V ABI, "String Table").
+    /// The name at an offset; `None` when it begins behind the table, does not end inside of it, or is longer than
+    /// [`LONGEST_NAME`]. Offset 0 is the empty name, in an empty table too (System V ABI, "String Table").
     #[inline]
     pub fn get(&self, offset: u32) -> Option<&'a [u8]> {
         let Some(rest) = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..)) else {

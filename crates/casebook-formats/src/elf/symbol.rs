@@ -25,7 +25,8 @@ pub enum Place {
     Common,
     /// In the section of this index, which the file has.
     Section(u32),
-    /// A number with a meaning of the machine or system (`SHN_LOPROC` to `SHN_HIOS`), or of no section; the latter is a gap.
+    /// A number with a meaning of the machine or system (`SHN_LOPROC` to `SHN_HIOS`), or of no section; the latter is a
+    /// gap.
     Other(u32),
 }
 
@@ -59,8 +60,8 @@ pub struct SymbolVersion<'a> {
     pub default: bool,
 }
 
-/// Divides the name of a symbol at its first `@`. A name that begins with one is whole, and an empty version is none (Symbol::
-/// parseSymbolVersion in lld/ELF/Symbols.cpp; ObjectFile::initialize_symbols in mold's elf/input-files.cc).
+/// Divides the name of a symbol at its first `@`. A name that begins with one is whole, and an empty version is none
+/// (Symbol::parseSymbolVersion in lld/ELF/Symbols.cpp; ObjectFile::initialize_symbols in mold's elf/input-files.cc).
 pub fn split_version(name: &[u8]) -> (&[u8], Option<SymbolVersion<'_>>) {
     match memchr::memchr(b'@', name) {
         None | Some(0) => (name, None),
@@ -119,8 +120,8 @@ impl<'a> Symbols<'a> {
         place(self.bytes, self.at.saturating_add(row.saturating_mul(index as u64)), row)
     }
 
-    /// The symbol of this index. A name or section that is nowhere is a gap, and so is a name where names were longer, all together, than
-    /// sixteen times the file.
+    /// The symbol of this index. A name or section that is nowhere is a gap, and so is a name where names were longer,
+    /// all together, than sixteen times the file.
     #[inline]
     pub fn get(&self, index: usize, gaps: &mut Gaps) -> Option<Symbol<'a>> {
         match self.rows {

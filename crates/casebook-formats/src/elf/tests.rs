@@ -214,7 +214,8 @@ fn notes_are_aligned_as_their_section_is() {
 
 #[test]
 fn compact_relocations_are_read() {
-    // Count 3 with addends; offset 1 symbol 2 type 3 addend -4; then the same symbol and type at 5; then another symbol at 9.
+    // Count 3 with addends; offset 1 symbol 2 type 3 addend -4; then the same symbol and type at 5; then another symbol
+    // at 9.
     let mut craft = small(Class::Elf64, Endianness::Little);
     let data = vec![3 << 3 | 4, 1 << 3 | 7, 2, 3, 0x7c, 4 << 3, 4 << 3 | 1, 1];
     craft.add(Raw { name: ".crel.text", kind: 0x4000_0014, link: 3, info: 2, data, ..Raw::default() });

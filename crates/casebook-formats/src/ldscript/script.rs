@@ -346,7 +346,7 @@ fn split_at_equals<'a>(token: &Token<'a>) -> Option<(Token<'a>, Token<'a>)> {
 }
 
 /// The symbol an assignment sets, and the tokens of its value.
-fn target<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(Text, Vec<Token<'a>>)> {
+fn target<'a>(tokens: &[Token<'a>]) -> Option<(Text, Vec<Token<'a>>)> {
     let first = tokens.first()?;
     if let Some((name, rest)) = split_at_equals(first) {
         let value = std::iter::once(rest).filter(|rest| !rest.text.is_empty()).chain(tokens[1..].iter().copied());

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn inputs(script: &Script) -> Vec<(bool, Vec<(&str, EntryKind, bool)>)> {
+/// What an INPUT names: name, kind, as-needed.
+type Names<'a> = Vec<(&'a str, EntryKind, bool)>;
+
+fn inputs(script: &Script) -> Vec<(bool, Names<'_>)> {
     let list = script.commands.iter().filter_map(|command| match command {
         Command::Inputs { group, list, .. } => Some((*group, list)),
         _ => None,

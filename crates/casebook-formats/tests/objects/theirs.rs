@@ -122,7 +122,8 @@ pub fn sections(text: &str) -> Vec<String> {
         let Some((index, rest)) = line.strip_prefix("  [").and_then(|rest| rest.split_once(']')) else { continue };
         let Ok(index) = index.trim().parse::<u32>() else { continue };
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
-        // Name, type, address, offset, size; a name may be missing, and an address is the first word of so many digits behind a type.
+        // Name, type, address, offset, size; a name may be missing, and an address is the first word of so many digits
+        // behind a type.
         let words: Vec<&str> = rest.split_whitespace().collect();
         let is_address = |word: &str| matches!(word.len(), 8 | 16) && u64::from_str_radix(word, 16).is_ok();
         let Some(at) = (1..words.len()).find(|at| is_address(words[*at])) else { continue };

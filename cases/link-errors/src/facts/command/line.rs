@@ -29,14 +29,15 @@ pub fn read(command: &Command, linker: Option<LinkerKind>, host: &Host, response
     line
 }
 
-/// Reads a command given as words, as `casebook link -- cc …` has it.
-pub fn read_argv(words: &[String], directory: Option<&str>, host: &Host, responses: &Responses<'_>) -> LinkLine {
-    let command = Command {
-        words: words.iter().map(Word::free).collect(),
-        directory: directory.map(str::to_owned),
-        ..Command::default()
-    };
-    read(&command, None, host, responses)
+impl Command {
+    /// A command given as words, as `casebook link -- cc …` has it.
+    pub fn of_words(words: &[String], directory: Option<&str>) -> Self {
+        Self {
+            words: words.iter().map(Word::free).collect(),
+            directory: directory.map(str::to_owned),
+            ..Self::default()
+        }
+    }
 }
 
 /// The words of a linker's own command.

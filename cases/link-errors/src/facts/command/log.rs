@@ -86,7 +86,9 @@ impl Reader {
             self.folder(&text);
             self.out.banner.line(&text);
         }
-        if !may_link(line) {
+        // What a driver says of itself looks like a command behind an assignment.
+        const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
+        if !may_link(line) || OWN.iter().any(|own| line.starts_with(own)) {
             return;
         }
         let mut gaps = Vec::new();
@@ -170,19 +172,26 @@ impl Reader {
         };
         let inside =
             |gap: &&Unmodelled| span.is_some_and(|span| span.start <= gap.span.start && gap.span.end <= span.end);
+        let mut unmodelled: Vec<Unmodelled> = gaps.iter().filter(inside).cloned().collect();
+        let (words, omitted): (Vec<&ShellWord>, Vec<&ShellWord>) =
+            words.iter().partition(|word| !is_omitted(&word.text));
+        let gap = |word: &ShellWord| {
+            Unmodelled::new(word.span, "object files that rustc does not show; its --verbose shows them")
+        };
+        unmodelled.extend(omitted.into_iter().map(gap));
         let word = |word: &ShellWord| Word {
             text: word.text.clone(),
             span: Some(word.span),
             quote: word.quote,
             response: None,
         };
-        let words = words.iter().flat_map(|found| abbreviated(found).unwrap_or_else(|| vec![word(found)]));
+        let words = words.into_iter().flat_map(|found| abbreviated(found).unwrap_or_else(|| vec![word(found)]));
         self.out.commands.push(Command {
             words: words.collect(),
             environment,
             directory: folder.clone(),
             span,
-            unmodelled: gaps.iter().filter(inside).cloned().collect(),
+            unmodelled,
             banner: Banner::default(),
         });
     }
@@ -308,6 +317,11 @@ fn is_input(word: &str) -> bool {
     const ENDS: &[&str] =
         &[".o", ".a", ".so", ".rlib", ".lo", ".obj", ".c", ".cc", ".cpp", ".cxx", ".C", ".f90", ".f", ".s", ".S"];
     ENDS.iter().any(|end| word.ends_with(end)) || word.contains(".so.")
+}
+
+/// `<2 object files omitted>` of rustc.
+fn is_omitted(word: &str) -> bool {
+    word.starts_with('<') && word.ends_with(" omitted>")
 }
 
 /// rustc's short form: `"<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/{libstd-*,libcore-*}.rlib"` stands for one word each

@@ -13,6 +13,7 @@ mod program;
 mod response;
 mod shell;
 mod table;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod tool;
@@ -22,10 +23,11 @@ use casebook_core::{Span, Unmodelled};
 use crate::model::input::{Output, Unresolved};
 use crate::model::outcome::LinkerKind;
 
-pub use line::{read, read_argv};
+pub use line::read;
 pub use log::{Log, read_log};
 pub use program::{Driver, Language, Program, program};
 pub use response::{Included, ResponseFile, Responses};
+pub use table::{KnownOption, known_options, refuses};
 pub use tool::{Banner, Tool};
 
 /// A word of a command.
@@ -112,8 +114,8 @@ pub struct State {
     pub group: Option<u32>,
     /// `--copy-dt-needed-entries`
     pub copy_needed: bool,
-    /// `--start-lib`: objects are members of an archive.
-    pub in_lib: bool,
+    /// Number of the `--start-lib` it stands behind, from 0: objects are as members of an archive.
+    pub lib: Option<u32>,
     /// `--format=binary` and the like: the file is data.
     pub binary: bool,
 }

@@ -54,6 +54,7 @@ fn pass(line: &mut LinkLine, linker: Option<LinkerKind>, starts_static: bool) ->
         pushed: Vec::new(),
         groups: 0,
         open: 0,
+        libs: 0,
         at: 0,
         kind: Kind::Executable,
         relocatable: false,
@@ -84,6 +85,8 @@ struct Reader<'a> {
     groups: u32,
     /// Groups open now.
     open: u32,
+    /// `--start-lib` so far.
+    libs: u32,
     at: usize,
     kind: Kind,
     relocatable: bool,
@@ -151,7 +154,7 @@ impl Reader<'_> {
 
     /// The option of this name; getopt takes abbreviations, too, when only one option begins so.
     fn find(&self, name: &str, dashes: usize) -> Option<Known> {
-        if let Some(known) = table::long(name) {
+        if let Some(known) = table::long(name, self.linker) {
             return (dashes == 2 || !known.two_dashes()).then_some(known);
         }
         if !self.is_bfd() || name.is_empty() {
@@ -169,28 +172,30 @@ impl Reader<'_> {
 
     fn long(&mut self, known: Known, value: Option<&str>, index: usize) {
         if let Some(linker) = self.linker
-            && table::is_refused(known.name, linker)
+            && table::refuses(linker, known.name)
         {
             self.line.refused.push(Given { value: known.name.to_owned(), argument: index as u32 });
         }
-        match (known.takes, value) {
-            (Takes::Nothing, Some(_)) => self.line.gap(index as u32, format!("--{} takes no value", known.name)),
-            (Takes::Nothing, None) => {
-                self.static_given |= known.name == "static";
-                self.apply(known.meaning, String::new(), index);
+        self.static_given |= known.name == "static";
+        let value = match (known.takes, value) {
+            (Takes::Nothing, Some(_)) if self.linker != Some(LinkerKind::Wild) => {
+                return self.line.gap(index as u32, format!("--{} takes no value", known.name));
             }
-            (Takes::Optional, value) => self.apply(known.meaning, value.unwrap_or_default().to_owned(), index),
-            (Takes::Value, Some(value)) => self.apply(known.meaning, value.to_owned(), index),
-            (Takes::Value, None) => match self.next() {
-                Some(value) => self.apply(known.meaning, value, index),
-                None => self.line.gap(index as u32, format!("--{} without its value", known.name)),
+            (Takes::Nothing | Takes::Optional, value) => value.unwrap_or_default().to_owned(),
+            (_, Some(value)) => value.to_owned(),
+            (Takes::Joined, None) => String::new(),
+            (Takes::Value | Takes::Separate, None) => match self.next() {
+                Some(value) => value,
+                None => return self.line.gap(index as u32, format!("--{} without its value", known.name)),
             },
-        }
+        };
+        self.apply(known.meaning, value, index);
     }
 
     fn short(&mut self, rest: &str, index: usize) {
         let letter = rest.as_bytes().first().copied().unwrap_or_default();
         let Some((valued, meaning)) = table::short(letter) else { return self.unknown(index) };
+        let valued = valued || (letter == b't' && self.linker == Some(LinkerKind::Wild));
         let joined = &rest[1..];
         match (valued, joined.is_empty()) {
             (false, true) => self.apply(meaning, String::new(), index),
@@ -253,8 +258,11 @@ impl Reader<'_> {
             Meaning::PopState => self.pop(argument),
             Meaning::StartGroup => self.start_group(argument),
             Meaning::EndGroup => self.end_group(argument),
-            Meaning::StartLib => self.state.in_lib = true,
-            Meaning::EndLib => self.state.in_lib = false,
+            Meaning::StartLib => {
+                self.state.lib = Some(self.libs);
+                self.libs += 1;
+            }
+            Meaning::EndLib => self.state.lib = None,
             Meaning::JustSymbols => self.item(ItemKind::JustSymbols(value, false), index),
             Meaning::JustSymbolsOrRpath => match self.linker {
                 // -R is -rpath for these (Options.td; elf/cmdline.cc).
@@ -331,7 +339,7 @@ impl Reader<'_> {
             State { as_needed: old.as_needed, whole_archive: old.whole_archive, static_only: old.static_only, ..now };
         match self.linker {
             None | Some(LinkerKind::Bfd) => self.state.copy_needed = old.copy_needed,
-            Some(LinkerKind::Mold) => self.state.in_lib = old.in_lib,
+            Some(LinkerKind::Mold) => self.state.lib = old.lib,
             _ => {}
         }
     }

@@ -107,7 +107,7 @@ impl Expander<'_, '_, '_> {
             };
             let pushed = match word.text.strip_prefix('@') {
                 Some(name) if !name.is_empty() => {
-                    self.include(&name.to_owned(), &word);
+                    self.include(name, &word);
                     true
                 }
                 _ => self.push(word),

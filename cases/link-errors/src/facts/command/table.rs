@@ -1,8 +1,9 @@
-//! Options of the linkers: which take a value, and what they mean for the link.
+//! Options of the linkers, and what they mean for the link.
 //!
 //! Sources: ld/lexsup.c and ld/emultempl/elf.em of binutils 2.40, gold/options.h of the same, lld/ELF/Options.td of LLVM 19,
-//! elf/cmdline.cc of mold 1.10, libwild/src/args of wild 0.10. An option is one here when all linkers that know it take it alike.
+//! elf/cmdline.cc of mold 1.10, libwild/src/args of wild 0.10.
 
+use super::takes::TAKES;
 use crate::model::outcome::LinkerKind::{self, Bfd, Gold, Lld, Mold, Wild};
 
 /// Does an option have a value, and where?
@@ -12,8 +13,25 @@ pub(super) enum Takes {
     Nothing,
     /// `--name value` or `--name=value`.
     Value,
+    /// `--name value` only.
+    Separate,
+    /// `--name=value` only.
+    Joined,
     /// `--name` or `--name=value`, never the next argument.
     Optional,
+}
+
+impl Takes {
+    fn of(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'v' => Self::Value,
+            b's' => Self::Separate,
+            b'j' => Self::Joined,
+            b'o' => Self::Optional,
+            b'f' => Self::Nothing,
+            _ => return None,
+        })
+    }
 }
 
 /// What an option means for the link.
@@ -83,7 +101,7 @@ pub(super) enum Meaning {
     Directory,
 }
 
-/// An option with a long name.
+/// An option with a long name, as one linker takes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub name: &'static str,
@@ -99,361 +117,100 @@ impl Known {
 }
 
 use Meaning as M;
-use Takes::{Nothing, Optional, Value};
-
-const fn known(name: &'static str, takes: Takes, meaning: Meaning) -> Known {
-    Known { name, takes, meaning }
-}
 
 /// Long options that decide something.
-pub(super) const LONG: &[Known] = &[
-    known("output", Value, M::Output),
-    known("library", Value, M::Library),
-    known("library-path", Value, M::LibraryPath),
-    known("script", Value, M::Script),
-    known("default-script", Value, M::Nothing),
-    known("dT", Value, M::Nothing),
-    known("mri-script", Value, M::Unmodelled("a script in MRI's language")),
-    known("as-needed", Nothing, M::AsNeeded(true)),
-    known("no-as-needed", Nothing, M::AsNeeded(false)),
-    known("whole-archive", Nothing, M::WholeArchive(true)),
-    known("no-whole-archive", Nothing, M::WholeArchive(false)),
-    known("Bstatic", Nothing, M::Static(true)),
-    known("dn", Nothing, M::Static(true)),
-    known("non_shared", Nothing, M::Static(true)),
-    known("static", Nothing, M::Static(true)),
-    known("Bdynamic", Nothing, M::Static(false)),
-    known("dy", Nothing, M::Static(false)),
-    known("call_shared", Nothing, M::Static(false)),
-    known("omagic", Nothing, M::Magic),
-    known("nmagic", Nothing, M::Magic),
-    known("copy-dt-needed-entries", Nothing, M::CopyNeeded(true)),
-    known("add-needed", Nothing, M::CopyNeeded(true)),
-    known("no-copy-dt-needed-entries", Nothing, M::CopyNeeded(false)),
-    known("no-add-needed", Nothing, M::CopyNeeded(false)),
-    known("push-state", Nothing, M::PushState),
-    known("pop-state", Nothing, M::PopState),
-    known("start-group", Nothing, M::StartGroup),
-    known("end-group", Nothing, M::EndGroup),
-    known("start-lib", Nothing, M::StartLib),
-    known("end-lib", Nothing, M::EndLib),
-    known("just-symbols", Value, M::JustSymbols),
-    known("rpath", Value, M::Rpath),
-    known("rpath-link", Value, M::RpathLink),
-    known("sysroot", Value, M::Sysroot),
-    known("shared", Nothing, M::Shared),
-    known("Bshareable", Nothing, M::Shared),
-    known("pie", Nothing, M::Pie(true)),
-    known("pic-executable", Nothing, M::Pie(true)),
-    known("no-pie", Nothing, M::Pie(false)),
-    known("no-pic-executable", Nothing, M::Pie(false)),
-    known("relocatable", Nothing, M::Relocatable),
-    known("Ur", Nothing, M::Relocatable),
-    known("nostdlib", Nothing, M::NoStdlib),
-    known("soname", Value, M::Soname),
-    known("dynamic-linker", Value, M::DynamicLinker),
-    known("undefined", Value, M::Undefined),
-    known("require-defined", Value, M::RequireDefined),
-    known("ignore-unresolved-symbol", Value, M::IgnoreUnresolved),
-    known("entry", Value, M::Entry),
-    known("defsym", Value, M::Defsym),
-    known("wrap", Value, M::Wrap),
-    known("exclude-libs", Value, M::ExcludeLibs),
-    known("version-script", Value, M::VersionScript),
-    known("dynamic-list", Value, M::DynamicList),
-    known("export-dynamic-symbol-list", Value, M::ExportList),
-    known("export-dynamic-symbol", Value, M::ExportSymbol),
-    known("retain-symbols-file", Value, M::RetainSymbols),
-    known("export-dynamic", Nothing, M::ExportDynamic(true)),
-    known("no-export-dynamic", Nothing, M::ExportDynamic(false)),
-    known("Bsymbolic", Nothing, M::Symbolic),
-    known("Bsymbolic-functions", Nothing, M::SymbolicFunctions),
-    known("Bsymbolic-non-weak", Nothing, M::Unmodelled("some symbols are bound here only")),
-    known("Bsymbolic-non-weak-functions", Nothing, M::Unmodelled("some symbols are bound here only")),
-    known("Bno-symbolic", Nothing, M::NoSymbolic),
-    known("allow-multiple-definition", Nothing, M::AllowMultiple(true)),
-    known("no-allow-multiple-definition", Nothing, M::AllowMultiple(false)),
-    known("gc-sections", Nothing, M::GcSections(true)),
-    known("no-gc-sections", Nothing, M::GcSections(false)),
-    known("unresolved-symbols", Value, M::UnresolvedSymbols),
-    known("no-undefined", Nothing, M::NoUndefined),
-    known("allow-shlib-undefined", Nothing, M::AllowShlibUndefined(true)),
-    known("no-allow-shlib-undefined", Nothing, M::AllowShlibUndefined(false)),
-    known("warn-unresolved-symbols", Nothing, M::WarnUnresolved(true)),
-    known("error-unresolved-symbols", Nothing, M::WarnUnresolved(false)),
-    known("undefined-version", Nothing, M::UndefinedVersion(true)),
-    known("no-undefined-version", Nothing, M::UndefinedVersion(false)),
-    known("fortran-common", Nothing, M::FortranCommon(true)),
-    known("no-fortran-common", Nothing, M::FortranCommon(false)),
-    known("plugin", Value, M::Plugin),
-    known("format", Value, M::Format),
-    known("directory", Value, M::Directory),
-    known("undefined-glob", Value, M::Unmodelled("symbols of a pattern are asked for")),
-    known("remap-inputs", Value, M::Unmodelled("files are replaced by others")),
-    known("remap-inputs-file", Value, M::Unmodelled("files are replaced by others")),
-    known("architecture", Value, M::Nothing),
-    known("auxiliary", Value, M::Nothing),
-    known("filter", Value, M::Nothing),
-    known("gpsize", Value, M::Nothing),
-    known("no-define-common", Nothing, M::Unmodelled("common symbols stay undefined")),
-    known("define-common", Nothing, M::Nothing),
-    known("noinhibit-exec", Nothing, M::Unmodelled("errors of symbols do not stop the link")),
-    known("noinhibit_exec", Nothing, M::Unmodelled("errors of symbols do not stop the link")),
-    known("assert", Value, M::Nothing),
-    known("icf", Value, M::Nothing),
-    known("version-exports-section", Value, M::Unmodelled("what is exported stands in the objects")),
-    known("dynamic-list-data", Nothing, M::Unmodelled("data symbols are in the dynamic list")),
-    known("dynamic-list-cpp-new", Nothing, M::Unmodelled("operators of C++ are in the dynamic list")),
-    known("dynamic-list-cpp-typeinfo", Nothing, M::Unmodelled("type information of C++ is in the dynamic list")),
-    known("default-symver", Nothing, M::Unmodelled("symbols get the name of the output as version")),
-    known("default-imported-symver", Nothing, M::Unmodelled("imported symbols get a version")),
-    known("in-implib", Value, M::Nothing),
-    known("trace-symbol", Value, M::Nothing),
-    known("disable-multiple-abs-defs", Nothing, M::Nothing),
-];
-
-/// Long options that decide nothing of symbols: with a value, with one behind `=` only, without one.
-const VALUED: &[&str] = &[
-    "Map",
-    "Tbss",
-    "Tdata",
-    "Tldata-segment",
-    "Trodata-segment",
-    "Ttext",
-    "Ttext-segment",
-    "audit",
-    "call-graph-ordering-file",
-    "chroot",
-    "compress-debug-sections",
-    "compress-sections",
-    "ctf-share-types",
-    "debug",
-    "debug-file",
-    "depaudit",
-    "dependency-file",
-    "dynamic-section-order",
-    "error-handling-script",
-    "error-limit",
-    "filler",
-    "fini",
-    "hash-bucket-empty-fraction",
-    "hash-size",
-    "hash-style",
-    "icf-iterations",
-    "image-base",
-    "init",
-    "keep-unique",
-    "load-pass-plugin",
-    "lto-cs-profile-file",
-    "lto-known-safe-vtables",
-    "max-cache-size",
-    "mips-got-size",
-    "mllvm",
-    "oformat",
-    "opt-remarks-filename",
-    "opt-remarks-format",
-    "opt-remarks-hotness-threshold",
-    "opt-remarks-passes",
-    "optimize-bb-jumps-size",
-    "orphan-handling",
-    "out-implib",
-    "pack-dyn-relocs",
-    "package-metadata",
-    "physical-image-base",
-    "plugin-opt",
-    "print-symbol-order",
-    "print-symbol-counts",
-    "repro-file",
-    "reproduce",
-    "rsp-quoting",
-    "section-align",
-    "section-order",
-    "section-ordering-file",
-    "section-start",
-    "shuffle-sections",
-    "sort-section",
-    "spare-dynamic-tags",
-    "split-stack-adjust-size",
-    "stub-group-size",
-    "symbol-ordering-file",
-    "target2",
-    "task-link",
-    "thinlto-cache-policy",
-    "thread-count",
-    "thread-count-final",
-    "thread-count-initial",
-    "thread-count-middle",
-    "time-trace-granularity",
-    "unique-section",
-    "warn-backrefs-exclude",
-    "write-layout",
-    "write-trace",
-];
-
-const WITH_EQUALS: &[&str] = &[
-    "android-memtag-mode",
-    "build-id",
-    "call-graph-profile-sort",
-    "color-diagnostics",
-    "demangle",
-    "eh-frame-hdr",
-    "fix-cortex-a53-843419",
-    "flto",
-    "flto-partition",
-    "fuse-ld",
-    "incremental",
-    "lto",
-    "lto-O",
-    "lto-CGO",
-    "lto-aa-pipeline",
-    "lto-basic-block-sections",
-    "lto-newpm-passes",
-    "lto-obj-path",
-    "lto-partitions",
-    "lto-sample-profile",
-    "map-whole-files",
-    "no-map-whole-files",
-    "power10-stubs",
-    "print-archive-stats",
-    "print-map",
-    "save-temps",
-    "sort-common",
-    "split-by-file",
-    "split-by-reloc",
-    "thinlto-cache-dir",
-    "thinlto-index-only",
-    "thinlto-jobs",
-    "thinlto-object-suffix-replace",
-    "thinlto-prefix-replace",
-    "thinlto-single-module",
-    "threads",
-    "time-trace",
-    "unique",
-    "verbose",
-    "why-extract",
-    "why-live",
-];
-
-const FLAGS: &[&str] = &[
-    "Bgroup",
-    "EB",
-    "EL",
-    "Qy",
-    "accept-unknown-input-arch",
-    "allow-incompatible-libs",
-    "android-memtag-heap",
-    "android-memtag-stack",
-    "apply-dynamic-relocs",
-    "be8",
-    "check-dynamic-relocations",
-    "check-sections",
-    "cmse-implib",
-    "cref",
-    "ctf-variables",
-    "dc",
-    "debug-names",
-    "demangle",
-    "dependent-libraries",
-    "detect-odr-violations",
-    "disable-new-dtags",
-    "disable-verify",
-    "discard-all",
-    "discard-locals",
-    "discard-none",
-    "dll-verbose",
-    "dp",
-    "eh-frame-hdr",
-    "embedded-relocs",
-    "emit-relocs",
-    "emit-stub-syms",
-    "enable-new-dtags",
-    "enable-non-contiguous-regions",
-    "enable-non-contiguous-regions-warnings",
-    "execute-only",
-    "fatal-warnings",
-    "fat-lto-objects",
-    "fix-cortex-a53-835769",
-    "fix-cortex-a8",
-    "force-exe-suffix",
-    "force-group-allocation",
-    "fork",
-    "gc-keep-exported",
-    "gdb-index",
-    "gnu-unique",
-    "help",
-    "icf=all",
-    "icf=none",
-    "icf=safe",
-    "ignore-address-equality",
-    "ignore-data-address-equality",
-    "ignore-function-address-equality",
-    "keep-memory",
-    "long-plt",
-    "lto-debug-pass-manager",
-    "lto-emit-asm",
-    "lto-emit-llvm",
-    "lto-whole-program-visibility",
-    "merge-exidx-entries",
-    "mmap-output-file",
-    "opt-remarks-with-hotness",
-    "optimize-bb-jumps",
-    "perf",
-    "pcrel-optimize",
-    "pic-veneer",
-    "prefetch",
-    "print-dependencies",
-    "print-gc-sections",
-    "print-icf-sections",
-    "print-map-discarded",
-    "print-memory-usage",
-    "print-output-format",
-    "print-sysroot",
-    "qmagic",
-    "quick-exit",
-    "reduce-memory-overheads",
-    "relax",
-    "relax-gp",
-    "repro",
-    "reverse-sections",
-    "rosegment",
-    "secure-plt",
-    "sort_common",
-    "stats",
-    "strip-all",
-    "strip-debug",
-    "strip-debug-gdb",
-    "strip-debug-non-line",
-    "strip-discarded",
-    "strip-lto-sections",
-    "target-help",
-    "target1-abs",
-    "target1-rel",
-    "text-reorder",
-    "thinlto-emit-imports-files",
-    "thinlto-emit-index-files",
-    "tls-optimize",
-    "toc-optimize",
-    "trace",
-    "traditional-format",
-    "use-android-relr-tags",
-    "version",
-    "warn-alternate-em",
-    "warn-backrefs",
-    "warn-common",
-    "warn-constructors",
-    "warn-execstack",
-    "warn-ifunc-textrel",
-    "warn-mismatch",
-    "warn-multiple-gp",
-    "warn-once",
-    "warn-rwx-segments",
-    "warn-search-mismatch",
-    "warn-section-align",
-    "warn-shared-textrel",
-    "warn-symbol-ordering",
-    "warn-textrel",
-    "warnings",
-    "weak-unresolved-symbols",
+const MEANINGS: &[(&str, Meaning)] = &[
+    ("output", M::Output),
+    ("library", M::Library),
+    ("library-path", M::LibraryPath),
+    ("script", M::Script),
+    ("mri-script", M::Unmodelled("a script in MRI's language")),
+    ("as-needed", M::AsNeeded(true)),
+    ("no-as-needed", M::AsNeeded(false)),
+    ("whole-archive", M::WholeArchive(true)),
+    ("no-whole-archive", M::WholeArchive(false)),
+    ("Bstatic", M::Static(true)),
+    ("dn", M::Static(true)),
+    ("non_shared", M::Static(true)),
+    ("static", M::Static(true)),
+    ("Bdynamic", M::Static(false)),
+    ("dy", M::Static(false)),
+    ("call_shared", M::Static(false)),
+    ("omagic", M::Magic),
+    ("nmagic", M::Magic),
+    ("copy-dt-needed-entries", M::CopyNeeded(true)),
+    ("add-needed", M::CopyNeeded(true)),
+    ("no-copy-dt-needed-entries", M::CopyNeeded(false)),
+    ("no-add-needed", M::CopyNeeded(false)),
+    ("push-state", M::PushState),
+    ("pop-state", M::PopState),
+    ("start-group", M::StartGroup),
+    ("end-group", M::EndGroup),
+    ("start-lib", M::StartLib),
+    ("end-lib", M::EndLib),
+    ("just-symbols", M::JustSymbols),
+    ("rpath", M::Rpath),
+    ("rpath-link", M::RpathLink),
+    ("sysroot", M::Sysroot),
+    ("shared", M::Shared),
+    ("Bshareable", M::Shared),
+    ("pie", M::Pie(true)),
+    ("pic-executable", M::Pie(true)),
+    ("no-pie", M::Pie(false)),
+    ("no-pic-executable", M::Pie(false)),
+    ("relocatable", M::Relocatable),
+    ("Ur", M::Relocatable),
+    ("nostdlib", M::NoStdlib),
+    ("soname", M::Soname),
+    ("dynamic-linker", M::DynamicLinker),
+    ("undefined", M::Undefined),
+    ("require-defined", M::RequireDefined),
+    ("ignore-unresolved-symbol", M::IgnoreUnresolved),
+    ("entry", M::Entry),
+    ("defsym", M::Defsym),
+    ("wrap", M::Wrap),
+    ("exclude-libs", M::ExcludeLibs),
+    ("version-script", M::VersionScript),
+    ("dynamic-list", M::DynamicList),
+    ("export-dynamic-symbol-list", M::ExportList),
+    ("export-dynamic-symbol", M::ExportSymbol),
+    ("retain-symbols-file", M::RetainSymbols),
+    ("export-dynamic", M::ExportDynamic(true)),
+    ("no-export-dynamic", M::ExportDynamic(false)),
+    ("Bsymbolic", M::Symbolic),
+    ("Bsymbolic-functions", M::SymbolicFunctions),
+    ("Bsymbolic-non-weak", M::Unmodelled("some symbols are bound here only")),
+    ("Bsymbolic-non-weak-functions", M::Unmodelled("some symbols are bound here only")),
+    ("Bno-symbolic", M::NoSymbolic),
+    ("allow-multiple-definition", M::AllowMultiple(true)),
+    ("no-allow-multiple-definition", M::AllowMultiple(false)),
+    ("gc-sections", M::GcSections(true)),
+    ("no-gc-sections", M::GcSections(false)),
+    ("unresolved-symbols", M::UnresolvedSymbols),
+    ("no-undefined", M::NoUndefined),
+    ("allow-shlib-undefined", M::AllowShlibUndefined(true)),
+    ("no-allow-shlib-undefined", M::AllowShlibUndefined(false)),
+    ("warn-unresolved-symbols", M::WarnUnresolved(true)),
+    ("error-unresolved-symbols", M::WarnUnresolved(false)),
+    ("undefined-version", M::UndefinedVersion(true)),
+    ("no-undefined-version", M::UndefinedVersion(false)),
+    ("fortran-common", M::FortranCommon(true)),
+    ("no-fortran-common", M::FortranCommon(false)),
+    ("plugin", M::Plugin),
+    ("format", M::Format),
+    ("directory", M::Directory),
+    ("undefined-glob", M::Unmodelled("symbols of a pattern are asked for")),
+    ("remap-inputs", M::Unmodelled("files are replaced by others")),
+    ("remap-inputs-file", M::Unmodelled("files are replaced by others")),
+    ("no-define-common", M::Unmodelled("common symbols stay undefined")),
+    ("noinhibit-exec", M::Unmodelled("errors of symbols do not stop the link")),
+    ("noinhibit_exec", M::Unmodelled("errors of symbols do not stop the link")),
+    ("version-exports-section", M::Unmodelled("what is exported stands in the objects")),
+    ("dynamic-list-data", M::Unmodelled("data symbols are in the dynamic list")),
+    ("dynamic-list-cpp-new", M::Unmodelled("operators of C++ are in the dynamic list")),
+    ("dynamic-list-cpp-typeinfo", M::Unmodelled("type information of C++ is in the dynamic list")),
+    ("default-symver", M::Unmodelled("symbols get the name of the output as version")),
+    ("default-imported-symver", M::Unmodelled("imported symbols get a version")),
 ];
 
 /// Short options: the letter, whether it takes a value (joined or the next argument), and what it means.
@@ -503,27 +260,32 @@ pub(super) const SHORT: &[(u8, bool, Meaning)] = &[
     (b')', false, M::EndGroup),
 ];
 
-/// All long options with what they are.
-pub(super) fn long(name: &str) -> Option<Known> {
-    if let Some(found) = LONG.iter().find(|known| known.name == name) {
-        return Some(*found);
+/// The place of a linker's letter in [`TAKES`].
+fn column(linker: LinkerKind) -> usize {
+    match linker {
+        Bfd => 0,
+        Gold => 1,
+        Lld => 2,
+        Mold => 3,
+        Wild => 4,
     }
-    if let Some(name) = VALUED.iter().find(|known| **known == name) {
-        return Some(known(name, Value, M::Nothing));
-    }
-    if let Some(name) = WITH_EQUALS.iter().find(|known| **known == name) {
-        return Some(known(name, Optional, M::Nothing));
-    }
-    // `--no-relax` is the opposite of `--relax`, for all of these.
-    let plain = name.strip_prefix("no-").unwrap_or(name);
-    FLAGS.iter().find(|known| **known == plain).map(|name| known(name, Nothing, M::Nothing))
 }
 
-/// Options that begin with `name`, for getopt's abbreviations.
+/// A long option as this linker takes it; where the linker is not known, or does not know the option, as the first that knows it does.
+pub(super) fn long(name: &str, linker: Option<LinkerKind>) -> Option<Known> {
+    let at = TAKES.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    let (name, letters) = TAKES[at];
+    let own = Takes::of(letters[linker.map_or(0, column)]);
+    let takes = own.or_else(|| letters.iter().find_map(|letter| Takes::of(*letter)))?;
+    let meaning = MEANINGS.iter().find(|(known, _)| *known == name).map_or(M::Nothing, |(_, meaning)| *meaning);
+    Some(Known { name, takes, meaning })
+}
+
+/// Options of ld.bfd that begin with `name`, for getopt's abbreviations.
 pub(super) fn abbreviated(name: &str) -> Vec<Known> {
-    let plain = LONG.iter().map(|known| known.name);
-    let all = plain.chain(VALUED.iter().copied()).chain(WITH_EQUALS.iter().copied()).chain(FLAGS.iter().copied());
-    all.filter(|known| known.starts_with(name)).filter_map(long).collect()
+    let start = TAKES.partition_point(|(known, _)| *known < name);
+    let all = TAKES[start..].iter().take_while(|(known, _)| known.starts_with(name));
+    all.filter(|(_, letters)| letters[0] != b'-').filter_map(|(known, _)| long(known, Some(Bfd))).collect()
 }
 
 /// A short option.
@@ -531,26 +293,30 @@ pub(super) fn short(letter: u8) -> Option<(bool, Meaning)> {
     SHORT.iter().find(|(known, ..)| *known == letter).map(|(_, valued, meaning)| (*valued, *meaning))
 }
 
-/// Options that some linkers refuse: they end with an error that names the option.
-const REFUSED: &[(&str, &[LinkerKind])] = &[
-    ("copy-dt-needed-entries", &[Lld, Mold]),
-    ("add-needed", &[Lld, Mold]),
-    ("require-defined", &[Gold, Lld]),
-    ("ignore-unresolved-symbol", &[Gold, Lld, Mold, Wild]),
-    ("start-lib", &[Bfd]),
-    ("end-lib", &[Bfd]),
-    ("fortran-common", &[Bfd, Gold, Mold]),
-    ("no-fortran-common", &[Bfd, Gold, Mold]),
-    ("icf", &[Bfd]),
-    ("threads", &[Bfd]),
-    ("no-threads", &[Bfd]),
-    ("undefined-glob", &[Bfd, Gold, Mold]),
-    ("error-limit", &[Bfd, Gold, Mold]),
-];
+/// Does this linker end with an error because it does not know the option? True of the versions [`TAKES`] was measured with.
+pub fn refuses(linker: LinkerKind, name: &str) -> bool {
+    let found = TAKES.binary_search_by_key(&name, |(known, _)| known);
+    found.is_ok_and(|at| TAKES[at].1[column(linker)] == b'-')
+}
 
-/// True when this linker ends with an error because it does not know the option.
-pub(super) fn is_refused(name: &str, linker: LinkerKind) -> bool {
-    REFUSED.iter().any(|(known, linkers)| *known == name && linkers.contains(&linker))
+/// A long option of a linker, for who holds the table against the linker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownOption {
+    /// Its name, without dashes.
+    pub name: &'static str,
+    /// It is known when it stands alone, without `=value`.
+    pub known: bool,
+    /// It takes the next argument as its value.
+    pub valued: bool,
+}
+
+/// All long options of the table, as this linker takes them.
+pub fn known_options(linker: LinkerKind) -> impl Iterator<Item = KnownOption> {
+    TAKES.iter().map(move |(name, letters)| {
+        let takes = Takes::of(letters[column(linker)]);
+        let known = takes.is_some_and(|takes| takes != Takes::Joined);
+        KnownOption { name, known, valued: matches!(takes, Some(Takes::Value | Takes::Separate)) }
+    })
 }
 
 #[cfg(test)]
@@ -558,19 +324,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_option_stands_once() {
-        let mut names: Vec<&str> = LONG.iter().map(|known| known.name).collect();
-        names.extend(VALUED);
-        names.extend(FLAGS);
-        let before = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), before);
+    fn the_table_is_sorted() {
+        assert!(TAKES.is_sorted_by(|left, right| left.0 < right.0));
     }
 
     #[test]
-    fn options_that_begin_with_o_have_two_dashes() {
-        assert!(long("output").is_some_and(|known| known.two_dashes()));
-        assert!(long("as-needed").is_some_and(|known| !known.two_dashes()));
+    fn all_that_means_something_is_an_option() {
+        for (name, _) in MEANINGS {
+            assert!(long(name, None).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn linkers_differ_in_what_takes_a_value() {
+        assert_eq!(long("threads", Some(Lld)).map(|known| known.takes), Some(Takes::Value));
+        assert_eq!(long("threads", Some(Mold)).map(|known| known.takes), Some(Takes::Optional));
+        assert!(refuses(Bfd, "threads") && refuses(Lld, "copy-dt-needed-entries"));
     }
 }

@@ -40,7 +40,7 @@ fn states(line: &LinkLine) -> Vec<String> {
             (state.static_only, 's'),
             (state.group.is_some(), 'g'),
             (state.copy_needed, 'c'),
-            (state.in_lib, 'l'),
+            (state.lib.is_some(), 'l'),
         ];
         on.iter().filter(|(on, _)| *on).map(|(_, letter)| *letter).collect::<String>()
     };
@@ -226,4 +226,133 @@ fn response_files_are_put_in_and_cycles_end() {
     let readings: Vec<_> = line.responses.iter().map(|included| included.reading).collect();
     use super::response::Reading::{Cycle, Missing, Read};
     assert_eq!(readings, [Read, Read, Cycle, Missing]);
+}
+
+/// Words links are made of, so that arbitrary texts get somewhere.
+fn texts() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let word = prop::sample::select(vec![
+        "gcc",
+        "g++",
+        "gfortran",
+        "clang++",
+        "ld",
+        "ld.lld",
+        "mold",
+        "/usr/bin/cc",
+        "collect2",
+        "-o",
+        "x",
+        "a.o",
+        "-lz",
+        "-l",
+        "z",
+        "-L",
+        "-Lq",
+        "-Wl,--as-needed,-lz",
+        "-Wl,",
+        "-Wl,-rpath",
+        "-Xlinker",
+        "-static",
+        "-shared",
+        "-pie",
+        "-r",
+        "@f",
+        "@g",
+        "--push-state",
+        "--pop-state",
+        "--start-group",
+        "--end-group",
+        "-(",
+        "--start-lib",
+        "-z",
+        "defs",
+        "-T",
+        "s.ld",
+        "\"a b\"",
+        "'",
+        "\"",
+        "\\",
+        "\n",
+        "&&",
+        ";",
+        "|",
+        "cd",
+        "sub",
+        "> log",
+        "$X",
+        "${Y}",
+        "*.o",
+        "make: Entering directory '/s'\n",
+        "= note:",
+        "[1/2]",
+        "FAILED: x\n",
+        "{a-*,b-*}.rlib",
+        "\"<sysroot>/{libx-*,liby-*}.rlib\"",
+        "<2 object files omitted>",
+        "-fsanitize=address",
+        "-fuse-ld=mold",
+        "--defsym=a=b",
+        "\u{fc}",
+        "\0",
+        "-plugin",
+        "--",
+        "-",
+        "-m32",
+        "-u",
+        "-uX",
+        "-fopenmp",
+        "-lm",
+        "-lgfortran",
+        "--sysroot=",
+        "-B",
+        "--format=binary",
+    ]);
+    prop::collection::vec(word, 0..30).prop_map(|words| words.join(" "))
+}
+
+proptest::proptest! {
+    #[test]
+    fn places_are_inside_and_words_keep_them(text in texts(), response in texts(), garbage in ".*") {
+        for text in [text.as_str(), garbage.as_str()] {
+            let bytes = text.as_bytes();
+            let read_log = read_log(bytes, EvidenceId(0), "x/CMakeFiles/y.dir/link.txt");
+            let inside = |span: Span| span.evidence != EvidenceId(0) || (span.start <= span.end && span.end <= bytes.len() as u64);
+            assert!(read_log.unmodelled.iter().all(|gap| inside(gap.span)));
+            let open = |name: &str| {
+                let file = ResponseFile { bytes: response.as_bytes(), evidence: Some(EvidenceId(1)) };
+                (name.ends_with('f') || name.ends_with('g')).then_some(file)
+            };
+            for command in &read_log.commands {
+                assert!(command.words.iter().all(|word| word.span.is_some_and(inside)));
+                for linker in [None, Some(LinkerKind::Gold), Some(LinkerKind::Lld), Some(LinkerKind::Mold), Some(LinkerKind::Wild)] {
+                    let line = read(command, linker, &driver::Host::unknown(), &open);
+                    assert!(line.unmodelled.iter().all(|gap| inside(gap.span)));
+                    assert!(line.items.iter().all(|item| item.argument <= item.last && (item.last as usize) < line.arguments.len()));
+                    for (index, argument) in line.arguments.iter().enumerate() {
+                        let Origin::Word { word, start, end } = argument.origin else { continue };
+                        let word = &line.words[word as usize];
+                        let part = word.text.get(start as usize..end as usize).expect("a part of its word");
+                        let span = line.span(index as u32).expect("a word of the text");
+                        if word.response.is_none() && word.quote.is_some() {
+                            assert_eq!(&text[span.range()], part);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_words_are_what_the_evidence_says(list in proptest::collection::vec("[a-z,=-]{0,6}", 1..6), quoted: bool) {
+        let word = format!("-Wl,{}", list.join(","));
+        let text = if quoted { format!("cc x.o \"{word}\" -o y") } else { format!("cc x.o {word} -o y") };
+        let log = log(&text);
+        let line = read(&log.commands[0], None, &driver::Host::unknown(), &|_| None);
+        for (index, argument) in line.arguments.iter().enumerate() {
+            if let Origin::Word { word: 2, .. } = argument.origin {
+                assert_eq!(&text[line.span(index as u32).unwrap().range()], argument.text);
+            }
+        }
+    }
 }

@@ -116,6 +116,21 @@ fn linker_version(line: &str) -> Option<(LinkerKind, Option<(u16, u16)>)> {
 
 /// The linker that writes such a line. `/usr/bin/ld:` can be any linker that was installed under this name: what it says decides.
 fn speaker(line: &str) -> Option<LinkerKind> {
+    // gold begins with the place: `main.c:3: error: undefined reference to 'f'` (gold/errors.cc).
+    const OF_GOLD: &[&str] = &[
+        ": error: undefined reference to '",
+        ": error: multiple definition of '",
+        ": error: relocation overflow: reference to '",
+        ": error: relocation refers to local symbol \"",
+    ];
+    if OF_GOLD.iter().any(|message| line.contains(message)) {
+        return Some(LinkerKind::Gold);
+    }
+    // ld.bfd's name stands before some lines of a message only (`vfinfo` in ld/ldmisc.c).
+    const OF_BFD: &[&str] = &[": in function `", ": defined in discarded section `", ": file not recognized: "];
+    if OF_BFD.iter().any(|message| line.contains(message)) {
+        return Some(LinkerKind::Bfd);
+    }
     let (program, message) = line.split_once(": ")?;
     let base = program.rsplit('/').next().unwrap_or(program);
     match base {
@@ -136,7 +151,7 @@ fn speaker(line: &str) -> Option<LinkerKind> {
     if message.starts_with("error: unable to find library") {
         return Some(LinkerKind::Lld);
     }
-    if message.starts_with("error: cannot find -l") || message.contains(": error: undefined reference to ") {
+    if message.starts_with("error: cannot find -l") {
         return Some(LinkerKind::Gold);
     }
     if message.contains(": undefined reference to `")
@@ -236,7 +251,8 @@ mod tests {
     #[test]
     fn messages_tell_who_speaks() {
         let cases = [
-            ("/usr/bin/ld: main.o: in function `main':", None),
+            ("/usr/bin/ld: main.o: in function `main':", Some(LinkerKind::Bfd)),
+            ("/usr/bin/ld: warning: x.o: missing .note.GNU-stack section implies executable stack", None),
             ("/usr/bin/ld: main.c:(.text+0x5): undefined reference to `f'", Some(LinkerKind::Bfd)),
             ("/usr/bin/ld: main.o: error: undefined reference to 'f'", Some(LinkerKind::Gold)),
             ("/usr/bin/ld: error: undefined symbol: f", Some(LinkerKind::Lld)),

@@ -11,7 +11,8 @@ use crate::model::input::{Archive, Content, File, FileId, Unusable};
 
 /// Most members that are read of one archive; more are a fault.
 const MOST_MEMBERS: usize = 1 << 20;
-/// How often a thin archive can name the same file, or the same member of one. Each time it is another member, to linkers too.
+/// How often a thin archive can name the same file, or the same member of one. Each time it is another member, to
+/// linkers too.
 const MOST_TIMES: u32 = 16;
 
 /// How often each file a thin archive names was read: by its path, and by where in it a member is.

@@ -10,7 +10,8 @@ use crate::model::input::{
 
 /// The symbol by which GCC marks an object without machine code (lto-streamer.h).
 const GNU_SLIM: &[u8] = b"__gnu_lto_slim";
-/// Sections of GCC's intermediate code (`LTO_SECTION_NAME_PREFIX`), the one that describes them, and that of LLVM beside machine code.
+/// Sections of GCC's intermediate code (`LTO_SECTION_NAME_PREFIX`), the one that describes them, and that of LLVM
+/// beside machine code.
 const GNU_LTO: &[u8] = b".gnu.lto_";
 const GNU_LTO_HEAD: &[u8] = b".gnu.lto_.lto.";
 const LLVM_LTO: &[u8] = b".llvm.lto";
@@ -59,8 +60,8 @@ fn symbols(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, known: &mut 
     object.symbols.reserve_exact(count);
     for index in 0..count {
         let Some(raw) = table.get(index, gaps) else { break };
-        // All linkers take a symbol table apart by sh_info: what stands on the wrong side is an error to lld (ObjFile::initializeSymbols)
-        // and read by its place in the others.
+        // All linkers take a symbol table apart by sh_info: what stands on the wrong side is an error to lld
+        // (ObjFile::initializeSymbols) and read by its place in the others.
         if (raw.bind == abi::STB_LOCAL) != (index < first_global) {
             let (start, end) = table.place(index);
             gaps.add(start, end, format!("symbol {index} is on the wrong side of the first global symbol"));
@@ -102,7 +103,8 @@ fn definition(raw: &Raw<'_>, machine: abi::Machine) -> Definition {
         Place::Other(0xff02) if machine == abi::EM_X86_64 => common,
         Place::Other(0xff00 | 0xff03) if machine == abi::EM_MIPS => common,
         Place::Other(0xff04) if machine == abi::EM_MIPS => Definition::Undefined,
-        // bfd takes what it does not know as absolute (elf_object_p's bfd_section_from_elf_index, elf_slurp_symbol_table in bfd/elfcode.h).
+        // bfd takes what it does not know as absolute (elf_object_p's bfd_section_from_elf_index,
+        // elf_slurp_symbol_table in bfd/elfcode.h).
         Place::Other(_) => Definition::Absolute,
     }
 }

@@ -55,6 +55,9 @@ pub(super) fn read(elf: &Elf<'_>, known: &mut Interner<'_>, gaps: &mut Gaps) -> 
         };
         if let Some(versions) = &versions {
             let unknown = cache.version(versions, index, &mut symbol, known);
+            if defined && versions.index(index).is_some_and(|index| index.number == 2) {
+                shared.first_version = symbol.version.map(|version| version.name);
+            }
             if let Some(number) = unknown {
                 let (start, end) = table.place(index);
                 gaps.add(start, end, format!("symbol {index} has version {number}, which the file does not name"));
@@ -88,7 +91,8 @@ fn names(dynamic: &Dynamic<'_>, shared: &mut Shared, known: &mut Interner<'_>) {
     shared.soname = dynamic.soname.map(|name| known.name(name));
     shared.pie = dynamic.flags_1 & abi::DF_1_PIE.0 != 0;
     shared.needed = dynamic.needed.iter().map(|name| known.name(name)).collect();
-    // The loader passes over DT_RPATH where there is DT_RUNPATH, and so does ld.bfd (elf_link_add_object_symbols in bfd/elflink.c).
+    // The loader passes over DT_RPATH where there is DT_RUNPATH, and so does ld.bfd (elf_link_add_object_symbols in
+    // bfd/elflink.c).
     shared.runpath = dynamic.runpath.or(dynamic.rpath).map(|name| known.name(name));
 }
 

@@ -3,6 +3,7 @@
 //! It is pure: files come through a [`Disk`], and what a file holds is read by a [`Load`].
 
 mod closure;
+mod lib_block;
 mod machine;
 mod near;
 mod options;
@@ -27,7 +28,7 @@ use crate::model::outcome::LinkerKind;
 pub use machine::{Peek, of_emulation, peek};
 pub use near::Near;
 pub use paths::{clean, join};
-pub use refers::{references_of_line, references_of_needed, references_of_script};
+pub use refers::{references, references_of_line, references_of_needed, references_of_response, references_of_script};
 
 /// A file that was found.
 #[derive(Clone, Debug)]
@@ -109,6 +110,17 @@ pub struct Skipped {
     pub what: String,
 }
 
+/// A file that was opened and that the linker does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its path.
+    pub path: String,
+    /// Index of [`LinkLine::items`].
+    pub item: u32,
+    /// Why, in the linker's words: `attempted static link of dynamic object`.
+    pub why: &'static str,
+}
+
 /// A line with its files.
 #[derive(Clone, Debug, Default)]
 pub struct Resolution {
@@ -122,6 +134,10 @@ pub struct Resolution {
     pub missing: Vec<Missing>,
     /// Files for other machines.
     pub skipped: Vec<Skipped>,
+    /// Files the linker ends at.
+    pub refused: Vec<Refused>,
+    /// Linker scripts that were read, by path.
+    pub scripts: Vec<(String, Option<EvidenceId>)>,
     /// Folders that `-l` is searched in, in order, sysroot put in.
     pub folders: Vec<String>,
     /// `DT_NEEDED` of shared objects that were not found, with who needs them.
@@ -161,12 +177,15 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
         item: 0,
+        block: None,
     };
     resolver.machine = resolver.find_machine();
     for (index, item) in line.items.iter().enumerate() {
         resolver.item = index as u32;
+        resolver.lib_block(item.state.lib);
         resolver.item(item);
     }
+    resolver.lib_block(None);
     options::apply(&mut resolver);
     closure::find(&mut resolver);
     resolver.out.folders = resolver.folders.iter().map(|folder| folder.path.clone()).collect();
@@ -190,6 +209,8 @@ struct Resolver<'a> {
     scripts: Vec<String>,
     /// The item that is being read.
     item: u32,
+    /// The `--start-lib` block that is being read.
+    block: Option<lib_block::Block>,
 }
 
 /// What is on for an input: the item's state, changed by scripts.
@@ -305,7 +326,19 @@ impl Resolver<'_> {
             return self.script_file(path, found.bytes.as_slice(), way);
         }
         let file = self.file(path);
+        self.refuse(path, file);
         self.push(file, way);
+    }
+
+    /// A shared object where only archives are wanted ends the link (`ldfile_try_open_bfd` of ld/ldfile.c, `addFile` of lld).
+    fn refuse(&mut self, path: &str, file: FileId) {
+        let fixed = self.line.items[self.item as usize].state.static_only;
+        let shared =
+            matches!(self.out.program.files.get(file.0 as usize).map(|file| &file.content), Some(Content::Shared(_)));
+        if fixed && shared && matches!(self.linker, LinkerKind::Bfd | LinkerKind::Lld) {
+            let why = "attempted static link of dynamic object";
+            self.out.refused.push(Refused { path: path.to_owned(), item: self.item, why });
+        }
     }
 
     /// The number of the file at `path`, which is there; the same for each time it is named.
@@ -362,10 +395,10 @@ impl Resolver<'_> {
             just_symbols: way.just_symbols,
             written: Some(written),
         };
+        if self.take_into_block(&input) {
+            return;
+        }
         self.out.program.inputs.push(input);
         self.out.sources.push(Source { item: self.item, script: self.scripts.last().cloned() });
-        if item.state.in_lib {
-            self.unknown("objects between --start-lib and --end-lib are taken as if they stood alone");
-        }
     }
 }

@@ -1,72 +1,90 @@
 //! Which files a text names, for whoever reads files: patterns to try, in order.
 
-use casebook_core::Reference;
-use casebook_formats::ldscript::{self, Command, EntryKind};
+use std::collections::HashSet;
 
-use super::super::command::{ItemKind, LinkLine};
+use casebook_core::{Evidence, Reference};
+use casebook_formats::ldscript::{self, EntryKind};
+
+use super::super::command::driver::Host;
+use super::super::command::{self, Command, ItemKind, LinkLine, ResponseFile, read_log};
 use super::paths::{join, parent};
 use crate::model::outcome::LinkerKind;
 
 /// Names that one text can ask for.
 const MOST: usize = 100_000;
 
-/// Files a line names: inputs, libraries in its folders, scripts, response files, and what can be below `-rpath-link`.
-pub fn references_of_line(line: &LinkLine) -> Vec<Reference> {
+/// Files that the links of a text name. A reference has the name that a [`super::Disk`] is asked for: the path from the command's folder.
+pub fn references(evidence: &Evidence) -> Vec<Reference> {
+    let log = read_log(evidence.as_bytes(), evidence.id, &evidence.path);
+    let host = Host::unknown();
     let mut out = Vec::new();
-    let folder = line.directory.as_deref();
-    let mut add = |name: &str, patterns: Vec<String>| {
-        if out.len() < MOST {
-            out.push(Reference { name: name.to_owned(), patterns });
+    let mut known = HashSet::new();
+    for command in &log.commands {
+        let line = command::read(command, None, &host, &|_| None);
+        for reference in references_of_line(&line) {
+            if out.len() < MOST && known.insert(reference.name.clone()) {
+                out.push(reference);
+            }
         }
-    };
-    let linker = line.tool.linker.unwrap_or(LinkerKind::Bfd);
-    let folders: Vec<String> = super::search::folders(line, linker).into_iter().map(|folder| folder.path).collect();
-    for item in &line.items {
-        match &item.kind {
-            ItemKind::File(name) | ItemKind::Script(name) | ItemKind::JustSymbols(name, _) => {
-                add(name, as_written(name, folder))
-            }
-            ItemKind::Library(name) => {
-                // Both, wherever they are: what a search passes over is of interest, too.
-                for folder_of in &folders {
-                    for file in [format!("{folder_of}/lib{name}.so"), format!("{folder_of}/lib{name}.a")] {
-                        add(&file, as_written(&file, folder));
-                    }
-                }
-            }
-            ItemKind::Exact(name) => {
-                for folder_of in &folders {
-                    let file = format!("{folder_of}/{name}");
-                    add(&file, as_written(&file, folder));
-                }
-            }
-            ItemKind::Source(_) => {}
-        }
-    }
-    let options = &line.options;
-    for given in options
-        .version_scripts
-        .iter()
-        .chain(&options.dynamic_lists)
-        .chain(&options.export_lists)
-        .chain(&options.retain_symbols)
-    {
-        add(&given.value, as_written(&given.value, folder));
-    }
-    for included in &line.responses {
-        add(&included.name, as_written(&included.name, folder));
-    }
-    for given in &line.rpath_link {
-        let pattern = format!("{}/*.so*", given.value.trim_end_matches('/'));
-        add(&pattern, as_written(&pattern, folder));
     }
     out
 }
 
-/// A name as it stands, then from the folder of the command.
-fn as_written(name: &str, folder: Option<&str>) -> Vec<String> {
-    let seen = join(folder, name);
-    if seen == name { vec![seen] } else { vec![seen, name.to_owned()] }
+/// Files that the words of a response file name, for a link that runs in `directory`.
+pub fn references_of_response(evidence: &Evidence, directory: Option<&str>) -> Vec<Reference> {
+    let file = ResponseFile { bytes: evidence.as_bytes(), evidence: Some(evidence.id) };
+    let words = ["ld".to_owned(), "@file".to_owned()];
+    let first = join(directory, "file");
+    let open = |name: &str| (name == first).then_some(file);
+    references_of_line(&command::read(&Command::of_words(&words, directory), None, &Host::unknown(), &open))
+}
+
+/// Files a line names: inputs, libraries in its folders, scripts, response files, and what can be below `-rpath-link`.
+pub fn references_of_line(line: &LinkLine) -> Vec<Reference> {
+    let mut names: Vec<String> = Vec::new();
+    let linker = line.tool.linker.unwrap_or(LinkerKind::Bfd);
+    let folders: Vec<String> = super::search::folders(line, linker).into_iter().map(|folder| folder.path).collect();
+    for item in line.items.iter().filter(|item| line.rule(item.argument).is_none()) {
+        match &item.kind {
+            ItemKind::File(name) | ItemKind::Script(name) | ItemKind::JustSymbols(name, _) => names.push(name.clone()),
+            // Both, wherever they are: what a search passes over is of interest, too.
+            ItemKind::Library(name) => names.extend(folders.iter().flat_map(|folder| {
+                [format!("{folder}/lib{name}.so"), format!("{folder}/lib{name}.a"), format!("{folder}/lib{name}.so.*")]
+            })),
+            ItemKind::Exact(name) => names.extend(folders.iter().map(|folder| format!("{folder}/{name}"))),
+            ItemKind::Source(_) => {}
+        }
+    }
+    let options = &line.options;
+    let files = [&options.version_scripts, &options.dynamic_lists, &options.export_lists, &options.retain_symbols];
+    names.extend(files.into_iter().flatten().map(|given| given.value.clone()));
+    names.extend(line.responses.iter().map(|included| included.name.clone()));
+    names.extend(line.rpath_link.iter().map(|given| format!("{}/*.so*", given.value.trim_end_matches('/'))));
+    let folder = line.directory.as_deref();
+    names.truncate(MOST);
+    names.iter().map(|name| Reference { name: join(folder, name), patterns: patterns(name, folder) }).collect()
+}
+
+/// Folders of rustc's toolchains, for `<sysroot>` in its short notes.
+const SYSROOTS: &[&str] =
+    &["/root/.rustup/toolchains/*", "/home/*/.rustup/toolchains/*", "/usr/local/rustup/toolchains/*", "/usr"];
+
+/// Where to look for a name: from the folder of the command, beside the text, and above it.
+fn patterns(name: &str, folder: Option<&str>) -> Vec<String> {
+    if let Some(rest) = name.strip_prefix("<sysroot>") {
+        return SYSROOTS.iter().map(|root| format!("{root}{rest}")).collect();
+    }
+    if name.starts_with('/') {
+        return vec![name.to_owned()];
+    }
+    let mut out = vec![join(folder, name)];
+    for above in ["", "../", "../../"] {
+        let pattern = format!("{above}{name}");
+        if !out.contains(&pattern) {
+            out.push(pattern);
+        }
+    }
+    out
 }
 
 /// Files a linker script names; they can be beside it.
@@ -84,7 +102,7 @@ pub fn references_of_script(bytes: &[u8], path: &str) -> Vec<Reference> {
             }
         };
         match command {
-            Command::Inputs { list, .. } => {
+            ldscript::Command::Inputs { list, .. } => {
                 for entry in list {
                     match entry.kind {
                         EntryKind::Library => {
@@ -95,7 +113,7 @@ pub fn references_of_script(bytes: &[u8], path: &str) -> Vec<Reference> {
                     }
                 }
             }
-            Command::Include(name) | Command::Startup(name) => add(&name.text),
+            ldscript::Command::Include(name) | ldscript::Command::Startup(name) => add(&name.text),
             _ => {}
         }
     }

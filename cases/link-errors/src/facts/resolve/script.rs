@@ -24,6 +24,8 @@ impl Resolver<'_> {
         for (_, why) in &script.unmodelled {
             self.unknown(format!("{path}: {why}"));
         }
+        let evidence = self.open(path).and_then(|found| found.evidence);
+        self.out.scripts.push((full.clone(), evidence));
         self.scripts.push(full);
         self.commands(&script, path, way);
         self.scripts.pop();
@@ -146,7 +148,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Where a linker looks for a file that a script names: `new_afile` and `ldfile_open_file` of ld, `ScriptParser::addFile` of lld,
+    /// Where a linker looks for a file a script names: `new_afile` and `ldfile_open_file` of ld, `ScriptParser::addFile` of lld,
     /// `resolve_path` of mold, `script_add_file` and `find_file` of gold.
     fn places(&self, name: &str, script: &str) -> Vec<String> {
         let sysroot = super::search::sysroot(self.line);
@@ -163,12 +165,19 @@ impl Resolver<'_> {
             LinkerKind::Mold => out.push(name.to_owned()),
             // gold looks beside the script, "." where it has no folder, and not in the command's own.
             LinkerKind::Gold => out.push(beside.unwrap_or_else(|| name.to_owned())),
-            LinkerKind::Bfd | LinkerKind::Lld | LinkerKind::Wild => {
+            LinkerKind::Bfd | LinkerKind::Lld => {
                 out.extend(beside);
                 out.push(name.to_owned());
             }
+            LinkerKind::Wild => out.extend(beside),
         }
-        out.extend(searched);
+        // gold knows its folders by the names in them, and a name with a folder in it is none (`Dir_cache` of gold/dirsearch.cc).
+        if self.linker != LinkerKind::Gold || !name.contains('/') {
+            out.extend(searched);
+        }
+        if self.linker == LinkerKind::Wild {
+            out.push(name.to_owned());
+        }
         out
     }
 }

@@ -3,10 +3,12 @@
 //!
 //! All look into all folders of `-L`, also those given behind `-l`. ld.bfd and gold know folders of their own.
 
-use casebook_formats::ldscript;
+use casebook_formats::elf::Machine;
+use casebook_formats::ldscript::{self, Command, EntryKind};
 
 use super::super::command::LinkLine;
 use super::machine::{Peek, of_format, peek};
+use super::paths::parent;
 use super::{Resolver, Skipped, Way};
 use crate::model::outcome::LinkerKind;
 
@@ -47,8 +49,7 @@ pub(super) fn below_sysroot(path: &str, line: &LinkLine) -> Option<String> {
     Some(format!("{}{rest}", sysroot(line)))
 }
 
-/// Folders linkers know themselves: `SEARCH_DIR` of the default script (`ld --verbose`), `add_to_library_path_with_sysroot` in
-/// gold/options.cc. lld, mold and wild know none.
+/// Folders linkers know themselves: `SEARCH_DIR` of the default script (`ld --verbose`), `General_options::finalize` of gold/options.cc. lld, mold and wild know none.
 ///
 /// They are those of Debian's binutils, which hold what other distributions have: a folder that is not there is no difference.
 fn builtin(linker: LinkerKind, emulation: Option<&str>) -> &'static [&'static str] {
@@ -90,6 +91,12 @@ fn builtin(linker: LinkerKind, emulation: Option<&str>) -> &'static [&'static st
             "/usr/lib",
             "/usr/aarch64-linux-gnu/lib",
         ],
+        (LinkerKind::Gold, None | Some("elf_x86_64")) => {
+            &["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib", "/usr/x86_64-linux-gnu/lib"]
+        }
+        (LinkerKind::Gold, Some("aarch64linux")) => {
+            &["/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib", "/usr/lib", "/usr/aarch64-linux-gnu/lib"]
+        }
         (LinkerKind::Gold, _) => &["/lib", "/usr/lib"],
         _ => &[],
     }
@@ -127,17 +134,30 @@ impl Resolver<'_> {
     }
 
     fn walk(&mut self, written: &str, names: &[&str], tried: &mut Vec<String>) -> Option<String> {
-        for index in 0..self.folders.len() {
+        let mut folders: Vec<String> = self.folders.iter().map(|folder| folder.path.clone()).collect();
+        // wild looks beside the script that names the library first (`search_first`).
+        if self.linker == LinkerKind::Wild
+            && let Some(beside) = self.scripts.last().and_then(|script| parent(script))
+        {
+            folders.insert(0, beside.to_owned());
+        }
+        for folder in folders {
             for name in names {
-                let path = format!("{}/{name}", self.folders[index].path);
+                let path = format!("{folder}/{name}");
                 tried.push(path.clone());
                 match self.fits(&path) {
                     None => {}
                     Some(Ok(())) => return Some(path),
                     Some(Err(what)) => {
+                        let is_archive = path.ends_with(".a");
                         self.out.skipped.push(Skipped { path, name: written.to_owned(), item: self.item, what });
-                        // gold goes on with the next folder.
+                        // gold goes on with the next folder, and looks into an archive only when it needs something of it.
                         if self.linker == LinkerKind::Gold {
+                            if is_archive {
+                                self.unknown(
+                                    "gold passes over an archive for another machine only if it needs a member",
+                                );
+                            }
                             break;
                         }
                     }
@@ -156,15 +176,36 @@ impl Resolver<'_> {
         }
         let Some(machine) = self.machine else { return Some(Ok(())) };
         let other = match peek(found.bytes.as_slice()) {
-            Peek::Script => {
-                let script = ldscript::read(found.bytes.as_slice());
-                script.output_format().and_then(|name| of_format(&name.text))
-            }
+            Peek::Script => self.script_machine(found.bytes.as_slice(), 0),
             peeked => self.machine_of(&peeked, path),
         };
         Some(match other {
             Some(other) if other != machine => Err(other.to_string()),
             _ => Ok(()),
         })
+    }
+
+    /// The machine a linker script is for: its `OUTPUT_FORMAT`; for mold also that of the first file it names, as it stands from the folder of
+    /// the command (`get_script_output_type` of elf/linker-script.cc).
+    fn script_machine(&self, bytes: &[u8], depth: usize) -> Option<Machine> {
+        let script = ldscript::read(bytes);
+        if self.linker != LinkerKind::Mold {
+            return script.output_format().and_then(|name| of_format(&name.text));
+        }
+        match script.commands.first()? {
+            Command::OutputFormat(names) => match names.first()?.text.as_str() {
+                name @ ("elf64-x86-64" | "elf32-i386") => of_format(name),
+                _ => None,
+            },
+            Command::Inputs { list, .. } => {
+                let entry = list.first().filter(|entry| entry.kind == EntryKind::File && !entry.as_needed)?;
+                let found = self.open(&entry.name.text)?;
+                match peek(found.bytes.as_slice()) {
+                    Peek::Script if depth < super::DEEPEST => self.script_machine(found.bytes.as_slice(), depth + 1),
+                    peeked => self.machine_of(&peeked, &entry.name.text),
+                }
+            }
+            _ => None,
+        }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::command::driver::Host;
-use crate::facts::command::read_argv;
+use crate::facts::command::{Command, read};
 use crate::model::input::{Object, Shared};
 
 /// Files by path; their content says what they are.
@@ -67,7 +67,7 @@ fn files(list: &[(&str, Vec<u8>)]) -> Files {
 
 fn run(command: &str, linker: LinkerKind, files: &Files) -> Resolution {
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    let line = read_argv(&words, Some("/b"), &Host::unknown(), &|_| None);
+    let line = read(&Command::of_words(&words, Some("/b")), Some(linker), &Host::unknown(), &|_| None);
     resolve_with(&line, linker, files, &load)
 }
 
@@ -244,4 +244,39 @@ fn options_become_names() {
         options.exclude_libs,
         crate::model::input::ExcludeLibs::Named(vec!["libx.a".to_owned(), "liby.a".to_owned()])
     );
+}
+
+#[test]
+fn objects_of_a_lib_block_are_members_of_an_archive() {
+    let files = files(&[("/b/a.o", object()), ("/b/b.o", object()), ("/b/c.o", object()), ("/b/l/libz.a", archive())]);
+    let program =
+        run("ld a.o --start-lib b.o c.o -Ll -lz --end-lib --start-lib --end-lib", LinkerKind::Lld, &files).program;
+    let inputs: Vec<&str> =
+        program.inputs.iter().map(|input| program.files[input.file.0 as usize].name.as_str()).collect();
+    assert_eq!(inputs, ["a.o", "--start-lib", "l/libz.a"]);
+    let block = program.inputs[1].file;
+    let Content::Archive(archive) = &program.files[block.0 as usize].content else { panic!("no archive") };
+    assert_eq!(archive.members.len(), 2);
+    assert!(archive.members.iter().all(|member| program.files[member.0 as usize].archive == Some(block)));
+}
+
+#[test]
+fn a_text_names_the_files_that_a_link_needs() {
+    use casebook_core::EvidenceSet;
+    let mut set = EvidenceSet::new();
+    let text = "cc -o app CMakeFiles/app.dir/main.o -Lsub -lz -Wl,-rpath-link,deps -Wl,--version-script=v.map @r.rsp\n";
+    let id = set.add("/w/build/CMakeFiles/app.dir/link.txt", None, Bytes::new(text.as_bytes()));
+    let references = references(set.get(id).unwrap());
+    let find =
+        |name: &str| references.iter().find(|reference| reference.name == name).map(|found| found.patterns.as_slice());
+    let object = find("/w/build/CMakeFiles/app.dir/main.o").unwrap();
+    assert_eq!(object[0], "/w/build/CMakeFiles/app.dir/main.o");
+    assert!(object.contains(&"../../CMakeFiles/app.dir/main.o".to_owned()));
+    for name in ["sub/libz.so", "sub/libz.a", "deps/*.so*", "v.map", "r.rsp"] {
+        assert!(find(&format!("/w/build/{name}")).is_some(), "{name}");
+    }
+    let id = set.add("r.rsp", None, Bytes::new(&b"x.o \"y z.o\""[..]));
+    let names: Vec<String> =
+        references_of_response(set.get(id).unwrap(), Some("/w")).into_iter().map(|found| found.name).collect();
+    assert_eq!(names, ["/w/x.o", "/w/y z.o", "/w/file"]);
 }

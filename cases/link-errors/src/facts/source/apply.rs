@@ -1,5 +1,5 @@
-//! Relocations of debug sections. They are few kinds: a value of some width is set, or added to and taken from what stands there, as RISC-V
-//! and LoongArch write distances.
+//! Relocations of debug sections. They are few kinds: a value of some width is set, or added to and taken from what
+//! stands there, as RISC-V and LoongArch write distances.
 
 use casebook_formats::elf::{Endianness, abi};
 

@@ -55,7 +55,8 @@ impl Declarations {
     }
 }
 
-/// The address of a variable: its location is an address, or for a thread-local one a number that the address of its block is added to.
+/// The address of a variable: its location is an address, or for a thread-local one a number that the address of its
+/// block is added to.
 fn variable(dwarf: &Dwarf<Slice<'_>>, unit: &Unit<Slice<'_>>, entry: &Entry<'_>) -> Option<u64> {
     let AttributeValue::Exprloc(expression) = entry.attr_value(gimli::DW_AT_location)? else { return None };
     let mut operations = expression.operations(unit.encoding());

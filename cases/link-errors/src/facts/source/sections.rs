@@ -19,7 +19,8 @@ pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// Most bytes of debug sections that are read of one object.
 const LARGEST: usize = 1 << 28;
-/// Most bytes of abbreviations, each of which takes forty times as much when it is read. Compilers write a hundred kilobytes.
+/// Most bytes of abbreviations, each of which takes forty times as much when it is read. Compilers write a hundred
+/// kilobytes.
 const LARGEST_ABBREVIATIONS: usize = 1 << 22;
 /// Most attributes of one entry. Compilers write thirty.
 const MOST_ATTRIBUTES: usize = 128;
@@ -127,8 +128,8 @@ impl<'a> Sections<'a> {
     }
 }
 
-/// The tables of abbreviations that were met. Every unit names where its own begins, and a file that lies could have the same bytes read
-/// for each of a million units.
+/// The tables of abbreviations that were met. Every unit names where its own begins, and a file that lies could have
+/// the same bytes read for each of a million units.
 struct Tables<'a> {
     bytes: &'a [u8],
     /// By where each begins: where it ends, and what it holds.
@@ -157,8 +158,8 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Length of a table of abbreviations: code, tag, whether there are children, pairs of a name and a form up to one of zeros; up to code 0
-/// (DWARF 5, 7.5.3). `None` where it does not end, or an entry has more attributes than any has.
+/// Length of a table of abbreviations: code, tag, whether there are children, pairs of a name and a form up to one of
+/// zeros; up to code 0 (DWARF 5, 7.5.3). `None` where it does not end, or an entry has more attributes than any has.
 fn table_length(bytes: &[u8]) -> Option<usize> {
     let mut rest = EndianSlice::new(bytes, RunTimeEndian::Little);
     loop {
@@ -182,7 +183,8 @@ fn table_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The section of a name, or GNU's compressed one of old. Where there are several, type units among them, the one that is in no group.
+/// The section of a name, or GNU's compressed one of old. Where there are several, type units among them, the one that
+/// is in no group.
 fn find<'e, 'a>(elf: &'e Elf<'a>, name: &str) -> Option<&'e Section<'a>> {
     let is_named = |section: &&Section<'a>| {
         section.name == name.as_bytes()

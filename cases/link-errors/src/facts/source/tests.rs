@@ -1,4 +1,5 @@
-//! Objects of real compilers, in which every name says the line it stands in: `need_12` is called in line 12, `data_7` is defined in line 7.
+//! Objects of real compilers, in which every name says the line it stands in: `need_12` is called in line 12, `data_7`
+//! is defined in line 7.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "objects come from the machine's compilers")]
 
 use std::path::Path;

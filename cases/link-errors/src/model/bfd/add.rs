@@ -3,8 +3,8 @@
 
 use super::link::{Fatal, Link};
 use super::merge::{Incoming, Section};
-use super::table::{EntryId, Key, Kind, Place, Versioned};
-use crate::model::input::{Binding, FileId, Output};
+use super::table::{BfdId, Entry, EntryId, Key, Kind, Owner, Place, Versioned};
+use crate::model::input::{Binding, Output};
 use crate::model::names::Name;
 use crate::model::outcome::Duplicate;
 
@@ -21,10 +21,18 @@ pub(super) enum Row {
 /// Who enters a symbol, and what stands behind it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct By {
-    pub(super) file: FileId,
-    pub(super) dynamic: bool,
+    pub(super) owner: Owner,
     pub(super) place: Place,
     pub(super) value: u64,
+}
+
+impl By {
+    /// Writes who the entry is from. The section of absolute symbols is nobody's.
+    fn owns(self, entry: &mut Entry) {
+        let absolute = self.place == Place::Absolute;
+        entry.owner = (!absolute).then_some(self.owner);
+        entry.absolute = absolute.then_some(self.owner);
+    }
 }
 
 impl Row {
@@ -49,7 +57,10 @@ impl Link<'_> {
             match (row, kind) {
                 (_, Kind::Indirect(to)) => {
                     match row {
-                        Row::Defined => return self.duplicate(id, by.file, Section::Defined(by.place), by.value),
+                        Row::Defined if self.table.get(to).kind != Kind::DefinedWeak => {
+                            return self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
+                        }
+                        Row::Defined => {}
                         Row::DefinedWeak => return,
                         Row::Undefined | Row::UndefinedWeak | Row::Common => {
                             self.table.get_mut(id).listed = true;
@@ -61,21 +72,19 @@ impl Link<'_> {
                 (Row::Undefined, Kind::New | Kind::UndefinedWeak) => {
                     let entry = self.table.get_mut(id);
                     entry.kind = Kind::Undefined;
-                    entry.owner = Some(by.file);
-                    entry.owner_dynamic = by.dynamic;
+                    entry.owner = Some(by.owner);
                     self.table.list(id);
                 }
                 (Row::UndefinedWeak, Kind::New) => {
                     let entry = self.table.get_mut(id);
                     entry.kind = Kind::UndefinedWeak;
-                    entry.owner = Some(by.file);
-                    entry.owner_dynamic = by.dynamic;
+                    entry.owner = Some(by.owner);
                 }
                 (Row::Undefined | Row::UndefinedWeak, Kind::Defined | Kind::DefinedWeak) => {
                     self.table.get_mut(id).listed = true;
                 }
                 (Row::Defined, Kind::Defined) => {
-                    self.duplicate(id, by.file, Section::Defined(by.place), by.value);
+                    self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
                 }
                 (Row::Defined, _) => self.define(id, Kind::Defined, by),
                 (Row::DefinedWeak, Kind::New | Kind::Undefined | Kind::UndefinedWeak) => {
@@ -92,8 +101,7 @@ impl Link<'_> {
                     if size > old.size {
                         let entry = self.table.get_mut(id);
                         entry.size = size;
-                        entry.owner = Some(by.file);
-                        entry.owner_dynamic = by.dynamic;
+                        entry.owner = Some(by.owner);
                     }
                 }
                 _ => {}
@@ -105,8 +113,7 @@ impl Link<'_> {
     fn define(&mut self, id: EntryId, kind: Kind, by: By) {
         let entry = self.table.get_mut(id);
         entry.kind = kind;
-        entry.owner = Some(by.file);
-        entry.owner_dynamic = by.dynamic;
+        by.owns(entry);
         entry.place = by.place;
         entry.value = by.value;
         entry.by_script = false;
@@ -125,12 +132,11 @@ impl Link<'_> {
                     if self.table.get(target).kind == Kind::New {
                         let entry = self.table.get_mut(target);
                         entry.kind = Kind::Undefined;
-                        entry.owner = Some(by.file);
-                        entry.owner_dynamic = by.dynamic;
+                        entry.owner = Some(by.owner);
                         self.table.list(target);
                     }
                     self.table.get_mut(id).kind = Kind::Indirect(target);
-                    if kind != Kind::New {
+                    if kind != Kind::New && !old.by_script {
                         // The reference goes down to what it stands for now.
                         self.table.get_mut(id).listed = true;
                         self.enter(target, Row::Undefined, by, 0);
@@ -143,29 +149,31 @@ impl Link<'_> {
                         continue;
                     }
                     if to != target {
-                        self.duplicate(id, by.file, Section::Defined(by.place), by.value);
+                        self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
                     }
                     return;
                 }
                 Kind::Defined => {
-                    return self.duplicate(id, by.file, Section::Defined(by.place), by.value);
+                    return self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
                 }
             }
         }
     }
 
     /// A second definition (`multiple_definition`, ld/ldmain.c): an error, but for absolute symbols of one value.
-    pub(super) fn duplicate(&mut self, id: EntryId, file: FileId, section: Section, value: u64) {
-        let entry = self.table.get(id);
+    pub(super) fn duplicate(&mut self, id: EntryId, second: BfdId, section: Section, value: u64) {
+        let entry = *self.table.get(id);
         if self.program.options.allow_multiple {
             return;
         }
         let absolute = Section::Defined(Place::Absolute);
-        if entry.place == Place::Absolute && section == absolute && entry.value == value {
+        let both = entry.kind == Kind::Defined && entry.place == Place::Absolute && section == absolute;
+        if both && entry.value == value {
             return;
         }
-        let first = self.table.get(self.table.real(id)).owner.unwrap_or(file);
-        self.duplicates.push(Duplicate { name: entry.key.name, first, second: file });
+        let first = self.table.get(self.table.real(id)).origin().map_or(second, |owner| owner.bfd);
+        let (first, second) = (self.file(first), self.file(second));
+        self.duplicates.push(Duplicate { name: entry.key.name, first, second });
     }
 
     /// A definition of a default version, `f@@V`, is also `f` and `f@V`.
@@ -174,7 +182,7 @@ impl Link<'_> {
         new: &Incoming,
         h: EntryId,
         dynsym: &mut bool,
-        old_owner: &mut Option<FileId>,
+        old_owner: &mut Option<Owner>,
     ) -> Result<(), Fatal> {
         let versioned = self.table.get(h).versioned;
         if matches!(versioned, Versioned::Unversioned | Versioned::Hidden) || !new.key.default {
@@ -185,7 +193,7 @@ impl Link<'_> {
             Section::Defined(place) => place,
             _ => Place::None,
         };
-        let by = By { file: new.file, dynamic: new.dynamic, place, value: new.value };
+        let by = By { owner: new.owner, place, value: new.value };
         let plain = Incoming { key: Key::plain(new.key.name), ..*new };
         let merged = self.merge(&plain, Some(true))?;
         *old_owner = old_owner.or(merged.old_owner);
@@ -219,10 +227,10 @@ impl Link<'_> {
                 hi = h;
             }
             if let Kind::Indirect(target) = self.table.get(hi).kind {
-                self.behind(target, hi, new.dynamic);
+                self.behind(target, hi, new.dynamic());
                 let seen = *self.table.get(hi);
                 if !*dynsym {
-                    *dynsym = if new.dynamic {
+                    *dynsym = if new.dynamic() {
                         seen.ref_regular
                     } else {
                         !self.program.options.output.is_executable() || seen.def_dynamic || seen.ref_dynamic
@@ -235,8 +243,9 @@ impl Link<'_> {
         *old_owner = old_owner.or(merged.old_owner);
         let hi = merged.entry;
         if merged.skip {
-            let weak_again =
-                !new.dynamic && self.table.get(h).kind == Kind::DefinedWeak && self.table.get(hi).kind == Kind::Defined;
+            let weak_again = !new.dynamic()
+                && self.table.get(h).kind == Kind::DefinedWeak
+                && self.table.get(hi).kind == Kind::Defined;
             if !weak_again {
                 return Ok(());
             }
@@ -244,7 +253,7 @@ impl Link<'_> {
             let entry = self.table.get_mut(h);
             entry.kind = Kind::Defined;
             entry.owner = strong.owner;
-            entry.owner_dynamic = strong.owner_dynamic;
+            entry.absolute = strong.absolute;
             entry.place = strong.place;
             entry.value = strong.value;
             self.table.get_mut(hi).kind = Kind::Indirect(h);
@@ -254,10 +263,10 @@ impl Link<'_> {
             self.enter_indirect(hi, h, by);
         }
         if self.table.get(hi).kind == Kind::Indirect(h) {
-            self.behind(h, hi, new.dynamic);
+            self.behind(h, hi, new.dynamic());
             let seen = *self.table.get(hi);
             if !*dynsym {
-                *dynsym = if new.dynamic {
+                *dynsym = if new.dynamic() {
                     seen.ref_regular
                 } else {
                     !self.program.options.output.is_executable() || seen.ref_dynamic
@@ -282,13 +291,17 @@ impl Link<'_> {
 
     /// The version script gives the plain name another version than `version`, or hides it.
     fn other_version(&mut self, name: Name, version: Name, hi: EntryId) -> bool {
-        match self.script_version(name) {
-            super::link::ScriptSays::Nothing => false,
-            super::link::ScriptSays::Local => {
+        if self.table.get(hi).node.is_none() {
+            let (node, hides) = self.script_node(name);
+            let entry = self.table.get_mut(hi);
+            entry.node = node;
+            entry.has_version |= node.is_some();
+            if node.is_some() && hides {
                 self.hide(hi);
-                true
+                return true;
             }
-            super::link::ScriptSays::Node(node) => node.as_bytes() != self.program.names.bytes(version),
         }
+        let Some(node) = self.table.get(hi).node else { return false };
+        self.node_name(node) != self.program.names.bytes(version)
     }
 }

@@ -31,13 +31,13 @@ impl Link<'_> {
             match on_line {
                 Some((_, false)) => continue,
                 Some((file, true)) => {
-                    self.try_needed(file, by)?;
+                    self.try_needed(name, file, by)?;
                     continue;
                 }
                 None => {}
             }
             if let Some(file) = self.program.closure.get(&name) {
-                self.try_needed(*file, by)?;
+                self.try_needed(name, *file, by)?;
             }
         }
         Ok(())
@@ -65,9 +65,9 @@ impl Link<'_> {
         found
     }
 
-    fn try_needed(&mut self, file: FileId, by: LoadId) -> Result<(), Fatal> {
+    fn try_needed(&mut self, name: Name, file: FileId, by: LoadId) -> Result<(), Fatal> {
         let Some(shared) = self.shared(file) else { return Ok(()) };
-        let soname = shared.soname;
+        let soname = shared.soname.or(Some(name));
         let same = |load: &Load| load.input.is_some() && !load.class.as_needed && load.file == file;
         if self.loads.iter().any(same) {
             return Ok(());
@@ -75,8 +75,7 @@ impl Link<'_> {
         let from = self.loads[by.0 as usize];
         let quiet = from.class.no_add_needed;
         let class = Class { as_needed: false, dt_needed: true, no_needed: quiet, no_add_needed: quiet };
-        let load = LoadId(self.loads.len() as u32);
-        self.loads.push(Load { file, soname, class, input: None, because: None });
+        let load = self.load(file, soname, class, None);
         self.trace.push(Event::Closure(file, from.file));
         self.shared_object(load)
     }

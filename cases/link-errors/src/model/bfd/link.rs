@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::table::{EntryId, Key, Kind, Table};
+use super::dynamic::Seen;
+use super::statements::Statement;
+use super::table::{BfdId, EntryId, Key, Kind, Place, Table};
 use crate::model::input::{Content, FileId, Options, Output, Program, Shared, Unresolved};
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{
-    DsoMissing, Duplicate, Event, Extraction, Linker, Needed, Outcome, Refusal, Undefined, Unknown, Verdict,
+    Because, DsoMissing, Duplicate, Event, Extraction, Linker, Needed, Outcome, Refusal, Undefined, UndefinedWhy,
+    Unknown, Verdict,
 };
-use crate::model::script;
 
 /// The linker stops where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,7 @@ pub(super) struct LoadId(pub(super) u32);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     pub(super) file: FileId,
+    pub(super) bfd: BfdId,
     pub(super) soname: Option<Name>,
     pub(super) class: Class,
     /// The input it stands on the line as; none for what others need.
@@ -39,18 +42,26 @@ pub(super) struct Load {
     pub(super) because: Option<(FileId, Name)>,
 }
 
-/// What a version script says of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ScriptSays {
-    Nothing,
-    Local,
-    Node(String),
+/// A file that was opened.
+#[derive(Clone, Debug)]
+pub(super) struct Bfd {
+    pub(super) file: FileId,
+    /// It is a shared object.
+    pub(super) dynamic: bool,
+    /// Entries of an object's symbols from the first global one.
+    pub(super) symbols: Vec<EntryId>,
+    /// Which of its sections were discarded with their group; empty where none was.
+    pub(super) gone: Vec<bool>,
 }
+
+/// Sections under a key of `.gnu.linkonce`: name, who has it, which of its sections it is.
+pub(super) type Once = Vec<(Name, (BfdId, usize))>;
 
 /// The state of the link.
 pub(super) struct Link<'p> {
     pub(super) program: &'p Program,
     pub(super) table: Table,
+    pub(super) bfds: Vec<Bfd>,
     pub(super) loads: Vec<Load>,
     /// The load of each input, once it is opened.
     pub(super) opened: Vec<Option<LoadId>>,
@@ -59,19 +70,26 @@ pub(super) struct Link<'p> {
     /// Shared objects that are part of the link.
     pub(super) loaded: Vec<LoadId>,
     /// Relocatable objects, in order.
-    pub(super) objects: Vec<FileId>,
-    /// For each object the entries of its symbols from the first global one.
-    pub(super) symbols: HashMap<FileId, Vec<EntryId>, Fast>,
-    /// For each object which of its sections were discarded with their group.
-    pub(super) discarded: HashMap<FileId, Vec<bool>, Fast>,
-    /// Who has the group of a signature that is kept.
-    pub(super) groups: HashMap<Name, FileId, Fast>,
+    pub(super) objects: Vec<BfdId>,
+    /// Who has the group of a signature that is kept, and which of its groups it is.
+    pub(super) groups: HashMap<Name, (BfdId, usize), Fast>,
+    /// `.gnu.linkonce` sections by key.
+    pub(super) once: HashMap<Vec<u8>, Once>,
     pub(super) missing_file: bool,
+    /// Dynamic sections were made.
+    pub(super) has_dynamic: bool,
+    /// Symbols the default script defines.
+    pub(super) script: Vec<Statement>,
+    /// What is known of the version script's patterns, by node.
+    pub(super) patterns: Vec<Vec<Seen>>,
+    /// What `--gc-sections` keeps, by file and section.
+    pub(super) live: Option<Vec<Vec<bool>>>,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) dso_missing: Vec<DsoMissing>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) undefined: Vec<Undefined>,
-    pub(super) warned: bool,
+    /// Something of `undefined` is an error even where unresolved symbols only make a warning.
+    pub(super) hard: bool,
     pub(super) extracted: Vec<Extraction>,
     pub(super) unknown: Vec<Unknown>,
     pub(super) trace: Vec<Event>,
@@ -79,23 +97,30 @@ pub(super) struct Link<'p> {
 
 /// What ld.bfd makes of the link.
 pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
+    let patterns = program.options.versions.as_ref().map_or(Vec::new(), |script| {
+        script.nodes.iter().map(|node| vec![Seen::default(); node.global.len()]).collect()
+    });
     let mut link = Link {
         program,
         table: Table::default(),
+        bfds: Vec::new(),
         loads: Vec::new(),
         opened: vec![None; program.inputs.len()],
         needed: Vec::new(),
         loaded: Vec::new(),
         objects: Vec::new(),
-        symbols: HashMap::default(),
-        discarded: HashMap::default(),
         groups: HashMap::default(),
+        once: HashMap::new(),
         missing_file: false,
+        has_dynamic: false,
+        script: Vec::new(),
+        patterns,
+        live: None,
         duplicates: Vec::new(),
         dso_missing: Vec::new(),
         refusals: Vec::new(),
         undefined: Vec::new(),
-        warned: false,
+        hard: false,
         extracted: Vec::new(),
         unknown: Vec::new(),
         trace: Vec::new(),
@@ -106,22 +131,46 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
 
 impl Link<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
+        if self.program.inputs.iter().any(|input| input.just_symbols) {
+            self.unknown.push(Unknown { what: "--just-symbols".to_owned(), file: None });
+        }
+        self.script = self.default_script();
         self.place_undefined();
         self.open_all()?;
-        if self.missing_file {
-            return Err(Fatal);
-        }
+        self.run_script();
         self.close_over()?;
+        self.define_bounds();
+        self.define_table();
+        self.assign_all();
+        self.place_commons();
+        self.collect();
+        self.undefine_bounds();
+        self.define_header();
+        self.record_assignments();
+        self.size_dynamic()?;
+        self.sweep();
+        self.assign_all();
+        self.assign_all();
+        self.assign_finally()?;
         self.require_defined();
-        self.relocate();
-        Ok(())
+        if self.program.options.output == Output::Relocatable {
+            return Ok(());
+        }
+        let asked = self.asked();
+        self.check_weak_versions(&asked);
+        self.report_objects();
+        self.write_symbols()
     }
 
-    /// `-u`, `--require-defined` and the entry point are undefined from the start (`lang_place_undefineds`).
+    /// `-u`, `--require-defined` and the entry point are undefined from the start (`lang_place_undefineds`); the default entry point is for
+    /// executables alone (`after_parse_default`, ld/ldemul.c).
     fn place_undefined(&mut self) {
-        let options = &self.program.options;
-        let names = options.undefined.iter().chain(&options.require_defined).chain(options.entry.as_ref());
-        for name in names.copied().collect::<Vec<_>>() {
+        let program = self.program;
+        let options = &program.options;
+        let default = program.names.get(b"_start").filter(|_| options.output.is_executable());
+        let entry = options.entry.or(default);
+        let names = entry.into_iter().chain(options.undefined.iter().chain(&options.require_defined).copied());
+        for name in names {
             let id = self.table.intern(Key::plain(name));
             let id = self.table.real(id);
             if self.table.get(id).kind == Kind::New {
@@ -131,22 +180,19 @@ impl Link<'_> {
         }
     }
 
-    /// `--defsym` at its place on the line: the symbol is defined, and what the expression reads is asked for
-    /// (`exp_fold_tree_1`, ld/ldexp.c).
-    pub(super) fn define_symbols(&mut self, from: u32, to: u32) {
-        let program = self.program;
-        for defsym in program.options.defsym.iter().filter(|defsym| (from..to).contains(&defsym.argument)) {
-            let id = self.table.intern(Key::plain(defsym.name));
-            let id = self.table.real(id);
-            let entry = self.table.get_mut(id);
-            if matches!(entry.kind, Kind::New | Kind::Undefined | Kind::UndefinedWeak) {
-                entry.kind = Kind::Defined;
-                entry.place = super::table::Place::Absolute;
-                entry.by_script = true;
-                entry.def_regular = true;
-                entry.owner = None;
-                entry.owner_dynamic = false;
-            }
+    /// `__ehdr_start`, where somebody asks for it (`assign_file_positions_for_load_sections`, bfd/elf.c).
+    fn define_header(&mut self) {
+        let Some(name) = self.program.names.get(b"__ehdr_start") else { return };
+        let Some(id) = self.table.find(Key::plain(name)) else { return };
+        let id = self.table.real(id);
+        let entry = self.table.get_mut(id);
+        let open = matches!(entry.kind, Kind::New | Kind::Undefined | Kind::UndefinedWeak);
+        if open && self.program.options.output != Output::Relocatable {
+            entry.kind = Kind::Defined;
+            entry.owner = None;
+            entry.place = Place::Linker;
+            entry.def_regular = true;
+            entry.non_elf = false;
         }
     }
 
@@ -155,14 +201,15 @@ impl Link<'_> {
         for name in &program.options.require_defined {
             let known = self.table.find(Key::plain(*name)).map(|id| *self.table.get(self.table.real(id)));
             if !known.is_some_and(|entry| entry.is_defined()) {
-                self.undefined.push(Undefined {
-                    name: *name,
-                    version: None,
-                    sites: Vec::new(),
-                    why: crate::model::outcome::UndefinedWhy::Option,
-                });
+                self.hard = true;
+                let why = UndefinedWhy::Option;
+                self.undefined.push(Undefined { name: *name, version: None, sites: Vec::new(), why });
             }
         }
+    }
+
+    pub(super) fn file(&self, bfd: BfdId) -> FileId {
+        self.bfds[bfd.0 as usize].file
     }
 
     /// The name a reference asks for under `--wrap` (`bfd_wrapped_link_hash_lookup`, bfd/linker.c).
@@ -176,16 +223,6 @@ impl Link<'_> {
             }
         }
         key
-    }
-
-    /// What the version script says of a name.
-    pub(super) fn script_version(&self, name: Name) -> ScriptSays {
-        let Some(versions) = &self.program.options.versions else { return ScriptSays::Nothing };
-        match script::find(versions, self.program.names.bytes(name)) {
-            None => ScriptSays::Nothing,
-            Some(script::Says::Local) => ScriptSays::Local,
-            Some(script::Says::Global(node)) => ScriptSays::Node(node.unwrap_or_default().to_owned()),
-        }
     }
 
     pub(super) fn shared(&self, file: FileId) -> Option<&Shared> {
@@ -210,34 +247,33 @@ impl Link<'_> {
                 && (load.input.is_some() || class.dt_needed)
             {
                 let because = match load.because {
-                    Some((file, name)) => crate::model::outcome::Because::Reference { file, name },
-                    None => crate::model::outcome::Because::Line,
+                    Some((file, name)) => Because::Reference { file, name },
+                    None => Because::Line,
                 };
                 needed.push(Needed { soname, file: load.file, because, used: self.uses(load.file) });
             }
         }
         dropped.retain(|file| !needed.iter().any(|known| known.file == *file));
-        let mut definitions: Vec<(Name, FileId)> = self
-            .table
-            .iter()
-            .filter(|(_, entry)| entry.is_defined() || entry.kind == Kind::Common)
-            .filter(|(_, entry)| !entry.by_script && (entry.key.version.is_none() || !entry.key.default))
-            .filter_map(|(_, entry)| Some((entry.key.name, entry.owner?)))
-            .collect();
-        definitions.extend(self.table.iter().filter_map(|(id, entry)| match entry.kind {
-            Kind::Indirect(_) if entry.key.version.is_none() => {
-                let real = self.table.get(self.table.real(id));
-                real.is_defined().then_some((entry.key.name, real.owner?))
+        let mut definitions: Vec<(Name, FileId)> = Vec::new();
+        for (id, entry) in self.table.iter() {
+            let real = self.table.get(self.table.real(id));
+            let defined = (real.is_defined() || real.kind == Kind::Common) && real.place != Place::Linker;
+            let by_object = defined && !real.by_script && !real.start_stop;
+            // A default version is named by its plain name, which stands for it.
+            if by_object
+                && !(entry.key.version.is_some() && entry.key.default)
+                && let Some(owner) = real.origin()
+            {
+                definitions.push((entry.key.name, self.file(owner.bfd)));
             }
-            _ => None,
-        }));
+        }
         definitions.sort_unstable();
         definitions.dedup();
         let failed = !went_through
             || !self.duplicates.is_empty()
             || !self.dso_missing.is_empty()
             || !self.refusals.is_empty()
-            || (!self.undefined.is_empty() && !self.warned);
+            || (!self.undefined.is_empty() && (self.hard || !self.program.options.warn_unresolved));
         let verdict = match (failed, self.unknown.is_empty()) {
             (_, false) => Verdict::Unknown,
             (true, true) => Verdict::Fails,
@@ -262,7 +298,9 @@ impl Link<'_> {
     /// True when an object of the link refers to something this shared object still defines.
     fn uses(&self, file: FileId) -> bool {
         self.table.iter().any(|(_, entry)| {
-            entry.is_defined() && entry.owner == Some(file) && entry.owner_dynamic && entry.ref_regular
+            entry.is_defined()
+                && entry.ref_regular
+                && entry.origin().is_some_and(|owner| owner.dynamic && self.file(owner.bfd) == file)
         })
     }
 }

@@ -1,16 +1,18 @@
 //! Opening files in the order of the line, and their symbols one by one (`open_input_bfds` in ld/ldlang.c;
-//! `elf_link_add_object_symbols` and `elf_link_add_archive_symbols` in bfd/elflink.c).
+//! `elf_link_add_object_symbols` in bfd/elflink.c).
+
+use std::collections::HashMap;
 
 use super::add::{By, Row};
-use super::link::{Class, Fatal, Link, Load, LoadId};
+use super::archive::Opened;
+use super::link::{Bfd, Class, Fatal, Link, Load, LoadId};
 use super::merge::{Incoming, Section, is_function};
-use super::table::{EntryId, Key, Kind, Place};
+use super::table::{BfdId, EntryId, Key, Kind, Owner, Place, Versioned};
 use crate::model::input::{
-    Archive, Binding, Content, Definition, ExcludeLibs, FileId, Object, Output, Symbol, SymbolType, Unusable,
-    Visibility,
+    Binding, Content, Definition, FileId, Input, Object, Output, Symbol, SymbolType, Unusable, Visibility,
 };
 use crate::model::names::Name;
-use crate::model::outcome::{Because, Event, Extraction, Refusal, Unknown};
+use crate::model::outcome::{Because, Event, Refusal, Unknown};
 
 impl Link<'_> {
     /// The whole line. A group is gone through again as long as it brings new undefined symbols.
@@ -28,15 +30,20 @@ impl Link<'_> {
             if inputs[at].group.is_none() {
                 self.open(at)?;
             } else {
+                let mut archives: Vec<Option<Opened>> = Vec::new();
                 let mut round = 0;
                 loop {
                     let before = self.table.listed();
                     for index in at..end {
                         if round == 0 {
-                            self.open(index)?;
+                            let opened = self.open(index)?;
+                            archives.push(opened);
                         } else {
-                            self.again(index, round)?;
+                            self.again(index, round, &mut archives[index - at])?;
                         }
+                    }
+                    if self.missing_file {
+                        return Err(Fatal);
                     }
                     if self.table.listed() == before {
                         break;
@@ -47,65 +54,77 @@ impl Link<'_> {
             at = end;
         }
         self.define_symbols(defined_to, u32::MAX);
-        Ok(())
+        if self.missing_file { Err(Fatal) } else { Ok(()) }
     }
 
-    fn open(&mut self, index: usize) -> Result<(), Fatal> {
+    fn open(&mut self, index: usize) -> Result<Option<Opened>, Fatal> {
         let program = self.program;
         let input = &program.inputs[index];
         let file = input.file;
         self.trace.push(Event::Open(file));
         match &program.files[file.0 as usize].content {
-            Content::Object(object) => self.object(file, object),
-            Content::Archive(archive) if input.whole_archive => {
-                for member in &archive.members {
-                    self.member(*member, Because::Whole)?;
-                }
-                Ok(())
+            Content::Object(object) => self.object(file, object)?,
+            Content::Archive(archive) if input.whole_archive => self.whole_archive(archive)?,
+            Content::Archive(archive) => {
+                let mut opened = Opened::new(file, archive);
+                self.archive(&mut opened, archive, 0)?;
+                return Ok(Some(opened));
             }
-            Content::Archive(archive) => self.archive(file, archive, 0),
             Content::Shared(shared) => {
                 if program.options.output == Output::Relocatable {
                     self.refusals.push(Refusal::File(file));
                     return Err(Fatal);
                 }
                 let class = Class { as_needed: input.as_needed, no_add_needed: !input.copy_needed, ..Class::default() };
-                let load = LoadId(self.loads.len() as u32);
-                let soname = shared.soname;
-                self.loads.push(Load { file, soname, class, input: Some(index), because: None });
+                let soname = shared.soname.or(input.written);
+                if soname.is_none() {
+                    let what = "a shared object without a name".to_owned();
+                    self.unknown.push(Unknown { what, file: Some(file) });
+                }
+                let load = self.load(file, soname, class, Some(index));
                 self.opened[index] = Some(load);
-                self.shared_object(load)
+                self.shared_object(load)?;
             }
             Content::Unusable(Unusable::Missing) => {
                 self.refusals.push(Refusal::File(file));
                 self.missing_file = true;
-                Ok(())
             }
-            Content::Unusable(Unusable::Bitcode(_)) => self.bitcode(file),
+            Content::Unusable(Unusable::Bitcode(_)) => self.bitcode(file)?,
             Content::Unusable(_) => {
                 self.refusals.push(Refusal::File(file));
-                Err(Fatal)
+                return Err(Fatal);
             }
         }
+        Ok(None)
     }
 
     /// A further round of a group: archives are searched, and libraries that were dropped are tried.
-    fn again(&mut self, index: usize, round: u32) -> Result<(), Fatal> {
+    fn again(&mut self, index: usize, round: u32, opened: &mut Option<Opened>) -> Result<(), Fatal> {
         let program = self.program;
-        let input = &program.inputs[index];
-        match &program.files[input.file.0 as usize].content {
-            Content::Archive(archive) if !input.whole_archive => self.archive(input.file, archive, round),
-            Content::Shared(_) => match self.opened[index] {
-                Some(load) if input.as_needed && self.loads[load.0 as usize].class.as_needed => {
-                    self.shared_object(load)
-                }
+        let Input { file, as_needed, .. } = program.inputs[index];
+        match (&program.files[file.0 as usize].content, opened) {
+            (Content::Archive(archive), Some(opened)) => self.archive(opened, archive, round),
+            (Content::Shared(_), _) => match self.opened[index] {
+                Some(load) if as_needed && self.loads[load.0 as usize].class.as_needed => self.shared_object(load),
                 _ => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
-    fn bitcode(&mut self, file: FileId) -> Result<(), Fatal> {
+    /// Opens a file (`bfd_openr`).
+    pub(super) fn bfd(&mut self, file: FileId, dynamic: bool) -> BfdId {
+        self.bfds.push(Bfd { file, dynamic, symbols: Vec::new(), gone: Vec::new() });
+        BfdId(self.bfds.len() as u32 - 1)
+    }
+
+    pub(super) fn load(&mut self, file: FileId, soname: Option<Name>, class: Class, input: Option<usize>) -> LoadId {
+        let bfd = self.bfd(file, true);
+        self.loads.push(Load { file, bfd, soname, class, input, because: None });
+        LoadId(self.loads.len() as u32 - 1)
+    }
+
+    pub(super) fn bitcode(&mut self, file: FileId) -> Result<(), Fatal> {
         if self.program.options.lto_plugin {
             let what = "code for a link-time optimiser: its symbols are known to the plugin only".to_owned();
             self.unknown.push(Unknown { what, file: Some(file) });
@@ -115,178 +134,96 @@ impl Link<'_> {
         Err(Fatal)
     }
 
-    fn member(&mut self, member: FileId, because: Because) -> Result<(), Fatal> {
-        self.extracted.push(Extraction { member, because });
-        self.trace.push(Event::Extract(member, because));
-        let program = self.program;
-        match &program.files[member.0 as usize].content {
-            Content::Object(object) => self.object(member, object),
-            Content::Unusable(Unusable::Bitcode(_)) => self.bitcode(member),
-            _ => {
-                self.refusals.push(Refusal::File(member));
-                Err(Fatal)
-            }
-        }
-    }
-
-    /// One visit to an archive: its index is gone through again as long as members bring new undefined symbols.
-    fn archive(&mut self, file: FileId, archive: &Archive, round: u32) -> Result<(), Fatal> {
-        let Some(index) = &archive.index else {
-            if archive.members.is_empty() {
-                return Ok(());
-            }
-            self.refusals.push(Refusal::NoIndex(file));
-            return Err(Fatal);
-        };
-        self.trace.push(Event::Search(file, round));
-        let mut passed = vec![false; index.len()];
-        loop {
-            let mut again = false;
-            let mut last = None;
-            for (number, (name, member)) in index.iter().enumerate() {
-                if passed[number] {
-                    continue;
-                }
-                if last == Some(*member) {
-                    passed[number] = true;
-                    continue;
-                }
-                let Some(id) = self.lookup(*name) else { continue };
-                let entry = *self.table.get(id);
-                let because = match entry.kind {
-                    Kind::Undefined if entry.discarded => continue,
-                    Kind::Undefined => match entry.owner {
-                        Some(file) => Because::Reference { file, name: entry.key.name },
-                        None => Because::Option(entry.key.name),
-                    },
-                    Kind::Common if self.defines_data(archive.members[*member as usize], *name) => match entry.owner {
-                        Some(file) => Because::Common { file, name: entry.key.name },
-                        None => continue,
-                    },
-                    Kind::Common | Kind::UndefinedWeak => continue,
-                    _ => {
-                        passed[number] = true;
-                        continue;
-                    }
-                };
-                let before = self.table.listed();
-                self.member(archive.members[*member as usize], because)?;
-                again |= self.table.listed() != before;
-                let mut mark = number;
-                loop {
-                    passed[mark] = true;
-                    if mark == 0 {
-                        break;
-                    }
-                    mark -= 1;
-                    if index[mark].1 != *member {
-                        break;
-                    }
-                }
-                last = Some(*member);
-            }
-            if !again {
-                return Ok(());
-            }
-        }
-    }
-
-    /// `_bfd_elf_archive_symbol_lookup`: a default version in an archive answers to the plain name too.
-    fn lookup(&self, name: Name) -> Option<EntryId> {
-        let names = &self.program.names;
-        let text = names.bytes(name);
-        let Some(at) = text.iter().position(|byte| *byte == b'@') else {
-            return self.table.find(Key::plain(name)).map(|id| self.table.real(id));
-        };
-        let default = text.get(at + 1) == Some(&b'@');
-        let stem = names.get(&text[..at])?;
-        let version = names.get(&text[at + 1 + usize::from(default)..]);
-        let versioned = |default| version.map(|version| Key { name: stem, version: Some(version), default });
-        let find = |key: Option<Key>| key.and_then(|key| self.table.find(key));
-        let found = find(versioned(default));
-        let found = if default {
-            found.or_else(|| find(versioned(false))).or_else(|| find(Some(Key::plain(stem))))
-        } else {
-            found
-        };
-        found.map(|id| self.table.real(id))
-    }
-
-    /// `elf_link_is_defined_archive_symbol`: a common symbol brings in a member that defines it as data, strongly.
-    fn defines_data(&self, member: FileId, name: Name) -> bool {
-        let Content::Object(object) = &self.program.files[member.0 as usize].content else { return false };
-        let first = object.globals().find(|(_, symbol)| symbol.name == name);
-        first.is_some_and(|(_, symbol)| {
-            symbol.binding == Binding::Global
-                && !is_function(symbol.kind)
-                && !matches!(symbol.definition, Definition::Undefined | Definition::Common { .. })
-        })
-    }
-
     /// Groups and `.gnu.linkonce` sections of which another file has one already go (`_bfd_elf_section_already_linked`).
-    fn discard_groups(&mut self, file: FileId, object: &Object) {
+    fn discard_groups(&mut self, bfd: BfdId, object: &Object) {
         if self.program.options.output == Output::Relocatable {
             return;
         }
+        let names = &self.program.names;
         let mut gone: Vec<bool> = Vec::new();
-        for group in object.groups.iter().filter(|group| group.comdat) {
-            let kept = *self.groups.entry(group.signature).or_insert(file);
-            if kept != file {
+        for (index, group) in object.groups.iter().enumerate().filter(|(_, group)| group.comdat) {
+            let single = group.sections.len() == 1;
+            if *self.groups.entry(group.signature).or_insert((bfd, index)) != (bfd, index) {
                 gone.resize(object.sections.len(), false);
                 for section in &group.sections {
                     if let Some(gone) = gone.get_mut(*section as usize) {
                         *gone = true;
                     }
                 }
+            } else if single && self.once.contains_key(names.bytes(group.signature)) {
+                // It goes where the two sections define the same symbols.
+                let what = "a .gnu.linkonce section and a section group of one name".to_owned();
+                self.unknown.push(Unknown { what, file: Some(self.file(bfd)) });
             }
         }
         for (index, section) in object.sections.iter().enumerate() {
-            if section.group.is_none()
-                && self.program.names.bytes(section.name).starts_with(b".gnu.linkonce.")
-                && *self.groups.entry(section.name).or_insert(file) != file
-            {
+            let Some(rest) = names.bytes(section.name).strip_prefix(b".gnu.linkonce.") else { continue };
+            if section.group.is_some() {
+                continue;
+            }
+            let key = rest.iter().position(|byte| *byte == b'.').map_or(&[][..], |at| &rest[at + 1..]);
+            let same = self.once.get(key).and_then(|known| known.iter().find(|(name, _)| *name == section.name));
+            let kept = match same {
+                Some((_, first)) => *first == (bfd, index),
+                None => {
+                    let grouped = names.get(key).is_some_and(|key| self.groups.contains_key(&key));
+                    if grouped {
+                        let what = "a .gnu.linkonce section and a section group of one name".to_owned();
+                        self.unknown.push(Unknown { what, file: Some(self.file(bfd)) });
+                    }
+                    let known = self.once.entry(key.to_vec()).or_default();
+                    // What goes with the code another file has is not kept: `.gnu.linkonce.r.F` beside `.gnu.linkonce.t.F`.
+                    let code = |name: Name| names.bytes(name).starts_with(b".gnu.linkonce.t.");
+                    let orphan = rest.starts_with(b"r.")
+                        && known.iter().find(|(name, _)| code(*name)).is_some_and(|(_, (first, _))| *first != bfd);
+                    known.push((section.name, (bfd, index)));
+                    !orphan
+                }
+            };
+            if !kept {
                 gone.resize(object.sections.len(), false);
                 gone[index] = true;
             }
         }
-        if !gone.is_empty() {
-            self.discarded.insert(file, gone);
-        }
+        self.bfds[bfd.0 as usize].gone = gone;
     }
 
-    fn object(&mut self, file: FileId, object: &Object) -> Result<(), Fatal> {
+    pub(super) fn object(&mut self, file: FileId, object: &Object) -> Result<(), Fatal> {
         if object.lto == crate::model::input::Lto::Slim {
             self.bitcode(file)?;
         }
-        self.discard_groups(file, object);
-        self.objects.push(file);
+        let bfd = self.bfd(file, false);
+        self.discard_groups(bfd, object);
+        self.objects.push(bfd);
+        if matches!(self.program.options.output, Output::Shared | Output::Pie | Output::StaticPie) {
+            self.create_dynamic(bfd);
+        }
         let no_export = self.no_export(file);
         let mut entries = Vec::with_capacity(object.symbols.len().saturating_sub(object.first_global as usize));
         let mut nondefault = Vec::new();
         for (_, symbol) in object.globals() {
             let gone = match symbol.definition {
-                Definition::Section(section) => {
-                    self.discarded.get(&file).is_some_and(|gone| gone.get(section as usize) == Some(&true))
-                }
+                Definition::Section(section) => self.is_gone(bfd, section),
                 _ => false,
             };
-            let incoming = incoming(file, symbol, gone, no_export);
-            let id = self.regular(&incoming, gone)?;
+            let incoming = incoming(Owner { bfd, dynamic: false }, symbol, gone, no_export);
+            let (id, passed) = self.regular(&incoming, gone)?;
             let key = incoming.key;
-            if key.version.is_some() && !key.default && matches!(incoming.section, Section::Defined(_)) {
+            let hidden = key.version.is_some() && !key.default && matches!(incoming.section, Section::Defined(_));
+            if hidden && !passed {
                 nondefault.push(id);
             }
             entries.push(id);
         }
-        self.symbols.insert(file, entries);
+        self.bfds[bfd.0 as usize].symbols = entries;
         if self.program.options.output != Output::Relocatable {
-            self.join_versions(file, &nondefault);
+            self.join_versions(bfd, &nondefault);
         }
         Ok(())
     }
 
     /// `.symver f, f@V` beside `f`: relocations against `f` become ones against `f@V`.
-    fn join_versions(&mut self, file: FileId, nondefault: &[EntryId]) {
+    fn join_versions(&mut self, bfd: BfdId, nondefault: &[EntryId]) {
         for id in nondefault {
             let versioned = *self.table.get(*id);
             if !versioned.is_defined() {
@@ -302,32 +239,19 @@ impl Link<'_> {
                 self.hide(plain);
                 self.table.get_mut(plain).kind = Kind::Indirect(*id);
                 self.copy_indirect(*id, plain);
-                if let Some(entries) = self.symbols.get_mut(&file) {
-                    entries.iter_mut().filter(|entry| **entry == plain).for_each(|entry| *entry = *id);
+                let entries = &mut self.bfds[bfd.0 as usize].symbols;
+                if let Some(entry) = entries.iter_mut().find(|entry| **entry == plain) {
+                    *entry = *id;
                 }
             }
         }
     }
 
-    /// `--exclude-libs`: what members of the archive define is hidden.
-    fn no_export(&self, file: FileId) -> bool {
-        let Some(archive) = self.program.files[file.0 as usize].archive else { return false };
-        match &self.program.options.exclude_libs {
-            ExcludeLibs::None => false,
-            ExcludeLibs::All => true,
-            ExcludeLibs::Named(names) => {
-                let path = &self.program.files[archive.0 as usize].name;
-                let base = path.rsplit('/').next().unwrap_or(path);
-                names.iter().any(|name| name == base)
-            }
-        }
-    }
-
-    /// A symbol of a relocatable object.
-    fn regular(&mut self, new: &Incoming, gone: bool) -> Result<EntryId, Fatal> {
+    /// A symbol of a relocatable object: its entry, and whether it was passed over.
+    fn regular(&mut self, new: &Incoming, gone: bool) -> Result<(EntryId, bool), Fatal> {
         let merged = self.merge(new, None)?;
         if merged.skip {
-            return Ok(self.table.real(merged.entry));
+            return Ok((merged.entry, true));
         }
         let mut definition = matches!(new.section, Section::Defined(_));
         if merged.overridden.is_some() && merged.matched {
@@ -338,7 +262,7 @@ impl Link<'_> {
             Section::Defined(place) => place,
             _ => Place::None,
         };
-        let by = By { file: new.file, dynamic: false, place, value: new.value };
+        let by = By { owner: new.owner, place, value: new.value };
         self.enter(merged.entry, row, by, merged.value);
         let hi = merged.entry;
         let h = self.table.real(hi);
@@ -365,7 +289,8 @@ impl Link<'_> {
         let mut dynsym = !(h != hi && self.table.get(hi).forced_local)
             && (self.program.options.output == Output::Shared || seen.def_dynamic || seen.ref_dynamic);
         let mut old_owner = merged.old_owner;
-        if definition || (merged.overridden.is_none() && seen.kind == Kind::Common) {
+        let hidden_name = hi != h && self.table.get(hi).versioned == Versioned::Hidden;
+        if (definition || (merged.overridden.is_none() && seen.kind == Kind::Common)) && !hidden_name {
             self.add_default(new, h, &mut dynsym, &mut old_owner)?;
         }
         self.describe(h, new, definition, gone, merged.old_weak);
@@ -374,7 +299,7 @@ impl Link<'_> {
         } else {
             self.hide_if_hidden(h);
         }
-        Ok(h)
+        Ok((h, false))
     }
 
     /// Size, type and visibility of the entry after a symbol was entered.
@@ -391,11 +316,11 @@ impl Link<'_> {
                 || entry.symbol_type == SymbolType::None)
         {
             entry.symbol_type = match new.symbol_type {
-                SymbolType::IFunc if new.dynamic => SymbolType::Function,
+                SymbolType::IFunc if new.dynamic() => SymbolType::Function,
                 other => other,
             };
         }
-        if !new.dynamic {
+        if !new.dynamic() {
             entry.visibility = entry.visibility.merge(new.visibility);
         }
     }
@@ -403,13 +328,16 @@ impl Link<'_> {
     /// A shared object: under `--as-needed` it is tried, and all it brought is undone if nobody to its left needed it.
     pub(super) fn shared_object(&mut self, load: LoadId) -> Result<(), Fatal> {
         let program = self.program;
-        let Load { file, soname, class, .. } = self.loads[load.0 as usize];
+        let Load { file, bfd, soname, class, .. } = self.loads[load.0 as usize];
         let Content::Shared(shared) = &program.files[file.0 as usize].content else { return Ok(()) };
         self.needed.extend(shared.needed.iter().map(|name| (*name, load)));
         if soname.is_some() && self.loaded.iter().any(|known| self.loads[known.0 as usize].soname == soname) {
             return Ok(());
         }
         let mut add_needed = !(class.as_needed || class.dt_needed || class.no_needed);
+        if add_needed {
+            self.create_dynamic(bfd);
+        }
         if class.as_needed {
             self.table.begin();
         }
@@ -431,8 +359,7 @@ impl Link<'_> {
                 (true, false) => Section::Defined(Place::Shared { bss: symbol.in_bss }),
             };
             let new = Incoming {
-                file,
-                dynamic: true,
+                owner: Owner { bfd, dynamic: true },
                 key,
                 section,
                 value: symbol.value,
@@ -472,8 +399,11 @@ impl Link<'_> {
             Section::Defined(place) => place,
             _ => Place::None,
         };
-        let owner = merged.overridden.unwrap_or(new.file);
-        let by = By { file: owner, dynamic: owner == new.file, place, value: new.value };
+        let by = By { owner: merged.overridden.unwrap_or(new.owner), place, value: new.value };
+        let real = self.table.real(merged.entry);
+        if definition && new.key.version.is_some() && self.table.get(real).versioned != Versioned::Unversioned {
+            self.table.get_mut(real).has_version = true;
+        }
         self.enter(merged.entry, row, by, merged.value);
         let hi = merged.entry;
         let h = self.table.real(hi);
@@ -488,7 +418,7 @@ impl Link<'_> {
         let seen = *self.table.get(h);
         let mut dynsym = !(h != hi && self.table.get(hi).forced_local) && (seen.def_regular || seen.ref_regular);
         let mut old_owner = merged.old_owner;
-        let hidden_name = hi != h && self.table.get(hi).versioned == super::table::Versioned::Hidden;
+        let hidden_name = hi != h && self.table.get(hi).versioned == Versioned::Hidden;
         if (definition || (merged.overridden.is_none() && seen.kind == Kind::Common)) && !hidden_name {
             self.add_default(new, h, &mut dynsym, &mut old_owner)?;
         }
@@ -504,7 +434,9 @@ impl Link<'_> {
         }
         let Load { soname, class, file, .. } = self.loads[load.0 as usize];
         let by_regular = dynsym && seen.ref_regular_nonweak;
-        let by_shared = seen.ref_dynamic_nonweak && class.as_needed && !self.on_needed_list(soname, self.needed.len());
+        let by_shared = seen.ref_dynamic_nonweak
+            && class.as_needed
+            && !self.on_needed_list(soname, self.needed.len(), &mut HashMap::new());
         if !by_regular && !by_shared {
             return Ok(());
         }
@@ -512,7 +444,7 @@ impl Link<'_> {
             self.dso_missing.push(crate::model::outcome::DsoMissing { name: new.key.name, shared: file });
             return Err(Fatal);
         }
-        let because = old_owner.map(|owner| (owner, new.key.name));
+        let because = old_owner.map(|owner| (self.file(owner.bfd), new.key.name));
         let because_event = match because {
             Some((file, name)) => Because::Reference { file, name },
             None => Because::Option(new.key.name),
@@ -522,21 +454,27 @@ impl Link<'_> {
         load.class.as_needed = false;
         load.because = because;
         *add_needed = true;
+        self.create_dynamic(new.owner.bfd);
         Ok(())
     }
 
     /// `on_needed_list`: a library that will be loaded needs this soname itself, so that it comes in anyway.
-    fn on_needed_list(&self, soname: Option<Name>, before: usize) -> bool {
+    fn on_needed_list(&self, soname: Option<Name>, before: usize, known: &mut HashMap<(Name, usize), bool>) -> bool {
         let Some(soname) = soname else { return false };
-        (0..before).any(|index| {
+        if let Some(known) = known.get(&(soname, before)) {
+            return *known;
+        }
+        let found = (0..before).any(|index| {
             let (name, by) = self.needed[index];
             let by = self.loads[by.0 as usize];
-            name == soname && (!by.class.as_needed || self.on_needed_list(by.soname, index))
-        })
+            name == soname && (!by.class.as_needed || self.on_needed_list(by.soname, index, known))
+        });
+        known.insert((soname, before), found);
+        found
     }
 }
 
-fn incoming(file: FileId, symbol: &Symbol, gone: bool, no_export: bool) -> Incoming {
+fn incoming(owner: Owner, symbol: &Symbol, gone: bool, no_export: bool) -> Incoming {
     let section = match symbol.definition {
         Definition::Undefined => Section::Undefined,
         _ if gone => Section::Undefined,
@@ -550,8 +488,7 @@ fn incoming(file: FileId, symbol: &Symbol, gone: bool, no_export: bool) -> Incom
     };
     let hides = no_export && section != Section::Undefined && symbol.visibility != Visibility::Internal;
     Incoming {
-        file,
-        dynamic: false,
+        owner,
         key: Key {
             name: symbol.name,
             version: symbol.version.map(|version| version.name),

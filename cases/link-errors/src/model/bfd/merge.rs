@@ -2,8 +2,8 @@
 //! an object's, common symbols against both, visibility, versions.
 
 use super::link::{Fatal, Link};
-use super::table::{EntryId, Key, Kind, Place, Versioned};
-use crate::model::input::{Binding, FileId, SymbolType, Visibility};
+use super::table::{BfdId, EntryId, Key, Kind, Owner, Place, Versioned};
+use crate::model::input::{Binding, SymbolType, Visibility};
 use crate::model::outcome::{Event, Refusal};
 
 /// Where an incoming symbol stands.
@@ -17,9 +17,7 @@ pub(super) enum Section {
 /// A symbol on its way into the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Incoming {
-    pub(super) file: FileId,
-    /// Its file is a shared object.
-    pub(super) dynamic: bool,
+    pub(super) owner: Owner,
     pub(super) key: Key,
     pub(super) section: Section,
     pub(super) value: u64,
@@ -33,6 +31,15 @@ impl Incoming {
     fn is_function(&self) -> bool {
         is_function(self.symbol_type)
     }
+
+    /// Its file is a shared object.
+    pub(super) fn dynamic(&self) -> bool {
+        self.owner.dynamic
+    }
+
+    fn bfd(&self) -> BfdId {
+        self.owner.bfd
+    }
 }
 
 /// What merging decided.
@@ -41,13 +48,13 @@ pub(super) struct Merged {
     /// The entry of the name itself, indirect or not.
     pub(super) entry: EntryId,
     /// Who had it before.
-    pub(super) old_owner: Option<FileId>,
+    pub(super) old_owner: Option<Owner>,
     /// It was weak before.
     pub(super) old_weak: bool,
     /// Nothing more is done with the symbol.
     pub(super) skip: bool,
     /// The old symbol wins, and the new one is entered as what `section` says, in the name of this file.
-    pub(super) overridden: Option<FileId>,
+    pub(super) overridden: Option<Owner>,
     /// The section the symbol is entered with.
     pub(super) section: Section,
     pub(super) value: u64,
@@ -86,7 +93,7 @@ impl Link<'_> {
         let mut new_weak = new.binding == Binding::Weak;
         let mut old_weak = matches!(old.kind, Kind::DefinedWeak | Kind::UndefinedWeak);
         merged.old_weak = old_weak;
-        if new.dynamic {
+        if new.dynamic() {
             if is_undefined {
                 if !new_weak {
                     self.table.get_mut(h).ref_dynamic_nonweak = true;
@@ -100,12 +107,13 @@ impl Link<'_> {
             }
         }
         if old.kind == Kind::New {
+            self.table.get_mut(h).non_elf = false;
             return Ok(merged);
         }
-        if merged.old_owner == Some(new.file) && (new_weak || old_weak) && (!new.dynamic || !old.def_regular) {
+        if merged.old_owner == Some(new.owner) && (new_weak || old_weak) && (!new.dynamic() || !old.def_regular) {
             return Ok(merged);
         }
-        let old_dynamic = merged.old_owner.is_some() && old.owner_dynamic;
+        let old_dynamic = merged.old_owner.is_some_and(|owner| owner.dynamic);
         let mut new_defines = !matches!(new.section, Section::Undefined | Section::Common);
         let mut old_defines = matches!(old.kind, Kind::Defined | Kind::DefinedWeak | Kind::Indirect(_));
         let new_function = new.is_function();
@@ -119,11 +127,11 @@ impl Link<'_> {
             && (new_defines || new.section == Section::Common)
             && (old_defines || old.kind == Kind::Common)
         {
-            if new.dynamic && !old_dynamic {
+            if new.dynamic() && !old_dynamic {
                 merged.skip = true;
                 return Ok(merged);
             }
-            if entry != h && !new.dynamic && old_dynamic {
+            if entry != h && !new.dynamic() && old_dynamic {
                 let listed = self.table.get(entry).listed;
                 let direct = self.table.get_mut(entry);
                 direct.dynamic = false;
@@ -132,8 +140,8 @@ impl Link<'_> {
                 direct.def_dynamic = false;
                 direct.dynamic_def = false;
                 direct.kind = if listed { Kind::Undefined } else { Kind::New };
-                direct.owner = if listed { Some(new.file) } else { None };
-                direct.owner_dynamic = false;
+                direct.owner = listed.then_some(new.owner);
+                direct.absolute = None;
                 return Ok(merged);
             }
         }
@@ -142,11 +150,12 @@ impl Link<'_> {
             && new.symbol_type != old.symbol_type
             && (new.symbol_type == SymbolType::Tls || old.symbol_type == SymbolType::Tls)
         {
-            self.refusals.push(Refusal::TlsMismatch(new.key.name, owner, new.file));
+            let (first, second) = (self.file(owner.bfd), self.file(new.bfd()));
+            self.refusals.push(Refusal::TlsMismatch(new.key.name, first, second));
             return Err(Fatal);
         }
 
-        if new.dynamic && old.visibility != Visibility::Default && !is_undefined {
+        if new.dynamic() && old.visibility != Visibility::Default && !is_undefined {
             merged.skip = true;
             self.table.get_mut(h).ref_dynamic = true;
             self.table.get_mut(entry).ref_dynamic = true;
@@ -155,18 +164,18 @@ impl Link<'_> {
             }
             return Ok(merged);
         }
-        if !new.dynamic && new.visibility != Visibility::Default && old.def_dynamic {
+        if !new.dynamic() && new.visibility != Visibility::Default && old.def_dynamic {
             self.forget_shared_definition(new, entry, h);
             return Ok(merged);
         }
 
-        if new_defines && !new.dynamic && (old_dynamic || old.by_script) {
+        if new_defines && !new.dynamic() && (old_dynamic || old.by_script) {
             new_weak = false;
         }
-        if old_defines && new.dynamic {
+        if old_defines && new.dynamic() {
             old_weak = false;
         }
-        let new_dynamic_common = new.dynamic
+        let new_dynamic_common = new.dynamic()
             && new_defines
             && !new_weak
             && new.section == Section::Defined(Place::Shared { bss: true })
@@ -184,19 +193,19 @@ impl Link<'_> {
             && !old_dynamic
             && !old_weak
             && new_defines
-            && !new.dynamic
+            && !new.dynamic()
             && !new_weak
             && !default_symbol
             && old.def_regular
         {
-            self.duplicate(h, new.file, new.section, new.value);
+            self.duplicate(h, new.bfd(), new.section, new.value);
             merged.skip = true;
             return Ok(merged);
         }
 
         let mut new_dynamic_common = new_dynamic_common;
-        if new.dynamic && new_defines && (old_defines || (old.kind == Kind::Common && (new_weak || new_function))) {
-            merged.overridden = Some(new.file);
+        if new.dynamic() && new_defines && (old_defines || (old.kind == Kind::Common && (new_weak || new_function))) {
+            merged.overridden = Some(new.owner);
             new_defines = false;
             new_dynamic_common = false;
             merged.section = Section::Undefined;
@@ -210,7 +219,7 @@ impl Link<'_> {
         if new_defines && old_defines && new_weak {
             new_defines = false;
             merged.skip = true;
-            if !new.dynamic {
+            if !new.dynamic() {
                 let seen = self.table.get_mut(h);
                 seen.visibility = seen.visibility.merge(new.visibility);
             }
@@ -220,14 +229,15 @@ impl Link<'_> {
         // An object's definition takes the place of a shared object's, wherever it stands.
         let mut flip = None;
         let is_common = merged.section == Section::Common;
-        if !new.dynamic
+        if !new.dynamic()
             && (new_defines || (is_common && (old_weak || old_function)))
             && old_dynamic
             && old_defines
             && old.def_dynamic
         {
             if let (Some(from), false) = (old.owner, is_undefined) {
-                self.trace.push(Event::Override(from, new.file, new.key.name));
+                let (from, to) = (self.file(from.bfd), self.file(new.bfd()));
+                self.trace.push(Event::Override(from, to, new.key.name));
             }
             let seen = self.table.get_mut(h);
             seen.kind = Kind::Undefined;
@@ -236,16 +246,12 @@ impl Link<'_> {
                 seen.def_dynamic = false;
                 seen.symbol_type = SymbolType::None;
             }
-            if matches!(self.table.get(entry).kind, Kind::Indirect(_)) {
-                flip = Some(entry);
-            }
+            flip = self.flips(entry, h);
         }
-        if !new.dynamic && is_common && old_dynamic_common && old_defines {
+        if !new.dynamic() && is_common && old_dynamic_common && old_defines {
             merged.value = merged.value.max(old.size);
             self.table.get_mut(h).kind = Kind::Undefined;
-            if matches!(self.table.get(entry).kind, Kind::Indirect(_)) {
-                flip = Some(entry);
-            }
+            flip = self.flips(entry, h);
         }
         if let Some(flipped) = flip {
             let seen = *self.table.get(h);
@@ -253,7 +259,7 @@ impl Link<'_> {
                 let direct = self.table.get_mut(flipped);
                 direct.kind = seen.kind;
                 direct.owner = seen.owner;
-                direct.owner_dynamic = seen.owner_dynamic;
+                direct.absolute = seen.absolute;
             }
             self.table.get_mut(h).kind = Kind::Indirect(flipped);
             self.copy_indirect(flipped, h);
@@ -263,6 +269,17 @@ impl Link<'_> {
             }
         }
         Ok(merged)
+    }
+
+    /// A definition of a shared object went. Behind an indirection, the indirection is turned round; otherwise its version goes too.
+    fn flips(&mut self, entry: EntryId, h: EntryId) -> Option<EntryId> {
+        if matches!(self.table.get(entry).kind, Kind::Indirect(_)) {
+            return Some(entry);
+        }
+        let seen = self.table.get_mut(h);
+        seen.has_version = false;
+        seen.node = None;
+        None
     }
 
     /// The entry behind an indirection and the one before it name one version.
@@ -285,11 +302,11 @@ impl Link<'_> {
                     let direct = self.table.get_mut(entry);
                     direct.kind = seen.kind;
                     direct.owner = seen.owner;
-                    direct.owner_dynamic = seen.owner_dynamic;
+                    direct.absolute = seen.absolute;
                 }
+                self.table.get_mut(h).kind = Kind::Indirect(entry);
                 self.copy_indirect(entry, h);
                 let seen = self.table.get_mut(h);
-                seen.kind = Kind::Indirect(entry);
                 if protected {
                     seen.ref_dynamic = true;
                 } else {
@@ -306,12 +323,12 @@ impl Link<'_> {
         let seen = self.table.get_mut(h);
         if seen.listed {
             seen.kind = Kind::Undefined;
-            seen.owner = Some(new.file);
+            seen.owner = Some(new.owner);
         } else {
             seen.kind = Kind::New;
             seen.owner = None;
         }
-        seen.owner_dynamic = false;
+        seen.absolute = None;
         if protected {
             seen.ref_dynamic = true;
         } else {

@@ -3,11 +3,16 @@
 //! Mirrors binutils 2.40: bfd/elflink.c, bfd/linker.c, ld/ldelf.c, ld/ldlang.c.
 
 mod add;
+mod archive;
 mod closure;
+mod dynamic;
+mod gc;
 mod link;
 mod load;
 mod merge;
+mod order;
 mod report;
+mod statements;
 mod table;
 
 pub(super) use link::simulate;

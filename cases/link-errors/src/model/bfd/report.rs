@@ -1,154 +1,91 @@
-//! What ld.bfd complains of at the end: references of relocations (`RELOC_FOR_GLOBAL_SYMBOL`, bfd/elf-bfd.h) and of shared objects
-//! (`elf_link_output_extsym`, bfd/elflink.c), after `--gc-sections` (`bfd_elf_gc_sections`).
+//! What ld.bfd complains of at the end: references of relocations (`RELOC_FOR_GLOBAL_SYMBOL`, bfd/elf-bfd.h), references into sections that
+//! were discarded (`elf_link_input_bfd`, bfd/elflink.c), and symbols that cannot be written (`elf_link_output_extsym`).
 
 use std::collections::HashMap;
 
-use super::link::{Link, reports};
-use super::table::{EntryId, Key, Kind, Place};
-use crate::model::input::{Content, Definition, FileId, Object, Output, Visibility};
-use crate::model::liveness::{self, Live, RETAIN};
+use super::gc::is_debugging;
+use super::link::{Fatal, Link, reports};
+use super::table::{Entry, EntryId, Key, Kind, Place};
+use crate::model::input::{Content, Definition, Output, Visibility};
+use crate::model::liveness::{ALLOC, EXCLUDE};
+use crate::model::names::Fast;
 use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
 
-/// `SHT_NOTE`
-const NOTE: u32 = 7;
-/// `SHT_INIT_ARRAY`, `SHT_FINI_ARRAY`, `SHT_PREINIT_ARRAY`
-const ARRAYS: [u32; 3] = [14, 15, 16];
+/// Where the linker stops writing symbols.
+enum Stop {
+    /// An internal check of its own fails.
+    Aborts,
+    HiddenInObject,
+    NotDefined,
+    NoVersion,
+}
 
 impl Link<'_> {
-    /// Everything after the last file was read.
-    pub(super) fn relocate(&mut self) {
-        let program = self.program;
-        if program.options.output == Output::Relocatable {
-            return;
-        }
-        let live = (program.options.gc_sections == Some(true)).then(|| self.live());
-        self.report_objects(live.as_ref());
-        self.report_shared();
-        self.warned = program.options.warn_unresolved
-            && self.undefined.iter().all(|one| matches!(one.why, UndefinedWhy::Nowhere));
-    }
-
-    fn is_gone(&self, file: FileId, section: u32) -> bool {
-        self.discarded.get(&file).is_some_and(|gone| gone.get(section as usize) == Some(&true))
-    }
-
-    /// The entry a relocation of an object means.
-    fn entry_of(&self, file: FileId, object: &Object, symbol: u32) -> Option<EntryId> {
-        let index = symbol.checked_sub(object.first_global)? as usize;
-        self.symbols.get(&file)?.get(index).map(|id| self.table.real(*id))
-    }
-
-    fn live(&self) -> Live {
-        let program = self.program;
-        let mut roots: Vec<(FileId, u32)> = Vec::new();
-        let options = &program.options;
-        let entry = options.entry.or_else(|| program.names.get(b"_start"));
-        let named = options.undefined.iter().chain(&options.require_defined).copied().chain(entry);
-        let place = |id: EntryId| {
-            let entry = self.table.get(id);
-            match (entry.place, entry.owner) {
-                (Place::Section(section), Some(file)) if entry.is_defined() => Some((file, section)),
-                _ => None,
-            }
-        };
-        roots.extend(
-            named.filter_map(|name| self.table.find(Key::plain(name))).filter_map(|id| place(self.table.real(id))),
-        );
-        let dynamic = options.output == Output::Shared
-            || matches!(options.output, Output::Pie | Output::StaticPie)
-            || !self.loaded.is_empty();
-        for (id, entry) in self.table.iter().filter(|_| dynamic) {
-            let hidden = matches!(entry.visibility, Visibility::Hidden | Visibility::Internal);
-            let exported = entry.def_regular && !hidden && (!options.output.is_executable() || options.export_dynamic);
-            let by_script = exported
-                && entry.key.version.is_none()
-                && matches!(self.script_version(entry.key.name), super::link::ScriptSays::Local);
-            if (entry.ref_dynamic && !entry.forced_local) || (exported && !by_script) {
-                roots.extend(place(id));
-            }
-        }
-        for file in &self.objects {
-            let Content::Object(object) = &program.files[file.0 as usize].content else { continue };
-            for (index, section) in object.sections.iter().enumerate() {
-                let name = program.names.bytes(section.name);
-                if (section.kind == NOTE && section.group.is_none())
-                    || section.flags & RETAIN != 0
-                    || ARRAYS.contains(&section.kind)
-                    || is_kept(name)
+    /// Symbols that relocations in the output refer to.
+    pub(super) fn asked(&self) -> Vec<bool> {
+        let mut asked = vec![false; self.table.len()];
+        for bfd in &self.objects {
+            let Some(object) = self.object_of(*bfd) else { continue };
+            for reference in &object.references {
+                let allocated =
+                    object.sections.get(reference.section as usize).is_some_and(|own| own.flags & ALLOC != 0);
+                if allocated
+                    && self.is_in_output(*bfd, reference.section)
+                    && let Some(id) = self.entry_of(*bfd, object, reference.symbol)
                 {
-                    roots.push((*file, index as u32));
+                    asked[id.0 as usize] = true;
                 }
             }
         }
-        liveness::mark(program, &self.objects, &roots, &|file, section| self.is_gone(file, section), &|file, symbol| {
-            match &program.files[file.0 as usize].content {
-                Content::Object(object) => self.entry_of(file, object, symbol).and_then(place),
-                _ => None,
-            }
-        })
+        asked
     }
 
-    fn report_objects(&mut self, live: Option<&Live>) {
+    pub(super) fn report_objects(&mut self) {
         let program = self.program;
         let (in_objects, _) = reports(&program.options);
-        let mut found: HashMap<EntryId, usize> = HashMap::new();
-        for file in self.objects.clone() {
+        let mut found: HashMap<EntryId, usize, Fast> = HashMap::default();
+        for bfd in self.objects.clone() {
+            let file = self.file(bfd);
             let Content::Object(object) = &program.files[file.0 as usize].content else { continue };
             for reference in &object.references {
-                let section = reference.section;
-                if self.is_gone(file, section)
-                    || live.is_some_and(|live| !live.is_live(file, section))
-                    || is_dropped(program.names.bytes(
-                        object.sections.get(section as usize).map_or(crate::model::names::Name(0), |own| own.name),
-                    ))
-                {
+                let index = reference.section;
+                let Some(section) = object.sections.get(index as usize) else { continue };
+                let name = program.names.bytes(section.name);
+                if !self.is_in_output(bfd, index) || is_dropped(name) || section.flags & EXCLUDE != 0 {
                     continue;
                 }
-                let Some(id) = self.entry_of(file, object, reference.symbol) else {
-                    self.discarded_local(file, object, section, reference.symbol, reference.offset);
+                let site = Site { file, at: Some((index, reference.offset)) };
+                let Some(id) = self.entry_of(bfd, object, reference.symbol) else {
+                    let Some(symbol) = object.symbols.get(reference.symbol as usize) else { continue };
+                    let Definition::Section(to) = symbol.definition else { continue };
+                    let known = object.sections.get(to as usize);
+                    let complains = complains(name, section.flags) && known.is_some_and(|known| known.kind != GROUP);
+                    if complains && !self.is_in_output(bfd, to) {
+                        let why = UndefinedWhy::Discarded;
+                        self.undefined.push(Undefined { name: symbol.name, version: None, sites: vec![site], why });
+                    }
                     continue;
                 };
-                let entry = self.table.get(id);
-                if crate::model::reserved::is_reserved(program, entry.key.name) {
-                    continue;
-                }
+                let entry = *self.table.get(id);
                 if entry.kind != Kind::Undefined || (!in_objects && entry.visibility == Visibility::Default) {
                     continue;
                 }
-                let site = Site { file, at: Some((section, reference.offset)) };
                 match found.get(&id) {
                     Some(index) => self.undefined[*index].sites.push(site),
                     None => {
                         found.insert(id, self.undefined.len());
-                        let why = if entry.discarded {
-                            UndefinedWhy::Discarded
-                        } else if entry.visibility != Visibility::Default && self.in_shared(entry.key) {
+                        let why = if entry.visibility != Visibility::Default && self.in_shared(entry.key) {
                             UndefinedWhy::HiddenReference
                         } else {
                             UndefinedWhy::Nowhere
                         };
+                        self.hard |= entry.visibility != Visibility::Default;
                         let (name, version) = (entry.key.name, entry.key.version);
                         self.undefined.push(Undefined { name, version, sites: vec![site], why });
                     }
                 }
             }
         }
-    }
-
-    /// A relocation against a local symbol of a section that was discarded: `defined in discarded section`.
-    fn discarded_local(&mut self, file: FileId, object: &Object, from: u32, symbol: u32, offset: u64) {
-        let Some(symbol) = object.symbols.get(symbol as usize) else { return };
-        let Definition::Section(to) = symbol.definition else { return };
-        let Some(own) = object.sections.get(from as usize) else { return };
-        let name = self.program.names.bytes(own.name);
-        let excused =
-            own.flags & liveness::ALLOC == 0 || name == b".eh_frame" || name.starts_with(b".gcc_except_table");
-        if !self.is_gone(file, to) || excused {
-            return;
-        }
-        let site = Site { file, at: Some((from, offset)) };
-        let why = UndefinedWhy::Discarded;
-        self.undefined.push(Undefined { name: symbol.name, version: None, sites: vec![site], why });
     }
 
     /// A shared object of the line defines the symbol, for those who may see it.
@@ -159,79 +96,203 @@ impl Link<'_> {
         })
     }
 
-    fn report_shared(&mut self) {
-        let program = self.program;
-        let (_, in_shared) = reports(&program.options);
-        let gc = program.options.gc_sections == Some(true);
-        let mut more = Vec::new();
-        for (_, entry) in self.table.iter() {
-            let undefined = entry.kind == Kind::Undefined;
-            if undefined
-                && !crate::model::reserved::is_reserved(program, entry.key.name)
-                && in_shared
-                && entry.ref_dynamic_nonweak
-                && (!entry.ref_regular || gc)
-                && !self.hidden_version(entry.key, entry.owner)
-                && !self
-                    .undefined
-                    .iter()
-                    .any(|known| known.name == entry.key.name && known.version == entry.key.version)
-            {
-                let sites = match entry.owner {
-                    Some(file) if !entry.ref_regular => vec![Site { file, at: None }],
-                    _ => Vec::new(),
-                };
-                let (name, version) = (entry.key.name, entry.key.version);
-                more.push(Undefined { name, version, sites, why: UndefinedWhy::Nowhere });
+    /// Writes local symbols, then global ones. The first that cannot be written ends it.
+    pub(super) fn write_symbols(&mut self) -> Result<(), Fatal> {
+        if self.program.options.output == Output::Relocatable {
+            return Ok(());
+        }
+        let in_shared = reports(&self.program.options).1;
+        for local in [true, false] {
+            let ids: Vec<EntryId> = self.table.ids().filter(|id| self.table.get(*id).forced_local == local).collect();
+            let stopping: Vec<EntryId> = ids.iter().copied().filter(|id| self.stops(*id).is_some()).collect();
+            let lacking: Vec<EntryId> =
+                ids.iter().copied().filter(|id| in_shared && self.lacks(self.table.get(*id))).collect();
+            if stopping.is_empty() {
+                lacking.into_iter().for_each(|id| self.report_lack(id));
+                continue;
             }
-            if program.options.output.is_executable()
-                && entry.forced_local
-                && entry.ref_dynamic
-                && entry.def_regular
-                && !entry.dynamic_def
-                && entry.ref_dynamic_nonweak
-                && let Some(owner) = entry.owner
-            {
-                let asks = self.who_asks(entry.key).unwrap_or(owner);
-                self.refusals.push(Refusal::HiddenInObject(entry.key.name, owner, asks));
-                break;
+            for id in self.traversal() {
+                if lacking.contains(&id) {
+                    self.report_lack(id);
+                }
+                if stopping.contains(&id) {
+                    return self.stop_at(id);
+                }
             }
         }
-        self.undefined.extend(more);
+        Ok(())
     }
 
-    fn who_asks(&self, key: Key) -> Option<FileId> {
+    /// A shared object asks for it, and no object does whose relocations were looked at.
+    fn lacks(&self, entry: &Entry) -> bool {
+        entry.kind == Kind::Undefined
+            && entry.ref_dynamic_nonweak
+            && (!entry.ref_regular || self.program.options.gc_sections == Some(true))
+            && !matches!(self.has_hidden_version(entry), Ok(true) | Err(Fatal))
+    }
+
+    fn report_lack(&mut self, id: EntryId) {
+        let entry = *self.table.get(id);
+        let site = match entry.owner {
+            Some(owner) if !entry.ref_regular => Some(Site { file: self.file(owner.bfd), at: None }),
+            _ => None,
+        };
+        let (name, version) = (entry.key.name, entry.key.version);
+        match self.undefined.iter_mut().find(|known| known.name == name && known.version == version) {
+            Some(known) => known.sites.extend(site),
+            None => {
+                let why = UndefinedWhy::Nowhere;
+                self.undefined.push(Undefined { name, version, sites: site.into_iter().collect(), why });
+            }
+        }
+    }
+
+    /// Why the symbol cannot be written.
+    fn stops(&self, id: EntryId) -> Option<Stop> {
+        let entry = self.table.get(id);
+        let executable = self.program.options.output.is_executable();
+        if entry.kind == Kind::Undefined && entry.ref_dynamic_nonweak && !entry.ref_regular {
+            match self.has_hidden_version(entry) {
+                Err(Fatal) => return Some(Stop::Aborts),
+                Ok(_) if entry.discarded => return None,
+                Ok(_) => {}
+            }
+        }
+        if entry.kind == Kind::Undefined && entry.discarded {
+            return None;
+        }
+        if executable
+            && entry.forced_local
+            && entry.ref_dynamic
+            && entry.def_regular
+            && !entry.dynamic_def
+            && entry.ref_dynamic_nonweak
+        {
+            match self.has_hidden_version(entry) {
+                Err(Fatal) => return Some(Stop::Aborts),
+                Ok(true) => {}
+                Ok(false) => return Some(Stop::HiddenInObject),
+            }
+        }
+        let unmentioned = (entry.def_dynamic || entry.ref_dynamic || entry.kind == Kind::New)
+            && !entry.def_regular
+            && !entry.ref_regular;
+        if matches!(entry.kind, Kind::Indirect(_)) || (unmentioned && !entry.dynamic && !entry.forced_local) {
+            return None;
+        }
+        if entry.kind == Kind::New {
+            return Some(Stop::Aborts);
+        }
+        let written_undefined = matches!(entry.kind, Kind::Undefined | Kind::UndefinedWeak)
+            || (entry.is_defined() && matches!(entry.place, Place::Shared { .. }));
+        let weak = match entry.kind {
+            _ if entry.forced_local => false,
+            _ if written_undefined && entry.ref_regular => !entry.ref_regular_nonweak,
+            Kind::UndefinedWeak | Kind::DefinedWeak => true,
+            _ => false,
+        };
+        if entry.visibility != Visibility::Default
+            && !entry.forced_local
+            && !weak
+            && entry.kind == Kind::Undefined
+            && !entry.def_regular
+        {
+            return Some(Stop::NotDefined);
+        }
+        let lacks_version = entry.dynamic
+            && self.has_dynamic
+            && !entry.has_version
+            && (!executable || entry.ref_dynamic || !entry.def_regular)
+            && entry.key.version.is_some();
+        lacks_version.then_some(Stop::NoVersion)
+    }
+
+    fn stop_at(&mut self, id: EntryId) -> Result<(), Fatal> {
+        let entry = *self.table.get(id);
+        let name = String::from_utf8_lossy(&self.full_name(&entry)).into_owned();
+        let refusal = match self.stops(id) {
+            None => return Ok(()),
+            Some(Stop::Aborts) => Refusal::Other(format!("internal error over {name}")),
+            Some(Stop::HiddenInObject) => {
+                let owner = self.table.get(self.table.real(id)).origin().map(|owner| self.file(owner.bfd));
+                match (owner, self.who_asks(entry.key)) {
+                    (Some(owner), asks) => Refusal::HiddenInObject(entry.key.name, owner, asks.unwrap_or(owner)),
+                    (None, Some(asks)) => Refusal::HiddenInObject(entry.key.name, asks, asks),
+                    (None, None) => Refusal::Other(format!("local symbol `{name}' in output is referenced by DSO")),
+                }
+            }
+            Some(Stop::NotDefined) => {
+                let kind = match entry.visibility {
+                    Visibility::Protected => "protected",
+                    Visibility::Internal => "internal",
+                    _ => "hidden",
+                };
+                Refusal::Other(format!("{kind} symbol `{name}' isn't defined"))
+            }
+            Some(Stop::NoVersion) => Refusal::VersionUndefined(entry.key.name),
+        };
+        self.refusals.push(refusal);
+        Err(Fatal)
+    }
+
+    fn who_asks(&self, key: Key) -> Option<crate::model::input::FileId> {
         self.loads.iter().filter(|load| !load.class.as_needed).map(|load| load.file).find(|file| {
             self.shared(*file)
                 .is_some_and(|shared| shared.symbols.iter().any(|symbol| !symbol.defined && symbol.name == key.name))
         })
     }
 
-    /// `elf_link_check_versioned_symbol`: a library of the closure asks for a name that another loaded one has under a hidden version.
-    fn hidden_version(&self, key: Key, owner: Option<FileId>) -> bool {
-        let by_closure =
-            owner.is_some_and(|owner| self.loads.iter().any(|load| load.file == owner && load.class.dt_needed));
-        by_closure
-            && self.loaded.iter().map(|load| self.loads[load.0 as usize].file).filter(|file| Some(*file) != owner).any(
-                |file| {
-                    self.shared(file).is_some_and(|shared| {
-                        shared.symbols.iter().any(|symbol| {
-                            symbol.defined
-                                && symbol.name == key.name
-                                && symbol.version.is_some_and(|version| !version.default)
-                        })
-                    })
-                },
-            )
+    /// `elf_link_check_versioned_symbol`: another loaded library has the name under a hidden version, the first of its own. A version that
+    /// is not hidden should have been found before, and the linker aborts.
+    fn has_hidden_version(&self, entry: &Entry) -> Result<bool, Fatal> {
+        let mut real = *entry;
+        for _ in 0..16 {
+            match real.kind {
+                Kind::Indirect(to) => real = *self.table.get(to),
+                _ => break,
+            }
+        }
+        if matches!(real.kind, Kind::Undefined | Kind::UndefinedWeak) {
+            let by_closure = real
+                .owner
+                .is_some_and(|owner| self.loads.iter().any(|load| load.bfd == owner.bfd && load.class.dt_needed));
+            if !by_closure {
+                return Ok(false);
+            }
+        }
+        if real.key.version.is_some() {
+            return Ok(false);
+        }
+        for load in self.loaded.iter().rev().map(|load| self.loads[load.0 as usize]) {
+            if real.owner.is_some_and(|owner| owner.bfd == load.bfd) {
+                continue;
+            }
+            let Some(shared) = self.shared(load.file) else { continue };
+            if !shared.symbols.iter().any(|symbol| symbol.version.is_some() || symbol.base_version) {
+                continue;
+            }
+            for symbol in shared.symbols.iter().filter(|symbol| symbol.defined && symbol.name == real.key.name) {
+                let hidden = symbol.version.is_some_and(|version| !version.default);
+                if !hidden && !(real.def_regular && real.forced_local) {
+                    return Err(Fatal);
+                }
+                let first = symbol.version.is_none_or(|version| Some(version.name) == shared.first_version);
+                if first {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 }
 
-/// Sections the default script keeps (`KEEP`, scripttempl/elf.sc).
-fn is_kept(name: &[u8]) -> bool {
-    let first = |prefix: &[u8]| name == prefix || name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(b"."));
-    [&b".init"[..], b".fini", b".ctors", b".dtors", b".jcr", b".preinit_array", b".init_array", b".fini_array"]
-        .into_iter()
-        .any(first)
+/// `SHT_GROUP`
+const GROUP: u32 = 17;
+
+/// A reference from this section into one that was discarded is an error (`_bfd_elf_default_action_discarded`).
+fn complains(name: &[u8], flags: u64) -> bool {
+    let debugging = flags & ALLOC == 0 && is_debugging(name);
+    !debugging && name != b".eh_frame" && name != b".gcc_except_table"
 }
 
 /// Sections the default script throws away (`/DISCARD/`, scripttempl/elf.sc).

@@ -5,12 +5,24 @@
 
 use std::collections::HashMap;
 
-use crate::model::input::{FileId, SymbolType, Visibility};
+use crate::model::input::{SymbolType, Visibility};
 use crate::model::names::Name;
 
 /// Number of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct EntryId(pub(super) u32);
+
+/// Number of a file that was opened: one file can be opened several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct BfdId(pub(super) u32);
+
+/// Who a symbol is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) bfd: BfdId,
+    /// It is a shared object.
+    pub(super) dynamic: bool,
+}
 
 /// A name as ld.bfd has it: `f`, `f@V` or `f@@V`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +68,10 @@ pub(super) enum Place {
     Absolute,
     /// A section of a relocatable object.
     Section(u32),
+    /// Common once, and given its place.
+    Common,
+    /// A section the linker makes.
+    Linker,
     /// A section of a shared object.
     Shared {
         /// It takes no bytes of the file.
@@ -68,9 +84,10 @@ pub(super) enum Place {
 pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) kind: Kind,
-    /// Who asked first, or who defines it.
-    pub(super) owner: Option<FileId>,
-    pub(super) owner_dynamic: bool,
+    /// Who asked first, or who defines it. An absolute symbol has lost it: its section is nobody's.
+    pub(super) owner: Option<Owner>,
+    /// Who an absolute symbol is from, which the linker does not know and a reader asks for.
+    pub(super) absolute: Option<Owner>,
     pub(super) place: Place,
     pub(super) value: u64,
     pub(super) size: u64,
@@ -91,8 +108,20 @@ pub(super) struct Entry {
     pub(super) forced_local: bool,
     /// It has a place in `.dynsym`.
     pub(super) dynamic: bool,
-    /// An option defines it (`--defsym`).
+    /// A script or option defines it (`ldscript_def`): objects take it for undefined.
     pub(super) by_script: bool,
+    /// No ELF file has it so far: options and scripts name it.
+    pub(super) non_elf: bool,
+    /// The version of a shared object it is defined as, or of a script (`verinfo`).
+    pub(super) has_version: bool,
+    /// The node of the version script it belongs to (`verinfo.vertree`).
+    pub(super) node: Option<u32>,
+    /// It is a bound of sections of one name (`__start_`, `__stop_`).
+    pub(super) start_stop: bool,
+    /// `--gc-sections` has reached it.
+    pub(super) mark: bool,
+    /// Common once, and given its place (`ELF_COMMON_DEF_P`).
+    pub(super) was_common: bool,
 }
 
 impl Entry {
@@ -106,7 +135,7 @@ impl Entry {
             key,
             kind: Kind::New,
             owner: None,
-            owner_dynamic: false,
+            absolute: None,
             place: Place::None,
             value: 0,
             size: 0,
@@ -125,10 +154,25 @@ impl Entry {
             forced_local: false,
             dynamic: false,
             by_script: false,
+            non_elf: true,
+            has_version: false,
+            node: None,
+            start_stop: false,
+            mark: false,
+            was_common: false,
         }
     }
 
-    /// `SYMBOL_DEF`: it is defined, weakly or not.
+    /// Who it is from, absolute symbols included.
+    pub(super) fn origin(&self) -> Option<Owner> {
+        self.owner.or(self.absolute)
+    }
+
+    pub(super) fn is_hidden(&self) -> bool {
+        matches!(self.visibility, Visibility::Hidden | Visibility::Internal)
+    }
+
+    /// It is defined, weakly or not.
     pub(super) fn is_defined(&self) -> bool {
         matches!(self.kind, Kind::Defined | Kind::DefinedWeak)
     }
@@ -171,6 +215,11 @@ impl Table {
         self.known.get(&key).copied()
     }
 
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn get(&self, id: EntryId) -> &Entry {
         &self.entries[id.0 as usize]
     }
@@ -207,6 +256,11 @@ impl Table {
     /// Length of that list; entries never leave it.
     pub(super) fn listed(&self) -> u64 {
         self.undefined
+    }
+
+    /// All entries by number, in the order they came.
+    pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + use<> {
+        (0..self.entries.len() as u32).map(EntryId)
     }
 
     /// All entries, in the order they came.

@@ -395,10 +395,10 @@ impl Reader<'_> {
         } else if text == "-flto" {
             self.out.flags.retain(|(name, _)| name != "fno-lto");
             self.out.flags.push(("flto".to_owned(), whole));
-        } else if text.starts_with("-flto=") {
-            let name = text[1..].split('=').next().unwrap_or_default();
-            self.out.flags.push((name.to_owned(), whole));
-        } else if text.starts_with("-fprofile-generate=") || text.starts_with("-fprofile-instr-generate=") {
+        } else if ["-flto=", "-fprofile-generate=", "-fprofile-instr-generate="]
+            .iter()
+            .any(|known| text.starts_with(known))
+        {
             let name = text[1..].split('=').next().unwrap_or_default();
             self.out.flags.push((name.to_owned(), whole));
         } else if let Some(name) = text.strip_prefix('-').filter(|name| FLAGS.contains(name)) {

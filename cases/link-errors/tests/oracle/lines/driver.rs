@@ -8,20 +8,20 @@ use case_link_errors::facts::command::{self, Log};
 use casebook_core::EvidenceId;
 
 /// Numbers that are the same in every run.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, most: usize) -> usize {
+    pub fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % most
     }
 
-    fn one_in(&mut self, most: usize) -> bool {
+    pub fn one_in(&mut self, most: usize) -> bool {
         self.below(most) == 0
     }
 }
 
-fn look(path: &str) -> At {
+pub fn look(path: &str) -> At {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => At::Folder,
         Ok(_) => At::File,
@@ -181,7 +181,7 @@ fn real(program: &str, options: &[String], folder: &Path) -> Option<Vec<String>>
 }
 
 /// Without what a link does not depend on: options of plugins, and how paths are written.
-fn plain(arguments: Vec<String>) -> Vec<String> {
+pub fn plain(arguments: Vec<String>) -> Vec<String> {
     let mut out = Vec::new();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -207,7 +207,7 @@ fn plain(arguments: Vec<String>) -> Vec<String> {
 }
 
 /// Where two lines part, in a few words.
-fn difference(ours: &[String], real: &[String]) -> String {
+pub fn difference(ours: &[String], real: &[String]) -> String {
     let same = ours.iter().zip(real).take_while(|(left, right)| left == right).count();
     let some =
         |list: &[String]| list.iter().skip(same.saturating_sub(1)).take(6).cloned().collect::<Vec<_>>().join(" ");
@@ -241,7 +241,8 @@ fn drivers_make_the_lines_that_the_model_says() {
             };
             let mut words = vec![driver.program.to_owned()];
             words.extend(options.iter().cloned());
-            let line = command::read_argv(&words, Some(&here), &host, &|_| None);
+            let command = command::Command::of_words(&words, Some(&here));
+            let line = command::read(&command, None, &host, &|_| None);
             let ours = plain(line.arguments.into_iter().map(|argument| argument.text).collect());
             let real = plain(real);
             compared += 1;
