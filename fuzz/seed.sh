@@ -268,6 +268,27 @@ for number, data in enumerate(seeds):
     open(f"{folder}/seed-line-{number}", "wb").write(data)
 END
         ;;
+    linker_log)
+        add cases/link-errors/tests/logs/*.log
+        line bfd $'/usr/bin/ld: main.o: in function `main\':\nmain.c:(.text+0xa): undefined reference to `f\'\nb.o:(.bss+0x0): multiple definition of `x\'; a.o:(.bss+0x0): first defined here\ncollect2: error: ld returned 1 exit status\n'
+        line lld $'\x1b[1mld.lld: \x1b[0merror: undefined symbol: f(int)\n>>> referenced by a.cc:1 (/a.cc:1)\n>>>               a.o:(main) in archive liba.a\n>>> referenced 3 more times\n>>> did you mean: extern "C" f\n>>> defined in: libb.a(f.o)\n'
+        line wild $'wild: error: Failed to parse object file `part.o`\n  Caused by:\n    `part.o` has incompatible architecture: aarch64, expecting x86_64\n'
+        line rustc $'error: linking with `cc` failed: exit status: 1\n  |\n  = note: mold: error: undefined symbol: f\n          >>> referenced by a.rs\n          >>>               a.o:(a)>>> referenced 2 more times\n'
+        ;;
+    linker_script)
+        line libc $'/* GNU ld script */\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( /lib/libc.so.6 /usr/lib/libc_nonshared.a AS_NEEDED ( /lib64/ld.so.2 ) )\n'
+        line inputs 'INPUT(-ltinfo =/lib/x.a $SYSROOT/y.a "a b.o", AS_NEEDED(AS_NEEDED(-lm) z.so)) SEARCH_DIR(/x) ENTRY(f) EXTERN(g h) INCLUDE i'
+        line layout 'SECTIONS { . = 0x1000; .text : { *(.text .text.*) a = .; PROVIDE_HIDDEN(h = SIZEOF(.text)); } > ram b <<= ALIGN(8) + c; } MEMORY { ram : ORIGIN = 0 }'
+        line versions $'V1 { global: f; "g*"; extern "C++" { ns::*; "ns::h(int)"; }; local:*; };\nV2 { h; } V1 ; { x; local: *; };'
+        ;;
+    link_line)
+        find cases/link-errors/fixtures -name 'link.txt' -size -16k 2>/dev/null | while read -r file; do add "$file"; done
+        line gcc $'gcc -o x "1" -Wl,--as-needed,-lz -Wl,-rpath -Wl,/a -L2 -l3 @4 -static-libgcc\x1e\x7fELF\x1eINPUT(1 AS_NEEDED(-l5))\x1e!<arch>\n\x1ea1 "b 2" @4\n'
+        line ninja $'[3/4] : && /usr/bin/c++ -O2 1 -o x -Lq -lz1 && :\nmake[1]: Entering directory \'/s\'\ncd sub && cc 1 -o y -lgfortran; FAILED: x\n'
+        line rustc $'  = note:  "cc" "-m64" "<2 object files omitted>" "<sysroot>/lib/{libstd-*,libcore-*}.rlib" "-B<sysroot>/gcc-ld" "-fuse-ld=lld" "-l1"\n'
+        line ld $'ld --push-state -Bstatic -lz1 --pop-state --start-group 1 2 --end-group --start-lib 1 --end-lib -T 3 --version-script=4 --defsym a=b+1\x1eGROUP(-l2)\x1eINPUT(3)\x1eSECTIONS{a=.;}\x1e{x;local:*;};'
+        line verbose $'Target: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14)\n /usr/lib/collect2 -plugin p "-plugin-opt=-x" --as-needed -pie -o a 1 -lc\n'
+        ;;
     kinds) add "${text[@]}" "${json[@]}" ;;
     *) echo "seed.sh: no target $target" >&2; exit 2 ;;
 esac

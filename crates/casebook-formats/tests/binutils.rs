@@ -7,6 +7,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test that reads files of the machine it runs on, and runs its tools"
 )]

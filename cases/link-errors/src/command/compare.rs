@@ -84,10 +84,7 @@ fn text(attempt: &Attempt, outcomes: &[Outcome], out: &mut dyn Write) -> std::io
             ("undefined", names(attempt, outcome.undefined.iter().map(|one| one.name))),
             ("defined twice", names(attempt, outcome.duplicates.iter().map(|one| one.name))),
             ("DSO missing", names(attempt, outcome.dso_missing.iter().map(|one| one.name))),
-            (
-                "unknown",
-                outcome.unknown.iter().map(|unknown| unknown.what.clone()).collect(),
-            ),
+            ("unknown", outcome.unknown.iter().map(|unknown| unknown.what.clone()).collect()),
         ];
         for (what, list) in rows.iter().filter(|(_, list)| !list.is_empty()) {
             let shown = list.iter().take(8).cloned().collect::<Vec<_>>().join(", ");

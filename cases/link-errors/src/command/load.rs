@@ -118,7 +118,8 @@ pub(super) fn attempts(loaded: &Loaded) -> Result<&[Attempt], VerbError> {
 
 /// `bfd`, `bfd-2.40`, `lld-14`, `ld.bfd 2.40`
 pub(super) fn linker(text: &str) -> Result<Linker, VerbError> {
-    let (name, version) = text.split_once(['-', ' ', '=']).map_or((text, None), |(name, version)| (name, Some(version)));
+    let (name, version) =
+        text.split_once(['-', ' ', '=']).map_or((text, None), |(name, version)| (name, Some(version)));
     let kind = match name.trim_start_matches("ld.").trim_start_matches("rust-") {
         "bfd" | "ld" => LinkerKind::Bfd,
         "gold" => LinkerKind::Gold,

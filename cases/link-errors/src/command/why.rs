@@ -108,9 +108,10 @@ fn member(program: &Program, wanted: &str) -> Option<FileId> {
     if !wanted.ends_with(')') || !wanted.contains('(') {
         return None;
     }
-    let found = program.files.iter().position(|file| {
-        file.archive.is_some() && (file.name == wanted || file.name.ends_with(&format!("/{wanted}")))
-    });
+    let found = program
+        .files
+        .iter()
+        .position(|file| file.archive.is_some() && (file.name == wanted || file.name.ends_with(&format!("/{wanted}"))));
     found.map(|index| FileId(index as u32))
 }
 
@@ -146,7 +147,9 @@ fn of_member(attempt: &Attempt, outcome: &Outcome, member: FileId) -> Answer {
         .collect();
     let because = taken.map(|taken| match taken.because {
         Because::Reference { file: by, name } => format!("{} needs `{}`", file(program, by), words(program, name)),
-        Because::Common { file: by, name } => format!("{} has `{}` as a common symbol", file(program, by), words(program, name)),
+        Because::Common { file: by, name } => {
+            format!("{} has `{}` as a common symbol", file(program, by), words(program, name))
+        }
         Because::Option(name) => format!("an option names `{}`", words(program, name)),
         Because::Whole => "--whole-archive".to_owned(),
         Because::Line => "it stands on the line".to_owned(),
@@ -159,7 +162,10 @@ fn of_member(attempt: &Attempt, outcome: &Outcome, member: FileId) -> Answer {
             lines.extend(way.iter().map(|way| format!("  the way: {way}")));
             lines.extend(users.iter().map(|user| format!("  {user}")));
         }
-        None => lines.push(format!("{name} is not part of the link for {}: nobody who counts needs what it has", outcome.linker)),
+        None => lines.push(format!(
+            "{name} is not part of the link for {}: nobody who counts needs what it has",
+            outcome.linker
+        )),
     }
     let value = json!({ "member": name, "linker": outcome.linker.to_string(), "taken": because.is_some(), "because": because, "way": way, "users": users });
     Answer { lines, value, undefined: false }
@@ -188,7 +194,8 @@ fn of_symbol(attempt: &Attempt, outcome: &Outcome, name: Name) -> Answer {
         .map(FileId)
         .filter(|file| asks(program, *file, name))
         .filter(|file| {
-            program.inputs.iter().any(|input| input.file == *file) || outcome.extracted.iter().any(|one| one.member == *file)
+            program.inputs.iter().any(|input| input.file == *file)
+                || outcome.extracted.iter().any(|one| one.member == *file)
         })
         .collect();
     for user in users.iter().take(12) {
@@ -198,7 +205,8 @@ fn of_symbol(attempt: &Attempt, outcome: &Outcome, name: Name) -> Answer {
     if users.len() > 12 {
         lines.push(format!("  and by {} more", users.len() - 12));
     }
-    let asked = undefined.cloned().unwrap_or(Undefined { name, version: None, sites: Vec::new(), why: UndefinedWhy::Nowhere });
+    let asked =
+        undefined.cloned().unwrap_or(Undefined { name, version: None, sites: Vec::new(), why: UndefinedWhy::Nowhere });
     let mut others = Vec::new();
     for one in passed(program, outcome, &asked).iter().filter(|one| Some(one.file) != owner || undefined.is_some()) {
         let why = not_taken(attempt, &one.why);
@@ -234,7 +242,8 @@ fn not_taken(attempt: &Attempt, why: &NotTaken) -> String {
         NotTaken::Static => "local to that object".to_owned(),
         NotTaken::Inside => "local to that library".to_owned(),
         NotTaken::Version(versions) => {
-            let list: Vec<_> = versions.iter().map(|version| attempt.program.names.text(*version).into_owned()).collect();
+            let list: Vec<_> =
+                versions.iter().map(|version| attempt.program.names.text(*version).into_owned()).collect();
             format!("as version {} only", list.join(", "))
         }
         NotTaken::VersionLocal => "kept local by its version script".to_owned(),

@@ -75,7 +75,7 @@ impl Attempt {
     pub fn whole_word(&self, input: usize) -> Option<usize> {
         let argument = self.program.inputs.get(input)?.argument;
         match self.line.arguments.get(argument as usize)?.origin {
-            Origin::Word { word, start: 0, end } => {
+            Origin::Word { word, start: 0, end, .. } => {
                 let text = &self.line.words.get(word as usize)?.text;
                 (end as usize == text.len()).then_some(word as usize)
             }

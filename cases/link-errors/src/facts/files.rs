@@ -175,7 +175,7 @@ fn content(bytes: &[u8], names: &mut Names, gaps: &mut Gaps) -> Content {
             gaps.list().first().map_or_else(|| "an ELF header that is damaged".into(), |gap| gap.why.clone()),
         );
     };
-    let mut known = Interner { names, left: bytes.len().saturating_mul(16).saturating_add(1 << 20), hit: false };
+    let mut known = Interner { names, left: bytes.len().saturating_mul(4).saturating_add(1 << 20), hit: false };
     let content = match elf.header().kind {
         // bfd/elfcode.h, elf_object_p: a relocatable object needs a table of sections; lld and mold read nothing
         // without one.
@@ -198,7 +198,8 @@ fn damaged(why: impl Into<String>) -> Content {
     Content::Unusable(Unusable::Damaged(why.into()))
 }
 
-/// Names of one file. A hostile file can name one long stretch a million times; what an honest one can say is read.
+/// Names of one file. A hostile file can name parts of one long stretch a million times, and each is kept; an honest one
+/// has names that share their ends, and four times its size is far more than they come to.
 struct Interner<'a> {
     names: &'a mut Names,
     left: usize,

@@ -5,9 +5,9 @@ use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
 use super::disk::Seen;
-use super::usual;
 use super::files;
 use super::resolve::{Opened, Resolution, clean, join, of_emulation};
+use super::usual;
 use crate::model::input::{Content, FileId, Program, Unusable};
 
 /// Reads the libraries beside the text and in the line's own folders of `-L` that it does not name, and lists them with those that other
@@ -30,9 +30,10 @@ pub(super) fn offers(
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
         let path = clean(&item.path);
         let (above, base) = path.rsplit_once('/').unwrap_or(("", &path));
+        let above = clean(above);
         let library = base.starts_with("lib") && (base.ends_with(".so") || base.ends_with(".a"));
         let opened = files.opened.iter().any(|opened| opened.evidence == Some(item.id));
-        if !library || opened || !folders.iter().any(|folder| folder == above) {
+        if !library || opened || !folders.contains(&above) {
             continue;
         }
         let name = path.strip_prefix(&format!("{}/", folders[0])).unwrap_or(&path).to_owned();

@@ -1,7 +1,7 @@
 //! Where in the source a place of an object comes from, by DWARF 2 to 5.
 //!
 //! An object's debug information is not yet linked: it names addresses through relocations, and every section begins at
-//! zero. Here each section gets a stretch of addresses of its own ([`layout`]), the relocations of the debug sections
+//! zero. Here each section gets a stretch of addresses of its own (`layout`), the relocations of the debug sections
 //! are applied to copies of them, and what they say is read as that of a program. This is done for objects that are
 //! printed, and only then.
 //!

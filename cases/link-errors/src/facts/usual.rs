@@ -60,9 +60,9 @@ const OF_LIBC: &[&str] = &[
 
 /// True for a folder of the system's, which every link searches.
 pub fn is_system(folder: &str) -> bool {
-    ["/usr/lib", "/usr/lib64", "/lib", "/lib64"].iter().any(|above| {
-        folder.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    ["/usr/lib", "/usr/lib64", "/lib", "/lib64"]
+        .iter()
+        .any(|above| folder.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// References to all of it, for a line a driver reads; none for a linker's own line, which names its files.

@@ -160,10 +160,10 @@ fn same(a: &Cause, b: &Cause) -> bool {
 
 /// The cause of one undefined symbol.
 pub fn cause(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Cause {
-    if undefined.why == UndefinedWhy::Discarded {
-        if let Some(site) = undefined.sites.first() {
-            return Cause::Discarded { file: site.file };
-        }
+    if undefined.why == UndefinedWhy::Discarded
+        && let Some(site) = undefined.sites.first()
+    {
+        return Cause::Discarded { file: site.file };
     }
     let found = passed(program, outcome, undefined);
     if let Some(file) = hidden_reference(program, undefined, &found) {

@@ -212,15 +212,45 @@ pub struct Group {
     pub sections: Vec<u32>,
 }
 
-/// A relocation against a symbol, the first of its section against it.
+/// How relocations use a symbol: a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Uses(u8);
+
+impl Uses {
+    /// Called, through the procedure linkage table if need be (`R_X86_64_PLT32`).
+    pub const CALL: Uses = Uses(1);
+    /// Its address is read from the global offset table (`R_X86_64_GOTPCREL`).
+    pub const GOT: Uses = Uses(2);
+    /// As a thread-local variable (`R_X86_64_GOTTPOFF`).
+    pub const TLS: Uses = Uses(4);
+    /// Its address itself is written (`R_X86_64_64`, `R_X86_64_PC32`).
+    pub const ADDRESS: Uses = Uses(8);
+    /// By a relocation this program does not know.
+    pub const UNKNOWN: Uses = Uses(16);
+
+    /// True when all of `other` are in it.
+    pub fn contains(self, other: Uses) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: Uses) -> Uses {
+        Uses(self.0 | other.0)
+    }
+}
+
+/// The relocations of a section against a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// Index of the section that is relocated.
     pub section: u32,
     /// Index of the symbol, in [`Object::symbols`].
     pub symbol: u32,
-    /// Offset in the section.
+    /// Offset in the section of the first of them.
     pub offset: u64,
+    /// What they are, all of them.
+    pub uses: Uses,
 }
 
 /// A relocatable object.

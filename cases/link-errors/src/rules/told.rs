@@ -11,7 +11,7 @@ use crate::model::known::{Known, library_of};
 use crate::model::outcome::Outcome;
 
 /// The link a message is of.
-pub(super) fn attempt_of<'f>(facts: &'f Facts, index: usize) -> Option<&'f Attempt> {
+pub(super) fn attempt_of(facts: &Facts, index: usize) -> Option<&Attempt> {
     facts.attempts.iter().find(|attempt| attempt.said.contains(&index))
 }
 

@@ -76,7 +76,7 @@ impl Difference {
 }
 
 /// What is not the same. Failing links: undefined and duplicate symbols, whether a DSO is missing, kinds of other reasons.
-/// Links that succeed: members that were taken, `DT_NEEDED` in order, the definition of each symbol.
+/// Links that succeed (all links of ld.bfd): members that were taken. Links that succeed: `DT_NEEDED` in order, the definition of each symbol.
 pub fn compare(kind: LinkerKind, observed: &Observed, predicted: &Observed) -> Vec<Difference> {
     let mut differences: Vec<Difference> = observed.unparsed.iter().cloned().map(Difference::Unparsed).collect();
     if observed.linked != predicted.linked {
@@ -98,8 +98,11 @@ pub fn compare(kind: LinkerKind, observed: &Observed, predicted: &Observed) -> V
         }
         sets(&kinds(&observed.refusals), &kinds(&predicted.refusals), &mut differences, Difference::Refusals);
     }
-    if observed.linked && predicted.linked {
+    // ld.bfd tells while it goes on.
+    if observed.linked == predicted.linked && (observed.linked || kind == LinkerKind::Bfd) {
         sets(&observed.extracted, &predicted.extracted, &mut differences, Difference::Extracted);
+    }
+    if observed.linked && predicted.linked {
         if observed.needed != predicted.needed {
             differences.push(Difference::Needed(observed.needed.clone(), predicted.needed.clone()));
         }

@@ -162,9 +162,11 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
         run[1] += u64::from(observed.linked);
         if let Some(line) = &observed.crashed {
             // A linker that runs into an assertion of its own is as wrong as the model that foresees it is right.
-            let foreseen = predicted
-                .as_ref()
-                .is_some_and(|predicted| predicted.crashed.is_some() || !predicted.unknown.is_empty());
+            let foreseen = predicted.as_ref().is_some_and(|predicted| {
+                predicted.crashed.is_some()
+                    || !predicted.unknown.is_empty()
+                    || predicted.refusals.iter().any(|why| why.starts_with("crash"))
+            });
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {

@@ -103,7 +103,8 @@ impl Real {
         all.extend(self.arguments.iter().cloned());
         all.extend(["-m".into(), "elf_x86_64".into(), "-o".into(), out.into()]);
         let own: &[&str] = match self.linker.kind {
-            LinkerKind::Bfd | LinkerKind::Gold => &[],
+            LinkerKind::Bfd => &["-t", "-t"],
+            LinkerKind::Gold => &[],
             LinkerKind::Lld => &["--error-limit=0", "--threads=1"],
             LinkerKind::Mold => &["--no-fork", "--thread-count=1"],
             LinkerKind::Wild => &["--no-fork", "--threads=1"],
@@ -144,6 +145,10 @@ impl Real {
         };
         let text = String::from_utf8_lossy(&std::fs::read(folder.join("log")).unwrap()).into_owned();
         let mut observed = Observed { linked: status.is_some_and(|status| status.success()), ..Observed::default() };
+        let text = match self.linker.kind {
+            LinkerKind::Bfd => traced(program, &text, &mut observed.extracted),
+            _ => text,
+        };
         messages::parse(self.linker.kind, &text, &mut observed);
         match status {
             None => observed.unparsed.push("it did not end within 30 s".into()),
@@ -157,8 +162,8 @@ impl Real {
             let made = std::fs::read(folder.join(&out)).ok();
             match made.and_then(|bytes| read::output(&bytes, program)) {
                 Some(made) => {
-                    (observed.extracted, observed.needed, observed.winners) =
-                        (made.extracted, made.needed, made.winners);
+                    (observed.needed, observed.winners) = (made.needed, made.winners);
+                    observed.extracted.extend(made.extracted);
                 }
                 None => observed.unparsed.push("its output cannot be read".into()),
             }
@@ -166,4 +171,25 @@ impl Real {
         let _ = std::fs::remove_file(folder.join(&out));
         observed
     }
+}
+
+/// Takes out of `text` what `-t -t` makes ld.bfd say: a line for each file it opens, `(libz.a)member.o`, the member alone for thin archives.
+fn traced(program: &Program, text: &str, extracted: &mut BTreeSet<String>) -> String {
+    let mut names: BTreeMap<String, Option<&str>> = BTreeMap::new();
+    for file in &program.files {
+        let Some((archive, member)) = file.name.strip_suffix(')').and_then(|name| name.split_once('(')) else {
+            names.insert(file.name.clone(), None);
+            continue;
+        };
+        names.insert(format!("({archive}){member}"), Some(&file.name));
+        names.insert(member.into(), Some(&file.name));
+    }
+    let mut rest = String::new();
+    for line in text.lines() {
+        match names.get(line) {
+            Some(member) => extracted.extend(member.map(String::from)),
+            None => rest.extend([line, "\n"]),
+        }
+    }
+    rest
 }

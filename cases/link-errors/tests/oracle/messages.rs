@@ -75,9 +75,9 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
-    } else if line.contains(": unresolvable R_X86_64_") {
-        // It resolved the symbol, and forgot: a common symbol that gave way to a shared object's, an alias of one by --defsym.
-        observed.crash(line);
+    } else if line.starts_with("unresolvable relocation") || line.contains(": unresolvable R_X86_64_") {
+        // Nothing in the output stands for a shared object's symbol.
+        observed.refuse("unresolvable-relocation", between(line, "against symbol `", "'")?);
     } else if let Some(name) = between(line, "undefined reference to `", "'") {
         observed.undefined.insert(name.into());
     } else if let Some(name) = between(line, "multiple definition of `", "'") {

@@ -49,7 +49,9 @@ pub fn lower(scenario: &Scenario) -> Lowered {
     }
     lowering.closure(scenario);
     let arguments = lowering.line(scenario);
-    Lowered { program: lowering.program, arguments }
+    let mut program = lowering.program;
+    uses(&mut program);
+    Lowered { program, arguments }
 }
 
 /// The name of the marker of a file (no section) or of a section of it.
@@ -489,11 +491,50 @@ fn references(object: &mut Object, locals: &[&Sym], globals: &[&Sym], number: &i
             let section = number(*part);
             let part = &mut object.sections[section as usize];
             let field = if part.flags & SHF_ALLOC == 0 { 0 } else { FIELD };
-            object.references.push(Reference { section, symbol: (first + at) as u32, offset: part.size + field });
+            let (symbol, offset, uses) = ((first + at) as u32, part.size + field, Uses::default());
+            object.references.push(Reference { section, symbol, offset, uses });
             part.size += SLOT;
         }
     }
     object.references.sort_by_key(|reference| (reference.section, reference.offset));
+}
+
+/// What each reference is, once all files are there.
+fn uses(program: &mut Program) {
+    let callable: Vec<bool> = (0..program.names.len() as u32).map(|name| can_be_called(program, Name(name))).collect();
+    for file in &mut program.files {
+        let Content::Object(object) = &mut file.content else { continue };
+        for reference in &mut object.references {
+            let symbol = &object.symbols[reference.symbol as usize];
+            reference.uses = if object.sections[reference.section as usize].flags & SHF_ALLOC == 0 {
+                Uses::ADDRESS
+            } else if symbol.kind == SymbolType::Tls {
+                Uses::TLS
+            } else if callable[symbol.name.0 as usize] {
+                Uses::CALL
+            } else {
+                Uses::GOT
+            };
+        }
+    }
+}
+
+/// True where code may call the symbol. A call of an absolute symbol is refused by some linkers where the output can be moved, one of
+/// a thread-local symbol always; reading its address is not.
+fn can_be_called(program: &Program, name: Name) -> bool {
+    let odd = |symbol: &Symbol| {
+        symbol.name == name && (symbol.definition == Definition::Absolute || symbol.kind == SymbolType::Tls)
+    };
+    let odd_dynamic = |symbol: &DynamicSymbol| symbol.name == name && symbol.kind == SymbolType::Tls;
+    let named = program.names.bytes(name).starts_with(b"f");
+    let aliased = program.options.defsym.iter().any(|defsym| defsym.name == name);
+    named
+        && !aliased
+        && !program.files.iter().any(|file| match &file.content {
+            Content::Object(object) => object.symbols.iter().any(odd),
+            Content::Shared(shared) => shared.symbols.iter().any(odd_dynamic),
+            _ => false,
+        })
 }
 
 /// Where in its eight bytes a reference's relocated field is, in code.

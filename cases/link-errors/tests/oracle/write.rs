@@ -12,7 +12,6 @@ use crate::write_shared;
 const SHT_SYMTAB: u32 = 2;
 const SHT_STRTAB: u32 = 3;
 const SHT_RELA: u32 = 4;
-const SHF_ALLOC: u64 = 2;
 const SHF_INFO_LINK: u64 = 0x40;
 const SHF_GROUP: u64 = 0x200;
 const SHN_ABS: u16 = 0xfff1;
@@ -206,7 +205,7 @@ pub fn object(program: &Program, object: &Object) -> Vec<u8> {
     let symtab = (headers.len() + relocated.len()) as u32;
     let mut members: Vec<Vec<u32>> = object.groups.iter().map(|group| group.sections.clone()).collect();
     for section in relocated {
-        let header = relocations(program, object, section, symtab, &mut headers[section as usize].bytes);
+        let header = relocations(object, section, symtab, &mut headers[section as usize].bytes);
         if let Some(group) = object.sections[section as usize].group {
             members[group as usize].push(headers.len() as u32);
         }
@@ -268,24 +267,19 @@ fn content(names: &Names, section: &Section) -> Header {
 }
 
 /// The relocations of a section; the code they are in is written into its bytes.
-fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, code: &mut [u8]) -> Header {
+fn relocations(object: &Object, section: u32, symtab: u32, code: &mut [u8]) -> Header {
     const R_64: u64 = 1;
     const R_PLT32: u64 = 4;
     const R_GOTPCREL: u64 = 9;
     const R_GOTTPOFF: u64 = 22;
-    let allocated = object.sections[section as usize].flags & SHF_ALLOC != 0;
     let mut bytes = Bytes::default();
     for reference in object.references.iter().filter(|reference| reference.section == section) {
-        let symbol = &object.symbols[reference.symbol as usize];
         let at = reference.offset as usize;
-        let (kind, addend): (u64, i64) = if !allocated {
-            (R_64, 0)
-        } else if symbol.kind == SymbolType::Tls {
-            (R_GOTTPOFF, -4)
-        } else if can_be_called(program, symbol.name) {
-            (R_PLT32, -4)
-        } else {
-            (R_GOTPCREL, -4)
+        let (kind, addend): (u64, i64) = match reference.uses {
+            Uses::CALL => (R_PLT32, -4),
+            Uses::GOT => (R_GOTPCREL, -4),
+            Uses::TLS => (R_GOTTPOFF, -4),
+            _ => (R_64, 0),
         };
         // call f; mov f@gottpoff(%rip), %rax; cmp f@GOTPCREL(%rip), %rax, which no linker turns into something else.
         match kind {
@@ -309,24 +303,6 @@ fn relocations(program: &Program, object: &Object, section: u32, symtab: u32, co
         bytes: bytes.0,
         ..Header::default()
     }
-}
-
-/// True where code may call the symbol. A call of an absolute symbol is refused by some linkers where the output can be moved, one of
-/// a thread-local symbol always; reading its address is not.
-fn can_be_called(program: &Program, name: Name) -> bool {
-    let odd = |symbol: &Symbol| {
-        symbol.name == name && (symbol.definition == Definition::Absolute || symbol.kind == SymbolType::Tls)
-    };
-    let odd_dynamic = |symbol: &DynamicSymbol| symbol.name == name && symbol.kind == SymbolType::Tls;
-    let named = program.names.bytes(name).starts_with(b"f");
-    let aliased = program.options.defsym.iter().any(|defsym| defsym.name == name);
-    named
-        && !aliased
-        && !program.files.iter().any(|file| match &file.content {
-            Content::Object(object) => object.symbols.iter().any(odd),
-            Content::Shared(shared) => shared.symbols.iter().any(odd_dynamic),
-            _ => false,
-        })
 }
 
 /// Head, sections, section names, section headers.

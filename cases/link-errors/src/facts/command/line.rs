@@ -1,7 +1,7 @@
 //! A command to the line its linker gets.
 
 use super::driver::{self, Host};
-use super::program::{self, Program};
+use super::program::{self, Driver, Program};
 use super::response::{self, Responses};
 use super::{Argument, Command, LinkLine, Origin, Word, options, tool};
 use crate::model::outcome::LinkerKind;
@@ -21,7 +21,14 @@ pub fn read(command: &Command, linker: Option<LinkerKind>, host: &Host, response
     line.tool = tool::tool(program.clone(), &line.words, &command.banner);
     report_responses(&mut line);
     match &program {
-        Some(Program::Driver { driver, language, .. }) => driver::arguments(&mut line, *driver, *language, host),
+        Some(Program::Driver { driver, language, .. }) => {
+            // `cc` is whoever speaks in the text.
+            let driver = match (driver, command.banner.driver) {
+                (Driver::System, Some(spoken)) => spoken,
+                _ => *driver,
+            };
+            driver::arguments(&mut line, driver, *language, host);
+        }
         _ => line.arguments = plain(&line.words),
     }
     let kind = linker.or(line.tool.linker);
@@ -44,7 +51,7 @@ impl Command {
 fn plain(words: &[Word]) -> Vec<Argument> {
     let argument = |(index, word): (usize, &Word)| Argument {
         text: word.text.clone(),
-        origin: Origin::Word { word: index as u32, start: 0, end: word.text.len() as u32 },
+        origin: Origin::Word { first: index as u32, word: index as u32, start: 0, end: word.text.len() as u32 },
     };
     words.iter().enumerate().skip(1).map(argument).collect()
 }

@@ -26,7 +26,14 @@ const MOST_COMMANDS: usize = 20_000;
 
 /// Reads a text. `path` is where it stands: a `link.txt` of CMake runs two folders above its own.
 pub fn read_log(bytes: &[u8], evidence: EvidenceId, path: &str) -> Log {
-    let mut reader = Reader { evidence, out: Log::default(), folders: Vec::new(), cmake: cmake_folder(path), more: 0 };
+    let mut reader = Reader {
+        evidence,
+        out: Log::default(),
+        folders: Vec::new(),
+        cmake: cmake_folder(path),
+        more: 0,
+        part: Banner::default(),
+    };
     let (read, rest) = bytes.split_at(bytes.len().min(MOST_BYTES));
     reader.read(read);
     if !rest.is_empty() {
@@ -38,9 +45,11 @@ pub fn read_log(bytes: &[u8], evidence: EvidenceId, path: &str) -> Log {
         let why = format!("{} more link commands; {MOST_COMMANDS} are kept", reader.more);
         reader.out.unmodelled.push(Unmodelled::new(Span::new(evidence, 0, 0), why));
     }
-    let banner = reader.out.banner.clone();
+    reader.end_part();
+    // What is said behind a command goes before what is said anywhere.
+    let all = reader.out.banner.clone();
     for command in &mut reader.out.commands {
-        command.banner = banner.clone();
+        command.banner = std::mem::take(&mut command.banner).or(&all);
     }
     reader.out
 }
@@ -62,6 +71,8 @@ struct Reader {
     cmake: Option<String>,
     /// Commands that were not kept.
     more: u64,
+    /// What was said since the last command.
+    part: Banner,
 }
 
 impl Reader {
@@ -75,6 +86,14 @@ impl Reader {
         }
     }
 
+    /// Gives what was said since the last command to that command.
+    fn end_part(&mut self) {
+        let part = std::mem::take(&mut self.part);
+        if let Some(last) = self.out.commands.last_mut() {
+            last.banner = part;
+        }
+    }
+
     fn line(&mut self, bytes: &[u8], start: usize, end: usize) {
         let line = &bytes[start..end];
         if line.is_empty() {
@@ -85,6 +104,7 @@ impl Reader {
             let text = String::from_utf8_lossy(line);
             self.folder(&text);
             self.out.banner.line(&text);
+            self.part.line(&text);
         }
         // What a driver says of itself looks like a command behind an assignment.
         const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
@@ -166,6 +186,7 @@ impl Reader {
             self.more += 1;
             return;
         }
+        self.end_part();
         let span = match (words.first(), words.last()) {
             (Some(first), Some(last)) => Some(first.span.to(last.span)),
             _ => None,
@@ -176,7 +197,10 @@ impl Reader {
         let (words, omitted): (Vec<&ShellWord>, Vec<&ShellWord>) =
             words.iter().partition(|word| !is_omitted(&word.text));
         let gap = |word: &ShellWord| {
-            Unmodelled::new(word.span, "object files that rustc does not show; its --verbose shows them")
+            Unmodelled::new(
+                word.span,
+                "arguments that the tool does not show; it has an option that shows all (rustc: --verbose, Bazel: --verbose_failures)",
+            )
         };
         unmodelled.extend(omitted.into_iter().map(gap));
         let word = |word: &ShellWord| Word {
@@ -222,7 +246,9 @@ fn strip_prefixes(bytes: &[u8], mut start: usize, end: usize) -> (usize, usize) 
             .or_else(|| colour(line))
             .or_else(|| count(line))
             .or_else(|| timestamp(line))
-            .or_else(|| prefix(line, &[b"= note:", b"note:", b"libtool: link:", b"libtool: relink:", b"FAILED:"]));
+            .or_else(|| prefix(line, &[b"= note:", b"note:", b"FAILED:"]))
+            .or_else(|| libtool(line))
+            .or_else(|| bazel(line));
         match cut {
             // The name behind `FAILED:` is no command.
             Some(cut) if line.starts_with(b"FAILED:") => return (start + cut, start + cut),
@@ -274,6 +300,22 @@ fn timestamp(line: &[u8]) -> Option<usize> {
     (fits && tail.get(more) == Some(&b' ')).then_some(form.len() + more + 1)
 }
 
+/// `libtool: link: `, also of slibtool (`rdlibtool: link: `).
+fn libtool(line: &[u8]) -> Option<usize> {
+    let end = memchr::memmem::find(&line[..line.len().min(32)], b"libtool: ")? + "libtool: ".len();
+    let rest = &line[end..];
+    prefix(rest, &[b"link: ", b"relink: "]).map(|length| end + length)
+}
+
+/// `… failed: error executing command /usr/bin/gcc …` of Bazel; newer: `error executing CppLink command (from target //x) …`.
+fn bazel(line: &[u8]) -> Option<usize> {
+    let from = memchr::memmem::find(line, b"error executing ")?;
+    let command = from + memchr::memmem::find(&line[from..], b"command ")? + "command ".len();
+    let rest = &line[command..];
+    let target = if rest.starts_with(b"(from target ") { memchr::memchr(b')', rest)? + 1 } else { 0 };
+    Some(command + target)
+}
+
 fn prefix(line: &[u8], known: &[&[u8]]) -> Option<usize> {
     known.iter().find(|prefix| line.starts_with(prefix)).map(|prefix| prefix.len())
 }
@@ -319,9 +361,9 @@ fn is_input(word: &str) -> bool {
     ENDS.iter().any(|end| word.ends_with(end)) || word.contains(".so.")
 }
 
-/// `<2 object files omitted>` of rustc.
+/// `<2 object files omitted>` of rustc, the `...` of Bazel's `... (remaining 7 arguments skipped)`.
 fn is_omitted(word: &str) -> bool {
-    word.starts_with('<') && word.ends_with(" omitted>")
+    word == "..." || (word.starts_with('<') && word.ends_with(" omitted>"))
 }
 
 /// rustc's short form: `"<sysroot>/lib/rustlib/x86_64-unknown-linux-gnu/lib/{libstd-*,libcore-*}.rlib"` stands for one word each

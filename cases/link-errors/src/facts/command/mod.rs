@@ -90,6 +90,8 @@ pub struct Argument {
 pub enum Origin {
     /// Bytes `start..end` of the text of a word: all of `-lz`, `-lz` of `-Wl,--as-needed,-lz`.
     Word {
+        /// The first word it is written with: the one before, where option and value are two (`-l z`, `-Xlinker -s`).
+        first: u32,
         /// Index of [`LinkLine::words`].
         word: u32,
         /// First byte.
@@ -265,6 +267,10 @@ pub struct LinkLine {
     pub directory: Option<String>,
     /// Response files, in the order they were met.
     pub responses: Vec<Included>,
+    /// Arguments that are source files: the driver compiles them first.
+    pub(super) sources: Vec<u32>,
+    /// True when it is not known whether the driver passes `--as-needed` by itself: both are to be tried ([`driver::Host::as_needed`]).
+    pub as_needed_unknown: bool,
     /// Options the linker refuses because it does not know them, by name: it ends with an error.
     pub refused: Vec<Given<String>>,
     /// What is not covered, with a place.
@@ -279,7 +285,11 @@ impl LinkLine {
     /// Where an argument stands; `None` for what the driver added.
     pub fn span(&self, argument: u32) -> Option<Span> {
         match self.arguments.get(argument as usize)?.origin {
-            Origin::Word { word, start, end } => self.words.get(word as usize)?.part(start as usize, end as usize),
+            Origin::Word { first, word, start, end } => {
+                let part = self.words.get(word as usize)?.part(start as usize, end as usize)?;
+                let option = if first == word { None } else { self.words.get(first as usize)?.span };
+                Some(option.map_or(part, |option| option.to(part)))
+            }
             Origin::Rule(_) => None,
         }
     }

@@ -129,6 +129,9 @@ impl Reader<'_> {
         let text = self.line.arguments[index].text.clone();
         self.at += 1;
         if text.len() < 2 || !text.starts_with('-') {
+            if self.line.sources.contains(&(index as u32)) {
+                return self.item(ItemKind::Source(text), index);
+            }
             return self.item(ItemKind::File(text), index);
         }
         if text == "--" {

@@ -115,7 +115,6 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("stdbuf", &[]),
     ("taskset", &["-c"]),
     ("timeout", &["-s", "-k"]),
-    ("libtool", &[]),
 ];
 
 /// How many words of a command stand before the program that does the work.

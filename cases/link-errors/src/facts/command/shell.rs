@@ -177,11 +177,7 @@ impl Splitter<'_> {
                 b'$' if self.peek(1).is_some_and(|next| next.is_ascii_alphanumeric() || b"_({".contains(&next)) => {
                     self.expansion(&mut out);
                 }
-                b'`' => {
-                    let at = self.at;
-                    self.gap(at, at + 1, "a command's output is put here by the shell");
-                    self.take(&mut out);
-                }
+                b'`' => self.command(&mut out),
                 b'*' | b'?' => {
                     let at = self.at;
                     self.gap(at, at + 1, "a pattern that the shell replaces by names of files");
@@ -202,6 +198,17 @@ impl Splitter<'_> {
             _ => None,
         };
         (out, quote)
+    }
+
+    /// `` `command` ``, kept as it stands to its end on this line.
+    fn command(&mut self, out: &mut Vec<u8>) {
+        let from = self.at;
+        let rest = self.text.get(from + 1..).unwrap_or_default();
+        let line = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let length = rest[..line].iter().position(|byte| *byte == b'`').map_or(1, |end| end + 2);
+        out.extend(&self.text[from..from + length]);
+        self.at += length;
+        self.gap(from, from + length, "a command's output is put here by the shell");
     }
 
     fn take(&mut self, out: &mut Vec<u8>) {

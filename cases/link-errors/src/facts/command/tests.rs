@@ -126,7 +126,7 @@ fn places_of_arguments_are_parts_of_words() {
     let find = |name: &str| line.items.iter().find(|item| item.kind.name() == name).unwrap();
     assert_eq!(at(line.item_span(find("main.o"))), "main.o");
     assert_eq!(at(line.item_span(find("z"))), "-lz");
-    assert_eq!(at(line.item_span(find("m"))), "m");
+    assert_eq!(at(line.item_span(find("m"))), "-l m");
     assert_eq!(at(line.span(line.rpath[0].argument)), "-rpath");
     assert!(find("z").state.as_needed && !find("m").state.as_needed);
     assert_eq!(at(line.words[0].span), "gcc");
@@ -330,11 +330,13 @@ proptest::proptest! {
                     assert!(line.unmodelled.iter().all(|gap| inside(gap.span)));
                     assert!(line.items.iter().all(|item| item.argument <= item.last && (item.last as usize) < line.arguments.len()));
                     for (index, argument) in line.arguments.iter().enumerate() {
-                        let Origin::Word { word, start, end } = argument.origin else { continue };
+                        let Origin::Word { first, word, start, end } = argument.origin else { continue };
+                        assert!(first <= word);
+                        let alone = first == word;
                         let word = &line.words[word as usize];
                         let part = word.text.get(start as usize..end as usize).expect("a part of its word");
                         let span = line.span(index as u32).expect("a word of the text");
-                        if word.response.is_none() && word.quote.is_some() {
+                        if alone && word.response.is_none() && word.quote.is_some() {
                             assert_eq!(&text[span.range()], part);
                         }
                     }
@@ -355,4 +357,67 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn each_link_of_a_log_has_its_own_linker() {
+    let text = "cc -o a a.o\n/usr/bin/ld: a.c:(.text+0x5): undefined reference to `f'\ncc -o b b.o\nld.lld: error: undefined symbol: g\ncc -o c c.o\n";
+    let log = log(text);
+    let linkers: Vec<_> = log.commands.iter().map(|command| command.banner.linker).collect();
+    assert_eq!(linkers, [Some(LinkerKind::Bfd), Some(LinkerKind::Lld), Some(LinkerKind::Bfd)]);
+}
+
+#[test]
+fn sources_are_no_objects() {
+    let line = argv("gcc -o x main.c a.o -x c notes -x none b.o", None);
+    let sources: Vec<&str> = line
+        .items
+        .iter()
+        .filter_map(|item| if let ItemKind::Source(name) = &item.kind { Some(name.as_str()) } else { None })
+        .collect();
+    assert_eq!(sources, ["main.c", "notes"]);
+}
+
+#[test]
+fn a_gcc_nobody_knows_is_tried_both_ways() {
+    let command = Command::of_words(&["gcc", "a.o", "-lz"].map(str::to_owned), None);
+    let mut host = driver::Host::unknown();
+    assert!(read(&command, None, &host, &|_| None).as_needed_unknown);
+    let needed = |host: &driver::Host<'_>| {
+        let line = read(&command, None, host, &|_| None);
+        assert!(!line.as_needed_unknown);
+        line.items.iter().find(|item| item.kind.name() == "z").map(|item| item.state.as_needed)
+    };
+    host.as_needed = Some(true);
+    assert_eq!(needed(&host), Some(true));
+    host.as_needed = Some(false);
+    assert_eq!(needed(&host), Some(false));
+}
+
+// Forms of Bazel 0.29 and 8, slibtool, and automake's source test.
+#[test]
+fn other_builders_write_commands_in_their_own_way() {
+    let text = "ERROR: /s/BUILD:66:1: Linking of rule '//:x' failed (Exit 1) gcc failed: error executing command /usr/bin/gcc @x-2.params\n\
+                ERROR: /s/BUILD:1:10: Linking m failed: (Exit 1): clang failed: error executing CppLink command (from target //:m) \
+                /usr/bin/clang -o m m.o ... (remaining 7 arguments skipped)\n\
+                  (cd /e/root && \\\n  exec env - \\\n    PATH=/bin:/usr/bin \\\n    PWD=/proc/self/cwd \\\n  /usr/bin/gcc @z-2.params)\n\
+                rdlibtool: link: clang .libs/c.o -shared -o .libs/c.so\n\
+                gcc -c `test -f 'a.c' || echo '../'`a.c -o a.o\n";
+    let log = log(text);
+    let commands: Vec<String> = log
+        .commands
+        .iter()
+        .map(|command| command.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        commands,
+        [
+            "/usr/bin/gcc @x-2.params",
+            "/usr/bin/clang -o m m.o",
+            "/usr/bin/gcc @z-2.params",
+            "clang .libs/c.o -shared -o .libs/c.so"
+        ]
+    );
+    assert_eq!(log.commands[2].directory.as_deref(), Some("/e/root"));
+    assert_eq!(log.commands[1].unmodelled.len(), 1);
 }

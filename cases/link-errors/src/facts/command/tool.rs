@@ -43,6 +43,23 @@ pub struct Banner {
 }
 
 impl Banner {
+    /// What this one says, and where it is silent, what `other` says. The version of a linker is that of the linker.
+    pub fn or(self, other: &Banner) -> Banner {
+        let same = self.linker.is_none() || self.linker == other.linker;
+        Banner {
+            version: self.version.or(other.version.filter(|_| same)),
+            linker: self.linker.or(other.linker),
+            driver_version: self
+                .driver_version
+                .or(other.driver_version.filter(|_| self.driver.is_none() || self.driver == other.driver)),
+            driver: self.driver.or(other.driver),
+            target: self.target.or_else(|| other.target.clone()),
+            vendor: self.vendor.or_else(|| other.vendor.clone()),
+            library_path: if self.library_path.is_empty() { other.library_path.clone() } else { self.library_path },
+            rustc: self.rustc.or(other.rustc),
+        }
+    }
+
     /// Takes what a line says. Lines that say nothing of tools change nothing.
     pub fn line(&mut self, line: &str) {
         let line = line.trim();
@@ -127,7 +144,16 @@ fn speaker(line: &str) -> Option<LinkerKind> {
         return Some(LinkerKind::Gold);
     }
     // ld.bfd's name stands before some lines of a message only (`vfinfo` in ld/ldmisc.c).
-    const OF_BFD: &[&str] = &[": in function `", ": defined in discarded section `", ": file not recognized: "];
+    const OF_BFD: &[&str] = &[
+        ": in function `",
+        ": In function `",
+        ": undefined reference to `",
+        ": undefined reference to symbol '",
+        ": more undefined references to `",
+        ": multiple definition of `",
+        ": defined in discarded section `",
+        ": file not recognized: ",
+    ];
     if OF_BFD.iter().any(|message| line.contains(message)) {
         return Some(LinkerKind::Bfd);
     }
@@ -154,11 +180,7 @@ fn speaker(line: &str) -> Option<LinkerKind> {
     if message.starts_with("error: cannot find -l") {
         return Some(LinkerKind::Gold);
     }
-    if message.contains(": undefined reference to `")
-        || message.contains(": multiple definition of `")
-        || message.starts_with("cannot find ")
-        || message.contains("DSO missing from command line")
-    {
+    if message.starts_with("cannot find ") || message.contains("DSO missing from command line") {
         return Some(LinkerKind::Bfd);
     }
     None

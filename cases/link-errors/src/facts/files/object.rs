@@ -5,7 +5,7 @@ use casebook_formats::gap::Gaps;
 
 use super::{Interner, MOST_SYMBOLS, damaged, missing};
 use crate::model::input::{
-    Binding, Content, Definition, Group, Lto, Object, Reference, Section, Symbol, SymbolType, Version, Visibility,
+    Binding, Content, Definition, Group, Lto, Object, Reference, Section, Symbol, SymbolType, Uses, Version, Visibility,
 };
 
 /// The symbol by which GCC marks an object without machine code (lto-streamer.h).
@@ -174,8 +174,9 @@ fn references(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, gaps: &mu
     let mut tables = elf.relocations(gaps);
     tables.retain(|relocations| relocations.symbols == table.section());
     tables.sort_by_key(|relocations| relocations.target);
-    // For each symbol the last section that refers to it, plus one.
-    let mut last = vec![0u32; object.symbols.len()];
+    let machine = elf.header().machine.number;
+    // For each symbol the last reference to it, plus one.
+    let mut last = vec![0usize; object.symbols.len()];
     for relocations in tables {
         let target = relocations.target;
         if target == 0 || object.sections.get(target as usize).is_none() {
@@ -186,13 +187,19 @@ fn references(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, gaps: &mu
             if found.symbol == 0 {
                 continue;
             }
-            match last.get_mut(found.symbol as usize) {
-                Some(last) if *last == target => {}
-                Some(last) => {
-                    *last = target;
-                    object.references.push(Reference { section: target, symbol: found.symbol, offset: found.offset });
+            let Some(last) = last.get_mut(found.symbol as usize) else {
+                lost = lost.saturating_add(1);
+                continue;
+            };
+            let uses = uses(machine, found.kind.0);
+            let known = last.checked_sub(1).and_then(|last| object.references.get_mut(last));
+            match known.filter(|known| known.section == target) {
+                Some(known) => known.uses = known.uses.and(uses),
+                None => {
+                    let (section, symbol, offset) = (target, found.symbol, found.offset);
+                    object.references.push(Reference { section, symbol, offset, uses });
+                    *last = object.references.len();
                 }
-                None => lost = lost.saturating_add(1),
             }
         }
         if lost > 0 {
@@ -208,6 +215,25 @@ fn references(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, gaps: &mu
         }
     }
     object.references.shrink_to_fit();
+}
+
+/// What a relocation wants of its symbol, by the numbers of the processors' ABIs.
+fn uses(machine: abi::Machine, kind: u32) -> Uses {
+    match (machine, kind) {
+        (abi::EM_X86_64, 3 | 9 | 27 | 28 | 30 | 41 | 42) => Uses::GOT,
+        (abi::EM_X86_64, 4 | 31) => Uses::CALL,
+        (abi::EM_X86_64, 16..=23 | 34..=36) => Uses::TLS,
+        (abi::EM_X86_64, 0..=42) => Uses::ADDRESS,
+        (abi::EM_386, 3 | 43) => Uses::GOT,
+        (abi::EM_386, 4) => Uses::CALL,
+        (abi::EM_386, 14..=19 | 24..=37 | 39..=41) => Uses::TLS,
+        (abi::EM_386, 0..=43) => Uses::ADDRESS,
+        (abi::EM_AARCH64, 309..=313) => Uses::GOT,
+        (abi::EM_AARCH64, 282 | 283) => Uses::CALL,
+        (abi::EM_AARCH64, 512..=573) => Uses::TLS,
+        (abi::EM_AARCH64, 257..=314) => Uses::ADDRESS,
+        _ => Uses::UNKNOWN,
+    }
 }
 
 fn lto(elf: &Elf<'_>, object: &Object, known: &Interner<'_>) -> Lto {

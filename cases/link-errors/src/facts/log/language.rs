@@ -59,27 +59,32 @@ const PHRASES: [(&str, &str); 54] = [
     ("pl", "niezdefiniowane odwołanie do"),
 ];
 
+/// All phrases.
+pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
+    PHRASES.iter().map(|(_, phrase)| *phrase)
+}
+
 /// The language of a linker's message that is not in English.
 ///
 /// Short phrases are taken only where there are two, or a linker's name or an object stands before them.
 pub(super) fn of(text: &str) -> Option<&'static str> {
-    // Spanish and Italian have phrases without a letter of their own; all others have one in every phrase or near it.
-    if text.is_ascii() && !text.contains(" sin definir") && !text.contains("riferimento") && !text.contains(" -l") {
+    // A few phrases are of letters that English has too; all others have one of their own, in the phrase or near it.
+    const PLAIN: [&str; 4] = [" sin definir", "riferimento", "funktionen ", " -l"];
+    if text.is_ascii() && !PLAIN.iter().any(|part| text.contains(part)) {
         return None;
     }
-    let linker = || {
-        text.contains("/ld: ")
-            || text.contains("/ld : ")
-            || text.contains("ld: ")
-            || text.contains(".o:")
-            || text.contains(".o :")
-            || text.contains("collect2")
-            || text.contains(".a(")
-    };
+    const LINKERS: [&str; 8] = ["/ld: ", "/ld : ", "ld: ", ".o:", ".o :", "collect2", ".a(", ":(."];
+    let linker = || LINKERS.iter().any(|part| text.contains(part));
     let mut found = PHRASES.iter().filter(|(_, phrase)| text.contains(phrase));
     let (language, phrase) = found.next()?;
     let second = found.any(|(other, _)| other == language);
-    (phrase.len() >= 20 || second || linker()).then_some(*language)
+    (phrase.len() >= 18 || second || linker()).then_some(*language)
+}
+
+/// A language that is not told: the linker's own words, behind the last place, have letters that English has not.
+pub(super) fn unknown(message: &str) -> Option<&'static str> {
+    let words = message.rsplit(": ").next().unwrap_or(message);
+    words.chars().any(|char| !char.is_ascii() && char.is_alphabetic()).then_some("unknown")
 }
 
 #[cfg(test)]

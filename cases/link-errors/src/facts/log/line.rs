@@ -79,10 +79,13 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Characters that are read as others.
+const CHANGED: [char; 6] = ['‘', '’', '“', '”', '\u{a0}', '\u{202f}'];
+
 /// The text of a line without escape sequences, with plain quotes, and where each byte came from; `None` when it is that already.
 fn clean(bytes: &[u8]) -> Option<(String, Vec<(u32, u32)>)> {
     let plain = !bytes.contains(&0x1b)
-        && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(['‘', '’', '“', '”'])));
+        && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(CHANGED)));
     if plain {
         return None;
     }
@@ -98,6 +101,8 @@ fn clean(bytes: &[u8]) -> Option<(String, Vec<(u32, u32)>)> {
             '‘' => '`',
             '’' => '\'',
             '“' | '”' => '"',
+            // French puts one before a colon and inside of quotes.
+            '\u{a0}' | '\u{202f}' => ' ',
             other => other,
         };
         text.push(char);

@@ -152,6 +152,8 @@ pub enum Kind {
     LinkerMissing,
     /// The linker says that it has a bug.
     Internal,
+    /// Where a symbol is mentioned (`--trace-symbol`), or which section is left out (`--print-gc-sections`).
+    Trace,
     /// Advice of rustc, or of the linker.
     Advice,
     /// The build tool says which step failed; `detail` is the target.
@@ -208,6 +210,7 @@ impl Kind {
             Kind::Killed => "killed",
             Kind::LinkerMissing => "linker-missing",
             Kind::Internal => "internal",
+            Kind::Trace => "trace",
             Kind::Advice => "advice",
             Kind::Step => "step",
             Kind::OtherLanguage(_) => "other-language",
@@ -256,7 +259,10 @@ impl Name {
     /// A name at this place; what it looks like says how it is spelled.
     pub(super) fn new(text: &str, span: Span) -> Self {
         let readable = |byte: u8| matches!(byte, b'(' | b' ' | b'<' | b':' | b'{' | b'~' | b'[' | b'&');
-        let spelling = if text.starts_with("_Z") || text.starts_with("_R") || text.starts_with("__Z") {
+        // Both manglings go on with a capital letter or a digit (Itanium C++ ABI 5.1, Rust RFC 2603).
+        let behind = ["_Z", "__Z", "_R"].iter().find_map(|mark| text.strip_prefix(mark));
+        let mangled = behind.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        let spelling = if mangled {
             Spelling::Mangled
         } else if text.bytes().any(readable) {
             Spelling::Readable

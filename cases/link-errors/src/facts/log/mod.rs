@@ -7,10 +7,13 @@
 //! A linker's message of no form that is known is a [`Kind::Other`] and a gap; one in another language is told as such, and not
 //! guessed: the answer is to build again with `LC_ALL=C` ([`IN_ENGLISH`]).
 
+mod arrows;
+mod fill;
 mod forms;
 mod language;
 mod line;
 mod message;
+mod needles;
 mod pattern;
 mod place;
 mod program;
@@ -21,7 +24,7 @@ mod tests;
 
 use casebook_core::{Bytes, Evidence, EvidenceId, Span, Unmodelled};
 use casebook_formats::gap::Gaps;
-use memchr::memchr2;
+use memchr::{memchr2, memrchr2};
 
 pub use line::MOST_LINE;
 pub use message::{IN_ENGLISH, Kind, Linkers, MOST_PLACES, Message, Name, Place, Role, Severity, Spelling, Suggestion};
@@ -75,16 +78,23 @@ pub fn walk(evidence: EvidenceId, bytes: &Bytes, each: impl FnMut(Message)) -> G
     const STEP: usize = 4 << 20;
     let all = bytes.as_slice();
     let mut reader = reader::Reader::new(evidence, each);
+    let mut needles = needles::Needles::new(all);
     let (mut at, mut released) = (0, 0);
     while at < all.len() {
+        if reader.is_idle() {
+            // Nothing goes on: what comes before the next line that can begin a message is passed.
+            let next = needles.next(at);
+            at = memrchr2(b'\n', b'\r', &all[at..next]).map_or(at, |end| at + end + 1);
+            if next == all.len() {
+                break;
+            }
+        }
         // A progress bar ends its lines with a carriage return.
         let end = memchr2(b'\n', b'\r', &all[at..]).map_or(all.len(), |length| at + length);
-        if end > at || all.get(end) == Some(&b'\n') {
-            // Of a line's end in two bytes, the second is no empty line.
-            let second = end == at && at > 0 && all[at - 1] == b'\r';
-            if !second {
-                reader.line(at, &all[at..end]);
-            }
+        // Of a line's end in two bytes, the second is no empty line.
+        let second = end == at && at > 0 && all[at - 1] == b'\r';
+        if !second {
+            reader.line(at, &all[at..end]);
         }
         at = end + 1;
         if at - released >= STEP {

@@ -19,6 +19,13 @@ pub(super) struct Program<'t> {
 pub(super) fn find(text: &str) -> Option<Program<'_>> {
     for (number, (at, _)) in text.match_indices(": ").enumerate().take(4) {
         let before = &text[..at];
+        // ld.bfd puts no blank between its name and a place in a script (`%P:%pS`).
+        if number == 0
+            && let Some((name, _)) = before.split_once(':')
+            && let Some(linkers) = linkers(name)
+        {
+            return Some(Program { name, linkers, severity: None, message: &text[name.len() + 1..] });
+        }
         // A path may have blanks; where it begins is only sure at the beginning of the text.
         let words = [before, before.rsplit([' ', '\t', '(', '"']).next().unwrap_or(before)];
         for (is_word, name) in words.into_iter().enumerate() {
@@ -36,7 +43,7 @@ pub(super) fn find(text: &str) -> Option<Program<'_>> {
 
 /// Which linkers call themselves so: `/usr/bin/ld`, `ld.lld-19`, `x86_64-linux-gnu-ld.bfd`, `C:/mingw64/bin/ld.exe`.
 fn linkers(path: &str) -> Option<Linkers> {
-    let base = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let base = path.trim_end().rsplit(['/', '\\']).next().unwrap_or(path);
     if base.len() > 64 {
         return None;
     }
@@ -99,6 +106,7 @@ mod tests {
         assert_eq!(of("mold: fatal: x"), Some((Linkers::MOLD, Some(Severity::Error), "x".into())));
         assert_eq!(of("C:/Program Files/mingw64/bin/x86_64-w64-mingw32-ld.exe: x"), Some((any, None, "x".into())));
         assert_eq!(of("worker 3: /nix/store/abc-binutils-2.40/bin/ld: x"), Some((any, None, "x".into())));
+        assert_eq!(of("/usr/bin/ld:x.ld:1: syntax error"), Some((any, None, "x.ld:1: syntax error".into())));
         assert_eq!(of("checking for ld: yes"), None);
         assert_eq!(of("build: failed"), None);
     }

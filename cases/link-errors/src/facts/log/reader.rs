@@ -4,10 +4,12 @@ use casebook_core::EvidenceId;
 use casebook_formats::gap::Gaps;
 use casebook_formats::text::Told;
 
-use super::forms::{ARROWS, Arrow, Form, Then};
+use super::arrows::arrow;
+use super::fill::{caused, fill, message, shared};
+use super::forms::{Form, Then};
 use super::language;
 use super::line::{Line, MOST_LINE};
-use super::message::{Kind, Linkers, Message, Name, Place, Role, Severity, Suggestion};
+use super::message::{Kind, Linkers, Message, Name, Place, Role, Severity};
 use super::pattern::{Part, matches};
 use super::place;
 use super::recognise::{self, Known, recognise};
@@ -21,13 +23,13 @@ struct Context {
 }
 
 /// A message that can still go on.
-struct Pending {
-    message: Message,
-    then: Then,
+pub(super) struct Pending {
+    pub message: Message,
+    pub then: Then,
     /// Where its first line begins, behind prefixes; what is further to the right belongs to it.
     column: usize,
     /// The last place is a source place, and the next line names its object.
-    open: bool,
+    pub open: bool,
 }
 
 /// Reads the lines of one log.
@@ -67,19 +69,27 @@ impl<F: FnMut(Message)> Reader<F> {
         self.gaps
     }
 
+    /// True when no message can go on in the next line.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_none()
+    }
+
     /// One line, which stands at `start`.
     pub fn line(&mut self, start: usize, bytes: &[u8]) {
         let line = Line::new(self.evidence, start, bytes);
         let text = line.message();
         if text.is_empty() {
-            self.flush();
+            // A gutter without text ends nothing.
+            if line.text.trim().is_empty() {
+                self.flush();
+            }
             return;
         }
         if text.starts_with(">>>") {
             self.arrows(&line, text);
             return;
         }
-        if self.indented(&line, text) {
+        if self.caret(&line, text) || self.indented(&line, text) {
             return;
         }
         match recognise(text) {
@@ -88,7 +98,7 @@ impl<F: FnMut(Message)> Reader<F> {
                 self.cut(&line);
             }
             Some(recognise::Line::Unknown(program)) => {
-                if let Some(code) = language::of(text) {
+                if let Some(code) = language::of(text).or_else(|| language::unknown(program.message)) {
                     self.translated(&line, code);
                     return;
                 }
@@ -100,12 +110,16 @@ impl<F: FnMut(Message)> Reader<F> {
                 );
                 message.program = Some(line.told(program.name));
                 message.detail = Some(line.told(program.message));
-                let span = message.span;
-                self.gaps.add(span.start as usize, span.end as usize, "a linker's message of no known form");
-                self.begin(message, Then::Arrows, &line);
+                let then = match program.linkers {
+                    Linkers::WILD => Then::Indented,
+                    Linkers::MOLD => Then::Caret,
+                    _ => Then::Arrows,
+                };
+                self.begin(message, then, &line);
             }
             None => match language::of(text) {
                 Some(code) => self.translated(&line, code),
+                None if self.goes_on(&line, text) => {}
                 None => self.flush(),
             },
         }
@@ -120,9 +134,42 @@ impl<F: FnMut(Message)> Reader<F> {
     }
 
     fn flush(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            (self.each)(pending.message);
+        let Some(Pending { message, .. }) = self.pending.take() else { return };
+        if message.kind == Kind::Other {
+            let span = message.span;
+            self.gaps.add(span.start as usize, span.end as usize, "a linker's message of no known form");
         }
+        (self.each)(message);
+    }
+
+    /// A line without a form of its own that belongs to the message before it.
+    fn goes_on(&mut self, line: &Line<'_>, text: &str) -> bool {
+        let Some(pending) = &mut self.pending else { return false };
+        let driver = matches!(pending.message.kind, Kind::Killed | Kind::LinkerMissing);
+        // rustc has the reason in a note.
+        let ends_driver = driver && (text == "compilation terminated." || line.content > pending.column);
+        let in_block = pending.then == Then::Block;
+        if ends_driver || in_block {
+            pending.message.span = pending.message.span.to(line.message_span());
+        }
+        if in_block && !text.starts_with('^') {
+            pending.message.detail.get_or_insert_with(|| line.told(text));
+        }
+        ends_driver || in_block
+    }
+
+    /// mold's second line on a script: it points into the first, which is the script's (`SyntaxError` in elf/linker-script.cc).
+    fn caret(&mut self, line: &Line<'_>, text: &str) -> bool {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.then == Then::Caret) else { return false };
+        let Some(said) = text.strip_prefix("^ ") else { return false };
+        let into = &mut pending.message;
+        into.span = into.span.to(line.message_span());
+        into.kind = Kind::Script;
+        if let Some(library) = said.strip_prefix("library not found: ") {
+            (into.kind, into.library) = (Kind::LibraryMissing, Some(line.told(library)));
+        }
+        into.detail = Some(line.told(said));
+        true
     }
 
     /// Begins a message; the one before it is over.
@@ -251,7 +298,14 @@ impl<F: FnMut(Message)> Reader<F> {
                         (Kind::Discarded, _) => Role::Prevailing,
                         (_, role) => role,
                     };
-                    into.add(place);
+                    let told = |known: &Place| {
+                        known.role == place.role
+                            && known.file.as_ref().map(|file| &file.value)
+                                == place.file.as_ref().map(|file| &file.value)
+                    };
+                    if !into.places.iter().any(told) {
+                        into.add(place);
+                    }
                 }
                 into.detail = into.detail.take().or(more.detail);
                 if known.form.kind == Kind::Advice {
@@ -320,7 +374,9 @@ impl<F: FnMut(Message)> Reader<F> {
         while let Some(behind) = rest.strip_prefix(">>>") {
             let end = behind.find(">>> referenced ").unwrap_or(behind.len());
             let (one, next) = behind.split_at(end);
-            if !arrow(line, one, pending) {
+            // A script's line, and a mark below it.
+            let script = matches!(pending.message.kind, Kind::Script | Kind::FileMissing);
+            if !arrow(line, one, pending) && !script {
                 let span = line.part(one);
                 self.gaps.add(
                     span.start as usize,
@@ -335,239 +391,21 @@ impl<F: FnMut(Message)> Reader<F> {
     /// A message in another language; the lines of one are told as one.
     fn translated(&mut self, line: &Line<'_>, code: &'static str) {
         let kind = Kind::OtherLanguage(code);
-        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.message.kind == kind) {
-            pending.message.span = pending.message.span.to(line.message_span());
+        let unknown = Kind::OtherLanguage("unknown");
+        let goes_on = |known: Kind| {
+            known == kind || known == unknown || matches!(known, Kind::OtherLanguage(_)) && kind == unknown
+        };
+        if let Some(pending) = self.pending.as_mut().filter(|pending| goes_on(pending.message.kind)) {
+            let into = &mut pending.message;
+            into.span = into.span.to(line.message_span());
+            if into.kind == unknown {
+                into.kind = kind;
+            }
             return;
         }
         self.begin(Message::new(kind, Severity::Error, Linkers::BFD, line.message_span()), Then::End, line);
-    }
-}
-
-/// One message of one line.
-fn message(line: &Line<'_>, known: &Known<'_>) -> Message {
-    let mut message = Message::new(known.form.kind, known.severity, known.linkers, line.message_span());
-    message.program = known.program.map(|name| line.told(name));
-    fill(line, &mut message, known.parts.iter());
-    if message.kind == Kind::Advice {
-        message.detail = Some(line.told(line.message()));
-    }
-    if message.kind == Kind::LibraryMissing {
-        only_library(&mut message);
-    }
-    if matches!(message.kind, Kind::UndefinedHidden | Kind::HiddenForShared) {
-        let words = ["hidden", "internal", "protected", "local"];
-        let text = line.message();
-        message.detail = words.iter().find_map(|word| text.find(word).map(|at| line.told(&text[at..at + word.len()])));
-    }
-    shared(&mut message);
-    message
-}
-
-/// What ld.bfd cannot find is a file where it does not begin with `-l`.
-fn only_library(message: &mut Message) {
-    let gnu = !message.linkers.and(Linkers::BFD.or(Linkers::GOLD)).is_empty();
-    if let Some(library) = message.library.take_if(|library| gnu && !library.value.starts_with("-l")) {
-        message.kind = Kind::FileMissing;
-        let mut place = Place::new(Role::Subject, library.span);
-        place.file = Some(library);
-        message.add(place);
-    }
-}
-
-/// An undefined reference of a shared object is another error than one of an object.
-fn shared(message: &mut Message) {
-    let is_shared = |place: &Place| {
-        let name = place.file.as_ref().map_or("", |file| file.value.as_str());
-        place.member.is_none()
-            && place.section.is_none()
-            && place.line.is_none()
-            && (name.ends_with(".so") || name.contains(".so."))
-    };
-    if message.kind == Kind::Undefined && message.places.first().is_some_and(is_shared) {
-        message.kind = Kind::UndefinedInShared;
-    }
-}
-
-/// The parts of a form, where they belong in a message.
-fn fill<'t>(line: &Line<'_>, message: &mut Message, parts: impl Iterator<Item = (Part, &'t str)>) {
-    // lld and mold have brackets of their own in a place.
-    let arrows = message.linkers.and(Linkers::BFD.or(Linkers::GOLD)).is_empty();
-    let mut section: Option<Told<String>> = None;
-    for (part, text) in parts {
-        let place = match part {
-            Part::Place if arrows && text.contains(":(") => place::lld(line, text, Role::Reference),
-            Part::Place => place::gnu(line, text, Role::Reference),
-            Part::Again => place::gnu(line, text, Role::Definition),
-            Part::First => place::gnu(line, text, Role::First),
-            Part::Definer => place::file(line, text, Role::Definition),
-            Part::User => place::file(line, text, Role::Reference),
-            Part::File => place::file(line, text, Role::Subject),
-            Part::Section => {
-                let told = line.told(place::without_group(text));
-                match message.places.last_mut().filter(|place| place.section.is_none()) {
-                    Some(place) => place.section = Some(told),
-                    None => section = Some(told),
-                }
-                continue;
-            }
-            Part::Symbol => {
-                let (name, version) = place::symbol(line, text);
-                message.symbol = Some(name);
-                message.version = message.version.take().or(version);
-                continue;
-            }
-            Part::Version => {
-                message.version = Some(line.told(text));
-                continue;
-            }
-            Part::Library => {
-                message.library = Some(line.told(text));
-                continue;
-            }
-            Part::Relocation => {
-                message.relocation = Some(line.told(text));
-                continue;
-            }
-            Part::Detail => {
-                message.detail = detail(line, text);
-                continue;
-            }
-            Part::Member => {
-                if let Some(place) = message.places.last_mut() {
-                    place.member = Some(line.told(text));
-                }
-                continue;
-            }
-            Part::Count => {
-                message.count = text.parse().ok();
-                continue;
-            }
-            Part::Function | Part::Nothing => continue,
-        };
-        let mut place = place;
-        if place.section.is_none() {
-            place.section = section.take();
-        }
-        message.add(place);
-    }
-    if let Some(section) = section {
-        let mut place = Place::new(Role::Subject, section.span);
-        place.section = Some(section);
-        message.add(place);
-    }
-}
-
-/// A text that says more, without what joins it to the text before it.
-fn detail(line: &Line<'_>, text: &str) -> Option<Told<String>> {
-    let text = [". ", ": ", "; ", ", "].iter().find_map(|joint| text.strip_prefix(joint)).unwrap_or(text).trim();
-    (!text.is_empty()).then(|| line.told(text))
-}
-
-/// A cause below wild's error: it says what the error does not.
-fn caused(line: &Line<'_>, text: &str, into: &mut Message) {
-    let Some(known) = recognise::cause(text) else {
-        into.detail = Some(line.told(text));
-        return;
-    };
-    let mut cause = message(line, &known);
-    if into.kind == Kind::Other {
-        into.kind = cause.kind;
-    }
-    into.symbol = into.symbol.take().or(cause.symbol);
-    into.relocation = into.relocation.take().or(cause.relocation);
-    into.detail = cause.detail.take().or(into.detail.take());
-    for place in cause.places {
-        let told = into.places.iter_mut().find(|known| {
-            known.file == place.file
-                || known.file.as_ref().map(|file| &file.value) == place.file.as_ref().map(|file| &file.value)
-        });
-        match told {
-            // The same file, in a role that says more.
-            Some(known) => {
-                if known.role == Role::Subject {
-                    known.role = place.role;
-                }
-                known.section = known.section.take().or(place.section);
-            }
-            None => into.add(place),
+        if line.message().contains("collect2") {
+            (self.linking, self.context) = (false, None);
         }
     }
-}
-
-/// One piece behind `>>>`; false when it is of no known form.
-fn arrow(line: &Line<'_>, text: &str, pending: &mut Pending) -> bool {
-    let into = &mut pending.message;
-    let trimmed = text.trim();
-    // The object of the source place above it stands far to the right.
-    if text.starts_with("  ") && pending.open {
-        if let Some(place) = into.places.last_mut() {
-            place::object(line, trimmed, place);
-            place.span = place.span.to(line.part(trimmed));
-        }
-        pending.open = false;
-        return true;
-    }
-    pending.open = false;
-    let Some((parts, what)) = ARROWS.iter().find_map(|(form, what)| matches(form, trimmed).map(|parts| (parts, *what)))
-    else {
-        return false;
-    };
-    for (part, text) in parts.iter() {
-        match (what, part) {
-            (Arrow::Reference, _) => pending.open = reference(line, text, into),
-            (Arrow::Shared, _) => into.add(place::file(line, text, Role::Reference)),
-            (Arrow::More, _) => into.more_places = into.more_places.saturating_add(text.parse().unwrap_or(0)),
-            (Arrow::Similar | Arrow::ExternC, _) => {
-                let name = Name::new(text, line.part(text));
-                into.suggestion = Some(Suggestion { name, extern_c: what == Arrow::ExternC });
-            }
-            (Arrow::SimilarFile, _) => into.add(place::file(line, text, Role::Similar)),
-            (Arrow::Defined, Part::Definer) => {
-                let role = definition(into);
-                into.add(place::file(line, text, role));
-            }
-            (Arrow::DefinedAt, _) => {
-                let mut place = Place::new(definition(into), line.part(text));
-                pending.open = source_or_object(line, text, &mut place);
-                into.add(place);
-            }
-            (Arrow::Prevailing, _) => into.add(place::file(line, text, Role::Prevailing)),
-            (Arrow::File, Part::File) => into.add(place::file(line, text, Role::Subject)),
-            (Arrow::Detail, Part::Detail) => into.detail = into.detail.take().or_else(|| Some(line.told(text))),
-            (Arrow::Defined | Arrow::File | Arrow::Detail | Arrow::Known, _) => {}
-        }
-    }
-    true
-}
-
-/// Of the definitions of a duplicate the first one that is listed was first.
-fn definition(message: &Message) -> Role {
-    if message.kind == Kind::Duplicate && message.places.is_empty() { Role::First } else { Role::Definition }
-}
-
-/// A reference; true when the next line names its object.
-fn reference(line: &Line<'_>, text: &str, into: &mut Message) -> bool {
-    // The place is in the first line already, where a relocation is out of range; this is its source.
-    if into.kind == Kind::RelocationRange
-        && let Some(place) = into.places.first_mut().filter(|place| place.source.is_none())
-    {
-        place::source(line, text, place);
-        return false;
-    }
-    let mut place = Place::new(Role::Reference, line.part(text));
-    let open = source_or_object(line, text, &mut place);
-    into.add(place);
-    open
-}
-
-/// A source place, or an object place where there is none; true for the first.
-fn source_or_object(line: &Line<'_>, text: &str, place: &mut Place) -> bool {
-    let object = text.split_once(":(").map_or(text, |(object, _)| object);
-    if place::looks_like_object(object) {
-        place::object(line, text, place);
-        // mold names the object again.
-        return true;
-    }
-    place::source(line, text, place);
-    true
 }

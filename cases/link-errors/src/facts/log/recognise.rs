@@ -31,7 +31,10 @@ pub(super) struct Known<'t> {
 /// What kind of line this is; `None` for all that is no linker's.
 pub(super) fn recognise(text: &str) -> Option<Line<'_>> {
     // All forms have a colon with a blank behind it, a quote, or begin with a word in capitals. Most lines of a build have none.
-    let may_be = text.contains(": ") || text.contains(['`', '"']) || text.starts_with("prevailing ");
+    let may_be = text.contains(": ")
+        || text.contains(['`', '"'])
+        || text.starts_with("prevailing ")
+        || text.starts_with("removing unused ");
     if !may_be {
         return None;
     }
@@ -81,6 +84,9 @@ fn plausible(form: &Form, parts: &Parts<'_>) -> bool {
         Part::Count => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()),
         // ld.bfd's function context comes behind an object.
         Part::File if form.then == Then::Function => looks_like_object(text),
+        // Compilers speak of references and definitions too.
+        Part::User | Part::Definer if form.kind == Kind::Trace => looks_like_object(text),
+        Part::Place if form.kind == Kind::Trace => text.contains(":("),
         Part::Symbol | Part::Library => !text.is_empty(),
         _ => true,
     })

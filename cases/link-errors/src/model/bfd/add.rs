@@ -97,12 +97,10 @@ impl Link<'_> {
                     self.define(id, Kind::Common, by);
                     self.table.get_mut(id).size = size;
                 }
-                (Row::Common, Kind::Common) => {
-                    if size > old.size {
-                        let entry = self.table.get_mut(id);
-                        entry.size = size;
-                        entry.owner = Some(by.owner);
-                    }
+                (Row::Common, Kind::Common) if size > old.size => {
+                    let entry = self.table.get_mut(id);
+                    entry.size = size;
+                    entry.owner = Some(by.owner);
                 }
                 _ => {}
             }
@@ -185,7 +183,7 @@ impl Link<'_> {
         old_owner: &mut Option<Owner>,
     ) -> Result<(), Fatal> {
         let versioned = self.table.get(h).versioned;
-        if matches!(versioned, Versioned::Unversioned | Versioned::Hidden) || !new.key.default {
+        if matches!(versioned, Versioned::Not | Versioned::Hidden) || !new.key.default {
             return Ok(());
         }
         let Some(version) = new.key.version else { return Ok(()) };

@@ -3,7 +3,7 @@
 
 use super::link::{Fatal, Link};
 use super::order;
-use super::table::{Entry, EntryId, Kind, Place, Versioned};
+use super::table::{Entry, EntryId, Kind, Versioned};
 use crate::model::input::{Pattern, Visibility};
 use crate::model::names::Name;
 use crate::model::outcome::{Refusal, Unknown};
@@ -287,26 +287,6 @@ impl Link<'_> {
             }
         }
         true
-    }
-
-    /// A weak reference with a version has a place in `.dynsym` where its relocations want an entry of the GOT, and it then lacks a version.
-    pub(super) fn check_weak_versions(&mut self, asked: &[bool]) {
-        if !self.has_dynamic || !self.program.options.output.is_executable() {
-            return;
-        }
-        let found = self.table.iter().find(|(id, entry)| {
-            entry.kind == Kind::UndefinedWeak
-                && entry.key.version.is_some()
-                && !entry.dynamic
-                && !entry.forced_local
-                && entry.place == Place::None
-                && asked.get(id.0 as usize) == Some(&true)
-        });
-        if let Some((_, entry)) = found {
-            let name = String::from_utf8_lossy(&self.full_name(entry)).into_owned();
-            let what = format!("{name} is weak and undefined: it depends on its relocation");
-            self.unknown.push(Unknown { what, file: None });
-        }
     }
 }
 

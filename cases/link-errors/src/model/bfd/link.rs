@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::dynamic::Seen;
+use super::relocs::Wanted;
 use super::statements::Statement;
 use super::table::{BfdId, EntryId, Key, Kind, Place, Table};
 use crate::model::input::{Content, FileId, Options, Output, Program, Shared, Unresolved};
@@ -84,6 +85,10 @@ pub(super) struct Link<'p> {
     pub(super) patterns: Vec<Vec<Seen>>,
     /// What `--gc-sections` keeps, by file and section.
     pub(super) live: Option<Vec<Vec<bool>>>,
+    /// What relocations want of each entry.
+    pub(super) wanted: Vec<Wanted>,
+    /// The object that owns sections the linker makes.
+    pub(super) dynamic_object: Option<BfdId>,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) dso_missing: Vec<DsoMissing>,
     pub(super) refusals: Vec<Refusal>,
@@ -116,6 +121,8 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         script: Vec::new(),
         patterns,
         live: None,
+        wanted: Vec::new(),
+        dynamic_object: None,
         duplicates: Vec::new(),
         dso_missing: Vec::new(),
         refusals: Vec::new(),
@@ -151,14 +158,14 @@ impl Link<'_> {
         self.sweep();
         self.assign_all();
         self.assign_all();
+        self.wanted = self.scan_relocations();
+        self.export_weak();
         self.assign_finally()?;
         self.require_defined();
         if self.program.options.output == Output::Relocatable {
             return Ok(());
         }
-        let asked = self.asked();
-        self.check_weak_versions(&asked);
-        self.report_objects();
+        self.report_objects()?;
         self.write_symbols()
     }
 

@@ -136,9 +136,6 @@ impl Link<'_> {
 
     /// Groups and `.gnu.linkonce` sections of which another file has one already go (`_bfd_elf_section_already_linked`).
     fn discard_groups(&mut self, bfd: BfdId, object: &Object) {
-        if self.program.options.output == Output::Relocatable {
-            return;
-        }
         let names = &self.program.names;
         let mut gone: Vec<bool> = Vec::new();
         for (index, group) in object.groups.iter().enumerate().filter(|(_, group)| group.comdat) {
@@ -401,7 +398,7 @@ impl Link<'_> {
         };
         let by = By { owner: merged.overridden.unwrap_or(new.owner), place, value: new.value };
         let real = self.table.real(merged.entry);
-        if definition && new.key.version.is_some() && self.table.get(real).versioned != Versioned::Unversioned {
+        if definition && new.key.version.is_some() && self.table.get(real).versioned != Versioned::Not {
             self.table.get_mut(real).has_version = true;
         }
         self.enter(merged.entry, row, by, merged.value);

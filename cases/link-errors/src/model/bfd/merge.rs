@@ -288,7 +288,7 @@ impl Link<'_> {
         if old.versioned != Versioned::Hidden && new.versioned != Versioned::Hidden {
             return true;
         }
-        let version = if old.versioned >= Versioned::Versioned { old.key.version } else { None };
+        let version = if old.versioned >= Versioned::Default { old.key.version } else { None };
         version == new.key.version
     }
 

@@ -11,6 +11,7 @@ mod link;
 mod load;
 mod merge;
 mod order;
+mod relocs;
 mod report;
 mod statements;
 mod table;

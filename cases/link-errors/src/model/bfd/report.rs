@@ -13,6 +13,8 @@ use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
 
 /// Where the linker stops writing symbols.
 enum Stop {
+    /// The backend has no address for an entry of the GOT, and says nothing.
+    NoAddress,
     /// An internal check of its own fails.
     Aborts,
     HiddenInObject,
@@ -21,30 +23,11 @@ enum Stop {
 }
 
 impl Link<'_> {
-    /// Symbols that relocations in the output refer to.
-    pub(super) fn asked(&self) -> Vec<bool> {
-        let mut asked = vec![false; self.table.len()];
-        for bfd in &self.objects {
-            let Some(object) = self.object_of(*bfd) else { continue };
-            for reference in &object.references {
-                let allocated =
-                    object.sections.get(reference.section as usize).is_some_and(|own| own.flags & ALLOC != 0);
-                if allocated
-                    && self.is_in_output(*bfd, reference.section)
-                    && let Some(id) = self.entry_of(*bfd, object, reference.symbol)
-                {
-                    asked[id.0 as usize] = true;
-                }
-            }
-        }
-        asked
-    }
-
-    pub(super) fn report_objects(&mut self) {
+    pub(super) fn report_objects(&mut self) -> Result<(), Fatal> {
         let program = self.program;
         let (in_objects, _) = reports(&program.options);
         let mut found: HashMap<EntryId, usize, Fast> = HashMap::default();
-        for bfd in self.objects.clone() {
+        for bfd in self.output_order() {
             let file = self.file(bfd);
             let Content::Object(object) = &program.files[file.0 as usize].content else { continue };
             for reference in &object.references {
@@ -66,6 +49,12 @@ impl Link<'_> {
                     }
                     continue;
                 };
+                if self.is_unresolvable(id, reference.uses, (name, section.flags)) {
+                    let name = String::from_utf8_lossy(&self.full_name(self.table.get(id))).into_owned();
+                    let what = format!("unresolvable relocation against symbol `{name}'");
+                    self.refusals.push(Refusal::Other(what));
+                    return Err(Fatal);
+                }
                 let entry = *self.table.get(id);
                 if entry.kind != Kind::Undefined || (!in_objects && entry.visibility == Visibility::Default) {
                     continue;
@@ -86,6 +75,7 @@ impl Link<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// A shared object of the line defines the symbol, for those who may see it.
@@ -191,6 +181,9 @@ impl Link<'_> {
             Kind::UndefinedWeak | Kind::DefinedWeak => true,
             _ => false,
         };
+        if self.lacks_address(id) {
+            return Some(Stop::NoAddress);
+        }
         if entry.visibility != Visibility::Default
             && !entry.forced_local
             && !weak
@@ -213,6 +206,10 @@ impl Link<'_> {
         let refusal = match self.stops(id) {
             None => return Ok(()),
             Some(Stop::Aborts) => Refusal::Other(format!("internal error over {name}")),
+            Some(Stop::NoAddress) => {
+                self.hard = true;
+                return Err(Fatal);
+            }
             Some(Stop::HiddenInObject) => {
                 let owner = self.table.get(self.table.real(id)).origin().map(|owner| self.file(owner.bfd));
                 match (owner, self.who_asks(entry.key)) {
@@ -273,7 +270,8 @@ impl Link<'_> {
             }
             for symbol in shared.symbols.iter().filter(|symbol| symbol.defined && symbol.name == real.key.name) {
                 let hidden = symbol.version.is_some_and(|version| !version.default);
-                if !hidden && !(real.def_regular && real.forced_local) {
+                let kept = real.def_regular && real.forced_local;
+                if !hidden && !kept {
                     return Err(Fatal);
                 }
                 let first = symbol.version.is_none_or(|version| Some(version.name) == shared.first_version);

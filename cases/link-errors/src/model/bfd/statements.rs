@@ -159,7 +159,7 @@ impl Link<'_> {
                     self.undefined.push(Undefined { name: entry.key.name, version: None, sites: Vec::new(), why });
                     return Err(Fatal);
                 }
-                if matches!(entry.place, Place::Shared { .. }) {
+                if matches!(entry.place, Place::Shared { .. }) && !self.has_address(id) {
                     let name = program.names.text(entry.key.name);
                     let what = format!("unresolvable symbol `{name}' referenced in expression");
                     self.refusals.push(Refusal::Other(what));
@@ -231,6 +231,7 @@ impl Link<'_> {
             return;
         }
         self.has_dynamic = true;
+        self.dynamic_object = Some(bfd);
         self.define_linkage(b"_DYNAMIC", bfd);
         self.define_linkage(b"_GLOBAL_OFFSET_TABLE_", bfd);
     }

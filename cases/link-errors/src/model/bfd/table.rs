@@ -54,8 +54,8 @@ pub(super) enum Kind {
 /// What is known of the name's version (`versioned` of `struct elf_link_hash_entry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) enum Versioned {
-    Unversioned,
-    Versioned,
+    Not,
+    Default,
     Hidden,
 }
 
@@ -127,8 +127,8 @@ pub(super) struct Entry {
 impl Entry {
     fn new(key: Key) -> Self {
         let versioned = match (key.version, key.default) {
-            (None, _) => Versioned::Unversioned,
-            (Some(_), true) => Versioned::Versioned,
+            (None, _) => Versioned::Not,
+            (Some(_), true) => Versioned::Default,
             (Some(_), false) => Versioned::Hidden,
         };
         Self {

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use super::resolve::Incoming;
 use super::table::{Instance, Kind, SymbolId, Table};
 use crate::model::input::{
-    Archive, Binding, Content, Definition, FileId, Object, Output, Program, Shared, SymbolType, Unusable,
-    Visibility,
+    Archive, Binding, Content, Definition, FileId, Object, Output, Program, Shared, SymbolType, Unusable, Visibility,
 };
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{Because, Duplicate, Event, Extraction, Linker, Outcome, Refusal, Undefined, Unknown};

@@ -97,10 +97,10 @@ impl<'p> Link<'p> {
         }
         for one in exact {
             let name = self.program.names.get(one.pattern.text.as_bytes());
-            if let Some(id) = name.and_then(|name| self.table.find(name, None)) {
-                if self.is_defined_here(id) {
-                    self.table.get_mut(id).rule = one.rule;
-                }
+            if let Some(id) = name.and_then(|name| self.table.find(name, None))
+                && self.is_defined_here(id)
+            {
+                self.table.get_mut(id).rule = one.rule;
             }
         }
     }

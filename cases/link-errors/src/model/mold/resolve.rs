@@ -152,10 +152,10 @@ impl Link<'_> {
         while let Some(file) = queue.pop_front() {
             for index in 0..self.files[file].symbols.len() {
                 let Some(entry) = self.files[file].entry(index) else { continue };
-                if let Some((found, because)) = self.asks(file, index, &entry) {
-                    if self.take(found, because) {
-                        queue.push_back(found);
-                    }
+                if let Some((found, because)) = self.asks(file, index, &entry)
+                    && self.take(found, because)
+                {
+                    queue.push_back(found);
                 }
             }
         }
@@ -204,8 +204,9 @@ impl Link<'_> {
         } else {
             // A common symbol asks for a definition that is more.
             let common = entry.common && target.entry(owner.index).is_some_and(|definition| !definition.common);
-            let weak = entry.weak && !(self.release.weak_keeps_shared && target.is_shared());
-            (entry.undefined && !weak) || (common && !(entry.weak && !self.release.weak_keeps_shared))
+            let kept = self.release.weak_keeps_shared;
+            let weak = entry.weak && (!kept || !target.is_shared());
+            (entry.undefined && !weak) || (common && (!entry.weak || kept))
         };
         asks.then_some((owner.file, because))
     }

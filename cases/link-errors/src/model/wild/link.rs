@@ -93,10 +93,10 @@ impl Link<'_> {
             other
         });
         self.reach(Tables::Sure);
-        if let Some(other) = other {
-            if other.undefined != self.undefined || other.refusals != self.refusals {
-                self.cannot_say("which exception tables are kept", None);
-            }
+        if let Some(other) = other
+            && (other.undefined != self.undefined || other.refusals != self.refusals)
+        {
+            self.cannot_say("which exception tables are kept", None);
         }
         if self.undefined.is_empty() && self.refusals.is_empty() {
             self.check_aliases();

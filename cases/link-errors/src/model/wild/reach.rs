@@ -92,13 +92,13 @@ impl Link<'_> {
             .collect();
         let mut work = Vec::new();
         self.start(&mut work);
-        for file in 1..self.files.len() {
+        for (file, own) in edges.iter().enumerate().skip(1) {
             if !self.files[file].loaded {
                 continue;
             }
             match self.files[file].content {
                 Content::Object(object) => {
-                    self.activate(file, object, edges[file].as_ref(), &mut work);
+                    self.activate(file, object, own.as_ref(), &mut work);
                 }
                 Content::Shared(_) => self.activate_shared(file, &mut work),
                 Content::Own(_) => {}
@@ -150,10 +150,10 @@ impl Link<'_> {
     fn activate(&mut self, file: usize, object: &Object, edges: Option<&Edges>, work: &mut Vec<Work>) {
         let collects = self.collects();
         for (index, section) in object.sections.iter().enumerate() {
-            if let Slot::Normal { always, .. } = slot(self.program, section) {
-                if always || !collects {
-                    work.push(Work::Section(file, index as u32));
-                }
+            if let Slot::Normal { always, .. } = slot(self.program, section)
+                && (always || !collects)
+            {
+                work.push(Work::Section(file, index as u32));
             }
         }
         if self.kind == Kind::Relocatable {

@@ -74,18 +74,18 @@ impl Link<'_> {
             return self.open.push(open);
         };
         self.means[id.0 as usize] = found;
-        if entry.visibility == Visibility::Hidden {
-            if let Some(flags) = self.flags_mut(found) {
-                flags.local = true;
-            }
+        if entry.visibility == Visibility::Hidden
+            && let Some(flags) = self.flags_mut(found)
+        {
+            flags.local = true;
         }
         let owner = self.file_of(found);
         if owner != file && !entry.weak {
             // Shared objects do not keep shared objects.
-            if !self.files[file].is_shared() || !self.files[owner].is_shared() {
-                if let Some(by) = self.files[file].id {
-                    self.take(owner, Because::Reference { file: by, name: entry.name }, queue);
-                }
+            if (!self.files[file].is_shared() || !self.files[owner].is_shared())
+                && let Some(by) = self.files[file].id
+            {
+                self.take(owner, Because::Reference { file: by, name: entry.name }, queue);
             }
         } else if owner != 0 {
             self.open.push(Open { unless: Some(owner), ..open });

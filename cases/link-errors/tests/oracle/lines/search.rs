@@ -191,7 +191,7 @@ fn listing(folder: &Path) -> String {
 
 /// Scenarios for each linker; `CASEBOOK_SEARCH_SETS` for more.
 fn sets() -> usize {
-    std::env::var("CASEBOOK_SEARCH_SETS").ok().and_then(|text| text.parse().ok()).unwrap_or(60)
+    std::env::var("CASEBOOK_SEARCH_SETS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 
 #[test]

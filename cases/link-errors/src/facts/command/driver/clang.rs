@@ -3,7 +3,7 @@
 //! LLVM 14 differs.
 
 use super::host::{At, Host};
-use super::words::{PartKind, Width, Words};
+use super::words::{Width, Words};
 use super::{Language, Out};
 
 const START: &str = "clang links start files; -nostartfiles leaves them out";
@@ -159,9 +159,7 @@ impl Job<'_> {
             self.lto(out);
         }
         let needs = self.sanitizers(out);
-        for part in words.parts.iter().filter(|part| part.kind != PartKind::Gcc) {
-            out.word(part.text.clone(), part.origin);
-        }
+        out.parts(words.parts.iter());
         self.profile(out);
         if self.cxx && !words.any(&["nostdlib", "nodefaultlibs"]) && !self.relocatable() {
             self.cxx_library(out);

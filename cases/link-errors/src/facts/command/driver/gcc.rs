@@ -133,10 +133,13 @@ impl Spec<'_> {
         if let Some(style) = gcc.and_then(|gcc| gcc.hash_style.as_ref()) {
             out.add(format!("--hash-style={style}"), TARGET);
         }
-        match gcc.map_or(super::passes_as_needed(self.host.vendor.as_deref(), 0), |gcc| gcc.as_needed) {
+        match self.host.as_needed.or_else(|| super::passes_as_needed(self.host.vendor.as_deref(), 0)) {
             Some(true) if !words.sanitize_given => out.add("--as-needed", AS_NEEDED),
             Some(_) => {}
-            None => out.unknown.push("whether this gcc passes --as-needed by itself is not known".to_owned()),
+            None => {
+                out.as_needed_unknown = true;
+                out.unknown.push("whether this gcc passes --as-needed by itself is not known".to_owned());
+            }
         }
         if let Some((Mode::Shared, origin)) = words.mode {
             out.word("-shared", origin);

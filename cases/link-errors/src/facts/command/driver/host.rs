@@ -1,5 +1,8 @@
 //! What a driver finds on its machine: its own folder, the folders of libraries, and the defaults it was configured with.
 
+use super::super::Command;
+use super::super::program::{Driver, Program, program};
+
 /// What there is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
@@ -25,8 +28,6 @@ pub struct Gcc {
     pub target: String,
     /// `--enable-default-pie`
     pub default_pie: bool,
-    /// It passes `--as-needed` by itself; `None` when that is not known.
-    pub as_needed: Option<bool>,
     /// `--enable-linker-build-id`
     pub build_id: bool,
     /// `--with-linker-hash-style`
@@ -41,6 +42,8 @@ pub struct Host<'a> {
     pub look: &'a Look<'a>,
     /// GCC's installation; clang uses it too. `None` when it is not known.
     pub gcc: Option<Gcc>,
+    /// GCC passes `--as-needed` by itself; `None` when that is not known.
+    pub as_needed: Option<bool>,
     /// clang's version, where it is the driver.
     pub clang: Option<u16>,
     /// Where clang's own runtime is: `/usr/lib/llvm-19/lib/clang/19`.
@@ -66,6 +69,7 @@ impl Host<'static> {
         Host {
             look: &blind,
             gcc: None,
+            as_needed: None,
             clang: None,
             clang_resources: None,
             arch: "x86_64".to_owned(),
@@ -74,6 +78,22 @@ impl Host<'static> {
             vendor: None,
         }
     }
+}
+
+/// The distribution by the content of `/etc/os-release`, in the words compilers have for it.
+pub fn vendor_of(os_release: &str) -> Option<&'static str> {
+    let id = os_release.lines().find_map(|line| line.strip_prefix("ID="))?;
+    Some(match id.trim().trim_matches(['"', '\'']) {
+        "debian" | "raspbian" => "Debian",
+        "ubuntu" | "linuxmint" | "pop" => "Ubuntu",
+        "fedora" => "Fedora",
+        "rhel" | "centos" | "rocky" | "almalinux" => "Red",
+        "opensuse-leap" | "opensuse-tumbleweed" | "sles" => "SUSE",
+        "arch" | "manjaro" => "Arch",
+        "alpine" => "Alpine",
+        "gentoo" => "Gentoo",
+        _ => return None,
+    })
 }
 
 /// Does this distribution's GCC pass `--as-needed` by itself?
@@ -90,6 +110,33 @@ pub fn passes_as_needed(vendor: Option<&str>, version: u16) -> Option<bool> {
 }
 
 impl<'a> Host<'a> {
+    /// The machine of a command: what its program's name and the text around it say, the rest by looking. `vendor` is the distribution where
+    /// the text does not tell it ([`vendor_of`]).
+    pub fn of_command(command: &Command, look: &'a Look<'a>, vendor: Option<&str>) -> Self {
+        let named = command.words.first().and_then(|word| program(&word.text));
+        let (driver, target, version) = match named {
+            Some(Program::Driver { driver, target, version, .. }) => (Some(driver), target, version),
+            _ => (None, None, None),
+        };
+        let banner = &command.banner;
+        let is_clang = match driver {
+            Some(Driver::System) | None => banner.driver == Some(Driver::Clang),
+            Some(driver) => driver == Driver::Clang,
+        };
+        let target = target.or_else(|| banner.target.clone());
+        let arch = target.as_deref().and_then(|target| target.split('-').next()).unwrap_or("x86_64");
+        let spoken =
+            banner.driver_version.filter(|_| banner.driver.is_some_and(|driver| (driver == Driver::Clang) == is_clang));
+        let version = version.or(spoken);
+        let vendor = banner.vendor.as_deref().or(vendor);
+        let mut host = Self::probe(look, arch, vendor, version.filter(|_| !is_clang));
+        if is_clang {
+            host.clang = Some(version.unwrap_or(19));
+            host.clang_resources = host.clang.map(|version| format!("/usr/lib/llvm-{version}/lib/clang/{version}"));
+        }
+        host
+    }
+
     /// Looks for what a driver would find: GCC in `/usr/lib/gcc`, folders of several architectures.
     ///
     /// `target` and `vendor` come from the driver's own words where it spoke; else from the names of folders.
@@ -115,9 +162,9 @@ impl<'a> Host<'a> {
         let multiarch = format!("{arch}-linux-gnu");
         let is_multiarch = look(&format!("/usr/lib/{multiarch}")) == At::Folder;
         let debian = is_multiarch && vendor.is_none_or(|vendor| matches!(vendor, "Debian" | "Ubuntu"));
-        let gcc = gcc.map(|(folder, target, version)| Gcc {
+        let as_needed = passes_as_needed(vendor, gcc.as_ref().map_or(0, |(.., version)| *version));
+        let gcc = gcc.map(|(folder, target, _)| Gcc {
             default_pie: !matches!(vendor, Some("Red" | "Fedora" | "SUSE")) && (debian || target.contains("-pc-")),
-            as_needed: passes_as_needed(vendor, version),
             build_id: true,
             hash_style: Some("gnu".to_owned()),
             plugin: Some(format!("{folder}/liblto_plugin.so")),
@@ -127,6 +174,7 @@ impl<'a> Host<'a> {
         Host {
             look,
             gcc,
+            as_needed,
             clang: None,
             clang_resources: None,
             arch: arch.to_owned(),

@@ -7,7 +7,7 @@ mod gcc;
 mod host;
 mod words;
 
-pub use host::{At, Gcc, Host, Look, passes_as_needed};
+pub use host::{At, Gcc, Host, Look, passes_as_needed, vendor_of};
 pub use words::Width;
 
 use super::program::{Driver, Language};
@@ -17,13 +17,15 @@ use words::{PartKind, Words};
 /// Puts the linker's arguments on the line.
 pub(super) fn arguments(line: &mut LinkLine, driver: Driver, language: Language, host: &Host<'_>) {
     let words = words::read(line);
-    let mut out = Out { arguments: Vec::new(), unknown: Vec::new() };
+    let mut out = Out { arguments: Vec::new(), sources: Vec::new(), unknown: Vec::new(), as_needed_unknown: false };
     match driver {
         Driver::Clang => clang::arguments(&mut out, &words, language, host),
         Driver::System if host.clang.is_some() => clang::arguments(&mut out, &words, language, host),
         Driver::Gcc | Driver::System => gcc::arguments(&mut out, &words, language, host),
     }
     line.arguments = out.arguments;
+    line.sources = out.sources;
+    line.as_needed_unknown = out.as_needed_unknown;
     line.unknown.extend(out.unknown);
     for word in &words.unknown {
         let Some(word) = line.words.get(*word as usize) else { continue };
@@ -38,6 +40,9 @@ pub(super) fn arguments(line: &mut LinkLine, driver: Driver, language: Language,
 /// The line as it grows.
 struct Out {
     arguments: Vec<Argument>,
+    /// Those that are source files.
+    sources: Vec<u32>,
+    as_needed_unknown: bool,
     unknown: Vec<String>,
 }
 
@@ -62,6 +67,9 @@ impl Out {
     /// Files and what stands between them.
     fn parts<'w>(&mut self, parts: impl Iterator<Item = &'w words::Part>) {
         for part in parts {
+            if part.kind == PartKind::Source {
+                self.sources.push(self.arguments.len() as u32);
+            }
             self.word(part.text.clone(), part.origin);
         }
     }
@@ -69,5 +77,5 @@ impl Out {
 
 /// True when something is there to link: without it a driver's language adds no libraries.
 fn has_files(words: &Words) -> bool {
-    words.parts.iter().any(|part| matches!(part.kind, PartKind::File | PartKind::Library))
+    words.parts.iter().any(|part| matches!(part.kind, PartKind::File | PartKind::Source | PartKind::Library))
 }

@@ -17,16 +17,16 @@ pub(super) struct Part {
 /// What a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PartKind {
-    /// A file to link, or to compile first.
+    /// A file to link.
     File,
+    /// A file to compile first.
+    Source,
     /// `-lNAME`
     Library,
     /// A part of `-Wl,…`, or the value of `-Xlinker`.
     Linker,
     /// `-z`, `-e`, `-r`: clang passes them in their place, GCC in a place of their own.
     Clang,
-    /// A word of GCC's alone.
-    Gcc,
 }
 
 /// An option with a value that the linker gets in a place of its own.
@@ -260,9 +260,20 @@ const FLAGS: &[&str] = &[
     "nostartfiles",
 ];
 
+/// True when the driver compiles a file of this name before it links (`default_compilers` of gcc/gcc.cc, `lookupTypeForExtension` of clang).
+fn is_source(name: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "c", "i", "ii", "m", "mi", "mm", "M", "mii", "cc", "cp", "cxx", "cpp", "CPP", "c++", "C", "f", "for", "ftn",
+        "F", "FOR", "fpp", "FPP", "FTN", "f90", "f95", "f03", "f08", "F90", "F95", "F03", "F08", "go", "d", "ads",
+        "adb", "s", "S", "sx", "ll", "cu",
+    ];
+    name.rsplit_once('.').is_some_and(|(_, end)| ENDS.contains(&end))
+}
+
 /// Reads the words behind the program.
 pub(super) fn read(line: &LinkLine) -> Words {
-    let mut reader = Reader { line, at: 1, first: 1, out: Words { count: line.words.len(), ..Words::default() } };
+    let mut reader =
+        Reader { line, at: 1, first: 1, language: false, out: Words { count: line.words.len(), ..Words::default() } };
     while reader.at < line.words.len() {
         reader.word();
     }
@@ -274,12 +285,14 @@ struct Reader<'a> {
     at: usize,
     /// The word that is being read began here.
     first: usize,
+    /// `-x` says what files are, whatever their names.
+    language: bool,
     out: Words,
 }
 
 impl Reader<'_> {
     fn origin(&self, word: usize, start: usize, end: usize) -> Origin {
-        Origin::Word { word: word as u32, start: start as u32, end: end as u32 }
+        Origin::Word { first: self.first as u32, word: word as u32, start: start as u32, end: end as u32 }
     }
 
     /// The value of an option: the rest of the word, or the next word.
@@ -303,7 +316,8 @@ impl Reader<'_> {
         self.first = index;
         let whole = self.origin(index, 0, text.len());
         if !text.starts_with('-') || text == "-" {
-            return self.part(text.to_owned(), whole, PartKind::File);
+            let source = self.language || is_source(text);
+            return self.part(text.to_owned(), whole, if source { PartKind::Source } else { PartKind::File });
         }
         if let Some(list) = text.strip_prefix("-Wl,") {
             return self.list(list, index);
@@ -343,7 +357,8 @@ impl Reader<'_> {
             "-target" | "--target" => self.out.target = self.value(index, text.len()).map(|passed| passed.value),
             "--sysroot" => self.out.sysroot = self.value(index, text.len()),
             "-x" => {
-                self.value(index, 2);
+                let language = self.value(index, 2);
+                self.language = language.is_some_and(|language| language.value != "none");
             }
             _ => self.option(text, index, whole),
         }

@@ -36,6 +36,15 @@ pub(crate) static BFD_BARE: &[Form] = &[
     // bfd/elflink.c elf_link_input_bfd
     bfd("`{symbol}' referenced in section `{section}' of {user}: defined in discarded section `{_}' of {definer}", Kind::Discarded, Error),
     // ld/ldlang.c load_symbols with bfd_errmsg of bfd/bfd.c
+    bfd("{file}: error adding symbols: DSO missing from command line", Kind::DsoMissing, Error).then(Then::Continues),
+    bfd("{file}: could not read symbols: Invalid operation", Kind::DsoMissing, Error).then(Then::Continues),
+    // binutils 2.22: the library that has it
+    bfd("`{symbol}' is defined in DSO {definer} so try adding it to the linker command line", Kind::DsoMissing, Error).then(Then::Continues),
+    bfd("{file}: error adding symbols: archive has no index; run ranlib to add one", Kind::NoIndex, Error),
+    bfd("{file}: could not read symbols: Archive has no index; run ranlib to add one", Kind::NoIndex, Error),
+    bfd("{file}: error adding symbols: file in wrong format", Kind::WrongMachine, Error),
+    bfd("{file}: error adding symbols: bad value", Kind::Consequence, Error),
+    bfd("{file}: error adding symbols: {detail}", Kind::Damaged, Error),
     bfd("{file}: file not recognized: file truncated", Kind::Damaged, Error),
     bfd("{file}: file not recognized: {detail}", Kind::NotAnObject, Error),
     bfd("{file}: could not read symbols: {detail}", Kind::Consequence, Error),
@@ -48,6 +57,18 @@ pub(crate) static BFD_BARE: &[Form] = &[
     bfd("{place}: warning: {symbol} is not implemented and will always fail", Kind::LibraryWarning, Warning),
     // The plugin of another LLVM: llvm/tools/gold/gold-plugin.cpp
     bfd("bfd plugin: {detail}", Kind::LtoPlugin, Warning),
+    // ld/ldmain.c notice (--trace-symbol), in the words of gold and lld too; lld/ELF/MarkLive.cpp (--print-gc-sections)
+    row("{user}: reference to {symbol}", Kind::Trace, Note, Linkers::ALL),
+    row("{definer}: definition of {symbol}", Kind::Trace, Note, Linkers::ALL),
+    row("{definer}: shared definition of {symbol}", Kind::Trace, Note, Linkers::LLD),
+    row("{definer}: lazy definition of {symbol}", Kind::Trace, Note, Linkers::LLD),
+    row("{definer}: common definition of {symbol}", Kind::Trace, Note, Linkers::LLD),
+    row("trace-symbol: {user}: reference to {symbol}", Kind::Trace, Note, Linkers::MOLD),
+    row("trace-symbol: {definer}: definition of {symbol}", Kind::Trace, Note, Linkers::MOLD),
+    bfd("removing unused section `{section}' in file `{file}'", Kind::Trace, Note),
+    row("removing unused section {place}", Kind::Trace, Note, Linkers::LLD.or(Linkers::MOLD)),
+    // ld/ldemul.c ldemul_list_emulations
+    bfd("Supported emulations: {detail}", Kind::Option, Note),
     bfd("BFD {_} assertion fail {detail}", Kind::Internal, Error),
     bfd("BFD {_} internal error, aborting at {detail}", Kind::Internal, Error),
 ];
@@ -94,16 +115,8 @@ pub(crate) static BFD: &[Form] = &[
     bfd("skipping incompatible {file} when searching for {library}", Kind::Skipped, Warning),
     bfd("attempted static link of dynamic object `{file}'", Kind::StaticShared, Error),
     bfd("note to link with {file} use {detail}", Kind::Advice, Note),
-    // ld/ldlang.c load_symbols with bfd_errmsg of bfd/bfd.c
-    bfd("{file}: error adding symbols: DSO missing from command line", Kind::DsoMissing, Error).then(Then::Continues),
-    bfd("{file}: could not read symbols: Invalid operation", Kind::DsoMissing, Error).then(Then::Continues),
-    // binutils 2.22: the library that has it
-    bfd("note: `{symbol}' is defined in DSO {definer} so try adding it to the linker command line", Kind::DsoMissing, Error).then(Then::Continues),
-    bfd("{file}: error adding symbols: archive has no index; run ranlib to add one", Kind::NoIndex, Error),
-    bfd("{file}: could not read symbols: Archive has no index; run ranlib to add one", Kind::NoIndex, Error),
-    bfd("{file}: error adding symbols: file in wrong format", Kind::WrongMachine, Error),
-    bfd("{file}: error adding symbols: bad value", Kind::Consequence, Error),
-    bfd("{file}: error adding symbols: {detail}", Kind::Damaged, Error),
+    // ld/ldlang.c load_symbols
+    bfd("{file}: file format not recognized; treating as linker script", Kind::NotAnObject, Warning),
     bfd("{file}: member {_} in archive is not an object", Kind::NotAnObject, Error),
     // bfd/archive.c open_nested_file
     bfd("{file}: error opening thin archive member: {detail}", Kind::MemberMissing, Error),
@@ -161,6 +174,7 @@ pub(crate) static BFD: &[Form] = &[
     bfd("region `{_}' overflowed by {detail}", Kind::Layout, Error),
     bfd("{file} section `{section}' will not fit in region `{detail}'", Kind::Layout, Error),
     bfd("section {section} VMA {_} overlaps section {detail}", Kind::Layout, Error),
+    bfd("{file}: error: PHDR segment not covered by LOAD segment", Kind::Layout, Error),
     bfd("section {section} LMA {_} overlaps section {detail}", Kind::Layout, Error),
     // bfd/elflink.c bfd_elf_stack_segment_size, bfd/elf.c
     bfd("{file}: missing .note.GNU-stack section implies executable stack", Kind::ExecutableStack, Warning),
@@ -173,9 +187,9 @@ pub(crate) static BFD: &[Form] = &[
     bfd("unrecognized -z option: {detail}", Kind::Option, Warning),
     bfd("-z {detail} ignored", Kind::Option, Warning),
     bfd("use the --help option for usage information", Kind::Option, Note),
-    bfd("Supported emulations: {detail}", Kind::Option, Note),
     bfd("no input files", Kind::Option, Error),
     bfd("cannot open output file {file}: {detail}", Kind::Output, Error),
+    bfd("cannot open map file {file}: {detail}", Kind::Output, Error),
     bfd("{file}: final close failed: {detail}", Kind::Output, Error),
     bfd("input file `{file}' is the same as output file", Kind::Output, Error),
     // ld/plugin.c

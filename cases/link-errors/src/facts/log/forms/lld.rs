@@ -81,6 +81,13 @@ pub(crate) static LLD: &[Form] = &[
     // Writer.cpp, LinkerScript.cpp, ScriptLexer.cpp
     lld("cannot find entry symbol {symbol}; {detail}", Kind::EntryMissing, Warning),
     lld("{place}: symbol not found: {symbol}", Kind::ScriptSymbol, Error),
+    // ScriptLexer.cpp setError, ScriptParser.cpp; the line of the script follows
+    lld("{place}: unable to find {file}", Kind::FileMissing, Error),
+    lld("{place}: cannot find linker script {file}", Kind::FileMissing, Error),
+    lld("{place}: unknown directive: {detail}", Kind::Script, Error),
+    lld("{place}: unexpected EOF", Kind::Script, Error),
+    lld("{place}: {_} expected, but got {detail}", Kind::Script, Error),
+    lld("{place}: malformed number: {detail}", Kind::Script, Error),
     lld("section `{section}' will not fit in region `{detail}", Kind::Layout, Error),
     lld("section {section} {_} range overlaps with {detail}", Kind::Layout, Error),
     lld("section type mismatch for {section}", Kind::Layout, Error),

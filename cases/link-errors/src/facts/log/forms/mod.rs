@@ -51,6 +51,10 @@ pub(super) enum Then {
     Arrows,
     /// wild: indented lines with places or causes.
     Indented,
+    /// wild: the lines to the next empty one.
+    Block,
+    /// mold: a line that points into the one above it, and says what is wrong there.
+    Caret,
     /// It belongs to the message before it, and has no life of its own.
     Continues,
 }

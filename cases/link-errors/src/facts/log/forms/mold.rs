@@ -60,6 +60,7 @@ pub(crate) static MOLD: &[Form] = &[
     mold("--require-defined: undefined symbol: {symbol}", Kind::ScriptSymbol, Error),
     mold("entry symbol is not defined: {symbol}", Kind::EntryMissing, Warning),
     mold("{file}: this file may cause a segmentation fault because it requires an executable stack{detail}", Kind::ExecutableStack, Warning),
+    mold("--version-script: file not found: {file}", Kind::FileMissing, Error),
     // cmdline.cc
     mold("unknown command line option: {detail}", Kind::Option, Error),
     mold("unknown -m argument: {detail}", Kind::Option, Error),
