@@ -231,7 +231,11 @@ fn usable(program: &Program, outcome: &Outcome, undefined: &Undefined, one: &Pas
         (NotTaken::NotOnLine, _) => {
             let file = program.files[one.file.0 as usize].archive.unwrap_or(one.file);
             let soname = match &program.files[file.0 as usize].content {
-                Content::Shared(shared) => shared.soname,
+                // Without a soname the needed name is that of the file.
+                Content::Shared(shared) => shared.soname.or_else(|| {
+                    let path = &program.files[file.0 as usize].name;
+                    program.names.get(path.rsplit('/').next().unwrap_or(path).as_bytes())
+                }),
                 _ => None,
             };
             let through = program.files.iter().enumerate().find_map(|(index, other)| match &other.content {
