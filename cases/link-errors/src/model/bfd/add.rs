@@ -201,7 +201,7 @@ impl Link<'_> {
         let mut plain_applies = !merged.skip;
         if plain_applies {
             let seen = self.table.get(hi);
-            if (seen.def_regular || seen.kind == Kind::Common) && self.other_version(new.key.name, version, hi) {
+            if (seen.def_regular || (!seen.def_dynamic && seen.kind == Kind::Defined)) && self.other_version(new.key.name, version, hi) {
                 plain_applies = false;
             }
         }
