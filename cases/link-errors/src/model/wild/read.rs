@@ -156,6 +156,7 @@ impl Link<'_> {
         match self.program.options.output {
             Output::Shared => Kind::Shared,
             Output::Relocatable => Kind::Relocatable,
+            Output::Pie if self.program.options.interpreter => Kind::DynamicExecutable,
             _ if self.files.iter().any(File::is_shared) => Kind::DynamicExecutable,
             _ => Kind::StaticExecutable,
         }
@@ -165,10 +166,11 @@ impl Link<'_> {
         let program = self.program;
         let options = &program.options;
         let mut symbols = vec![Own::Undefined];
+        let moves = matches!(options.output, Output::Pie | Output::StaticPie);
         for (name, hidden) in BOUNDS {
             let left_out = match *name {
-                b"__rela_iplt_start" | b"__rela_iplt_end" => options.output == Output::StaticPie,
-                b"_DYNAMIC" => self.kind == Kind::StaticExecutable && options.output != Output::StaticPie,
+                b"__rela_iplt_start" | b"__rela_iplt_end" => self.kind == Kind::StaticExecutable && moves,
+                b"_DYNAMIC" => self.kind == Kind::StaticExecutable && !moves,
                 _ => false,
             };
             if let Some(name) = program.names.get(name).filter(|_| !left_out) {
