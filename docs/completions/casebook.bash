@@ -43,6 +43,9 @@ _casebook() {
             casebook,lab)
                 cmd="casebook__subcmd__lab"
                 ;;
+            casebook,link)
+                cmd="casebook__subcmd__link"
+                ;;
             casebook,man)
                 cmd="casebook__subcmd__man"
                 ;;
@@ -103,6 +106,9 @@ _casebook() {
             casebook__subcmd__help,lab)
                 cmd="casebook__subcmd__help__subcmd__lab"
                 ;;
+            casebook__subcmd__help,link)
+                cmd="casebook__subcmd__help__subcmd__link"
+                ;;
             casebook__subcmd__help,man)
                 cmd="casebook__subcmd__help__subcmd__man"
                 ;;
@@ -126,6 +132,15 @@ _casebook() {
                 ;;
             casebook__subcmd__help__subcmd__checksum,bench)
                 cmd="casebook__subcmd__help__subcmd__checksum__subcmd__bench"
+                ;;
+            casebook__subcmd__help__subcmd__link,compare)
+                cmd="casebook__subcmd__help__subcmd__link__subcmd__compare"
+                ;;
+            casebook__subcmd__help__subcmd__link,needed)
+                cmd="casebook__subcmd__help__subcmd__link__subcmd__needed"
+                ;;
+            casebook__subcmd__help__subcmd__link,why)
+                cmd="casebook__subcmd__help__subcmd__link__subcmd__why"
                 ;;
             casebook__subcmd__help__subcmd__memory,explain)
                 cmd="casebook__subcmd__help__subcmd__memory__subcmd__explain"
@@ -192,6 +207,30 @@ _casebook() {
                 ;;
             casebook__subcmd__help__subcmd__timers,simulate)
                 cmd="casebook__subcmd__help__subcmd__timers__subcmd__simulate"
+                ;;
+            casebook__subcmd__link,compare)
+                cmd="casebook__subcmd__link__subcmd__compare"
+                ;;
+            casebook__subcmd__link,help)
+                cmd="casebook__subcmd__link__subcmd__help"
+                ;;
+            casebook__subcmd__link,needed)
+                cmd="casebook__subcmd__link__subcmd__needed"
+                ;;
+            casebook__subcmd__link,why)
+                cmd="casebook__subcmd__link__subcmd__why"
+                ;;
+            casebook__subcmd__link__subcmd__help,compare)
+                cmd="casebook__subcmd__link__subcmd__help__subcmd__compare"
+                ;;
+            casebook__subcmd__link__subcmd__help,help)
+                cmd="casebook__subcmd__link__subcmd__help__subcmd__help"
+                ;;
+            casebook__subcmd__link__subcmd__help,needed)
+                cmd="casebook__subcmd__link__subcmd__help__subcmd__needed"
+                ;;
+            casebook__subcmd__link__subcmd__help,why)
+                cmd="casebook__subcmd__link__subcmd__help__subcmd__why"
                 ;;
             casebook__subcmd__memory,explain)
                 cmd="casebook__subcmd__memory__subcmd__explain"
@@ -356,7 +395,7 @@ _casebook() {
 
     case "${cmd}" in
         casebook)
-            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft rst checksum timers memory help"
+            opts="-v -h -V --color --verbose --help --version check cases explain replay collect lab rules config completions man nft rst checksum timers memory link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -712,7 +751,7 @@ _casebook() {
             return 0
             ;;
         casebook__subcmd__help)
-            opts="check cases explain replay collect lab rules config completions man nft rst checksum timers memory help"
+            opts="check cases explain replay collect lab rules config completions man nft rst checksum timers memory link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -854,6 +893,62 @@ _casebook() {
         casebook__subcmd__help__subcmd__lab)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__link)
+            opts="compare needed why"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__link__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__link__subcmd__needed)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__help__subcmd__link__subcmd__why)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1290,6 +1385,208 @@ _casebook() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
                     fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link)
+            opts="-f -v -h --run --confirm --format --max-evidence-bytes --color --verbose --help compare needed why help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__compare)
+            opts="-f -v -h --linkers --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --linkers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__help)
+            opts="compare needed why help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__help__subcmd__needed)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__help__subcmd__why)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__needed)
+            opts="-f -v -h --linker --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --linker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        casebook__subcmd__link__subcmd__why)
+            opts="-f -v -h --linker --format --max-evidence-bytes --color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --linker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-evidence-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

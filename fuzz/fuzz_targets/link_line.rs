@@ -33,7 +33,9 @@ fuzz_target!(|data: &[u8]| {
     let files = Files(data.split(|byte| *byte == 0x1e).take(8).collect());
     let text = files.0[0];
     let log = read_log(text, EvidenceId(0), "b/CMakeFiles/x.dir/link.txt");
-    let inside = |span: Span| assert!(span.start <= span.end && (span.evidence != EvidenceId(0) || span.end <= text.len() as u64));
+    let inside = |span: Span| {
+        assert!(span.start <= span.end && (span.evidence != EvidenceId(0) || span.end <= text.len() as u64))
+    };
     log.unmodelled.iter().for_each(|gap| inside(gap.span));
     let look = |path: &str| match path.len() % 3 {
         0 => At::File,

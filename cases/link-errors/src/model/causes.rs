@@ -231,17 +231,22 @@ fn usable(program: &Program, outcome: &Outcome, undefined: &Undefined, one: &Pas
         (NotTaken::NotOnLine, _) => {
             let file = program.files[one.file.0 as usize].archive.unwrap_or(one.file);
             let soname = match &program.files[file.0 as usize].content {
-                Content::Shared(shared) => shared.soname,
+                // Without a soname the needed name is that of the file.
+                Content::Shared(shared) => shared.soname.or_else(|| {
+                    let path = &program.files[file.0 as usize].name;
+                    program.names.get(path.rsplit('/').next().unwrap_or(path).as_bytes())
+                }),
                 _ => None,
             };
             let through = program.files.iter().enumerate().find_map(|(index, other)| match &other.content {
                 Content::Shared(shared) => {
-                    let on_line = program.inputs.iter().any(|input| input.file.0 as usize == index);
+                    let by = FileId(index as u32);
+                    let on_line = program.inputs.iter().any(|input| input.file == by);
                     let needs = shared
                         .needed
                         .iter()
-                        .any(|needed| program.closure.get(needed) == Some(&file) || Some(*needed) == soname);
-                    (on_line && needs).then_some(FileId(index as u32))
+                        .any(|needed| program.closure.get(&(by, *needed)) == Some(&file) || Some(*needed) == soname);
+                    (on_line && needs).then_some(by)
                 }
                 _ => None,
             });
@@ -320,7 +325,11 @@ fn shared_lacks(program: &Program, undefined: &Undefined) -> Option<Cause> {
             _ => false,
         })
     };
-    let not_found =
-        shared.needed.iter().filter(|name| !program.closure.contains_key(name) && !on_line(name)).copied().collect();
+    let not_found = shared
+        .needed
+        .iter()
+        .filter(|name| !program.closure.contains_key(&(file, **name)) && !on_line(name))
+        .copied()
+        .collect();
     Some(Cause::SharedLacks { file, not_found })
 }

@@ -20,9 +20,11 @@ pub struct Program {
     pub inputs: Vec<Input>,
     /// Options of the whole link.
     pub options: Options,
-    /// Where a shared object named by `DT_NEEDED` was found, the way ld.bfd looks for it (ldelf_after_open in ld/ldelf.c). A soname that is
-    /// missing here was looked for and not found.
-    pub closure: BTreeMap<Name, FileId>,
+    /// Where a shared object that another one names by `DT_NEEDED` was found, the way ld.bfd looks for it (ldelf_after_open in ld/ldelf.c):
+    /// who needs it, and the name. What is missing here was looked for and not found.
+    pub closure: BTreeMap<(FileId, Name), FileId>,
+    /// Arguments at which a group without files ends.
+    pub empty_groups: Vec<u32>,
 }
 
 /// One file.

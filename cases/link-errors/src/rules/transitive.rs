@@ -37,9 +37,11 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             let title =
                 format!("{by} uses `{name}` of {library}, which is not on the line: only another library needs it");
             let mut builder = begin(rule, title, attempt, input, &format!("uses `{name}`"));
-            let needing = attempt.program.files.iter().enumerate().find(|(_, file)| match &file.content {
+            let needing = attempt.program.files.iter().enumerate().find(|(index, file)| match &file.content {
                 crate::model::input::Content::Shared(shared) => {
-                    shared.needed.iter().any(|needed| attempt.program.closure.get(needed) == Some(&missing.shared))
+                    let by = crate::model::input::FileId(*index as u32);
+                    let found = |name| attempt.program.closure.get(&(by, name)) == Some(&missing.shared);
+                    shared.needed.iter().any(|needed| found(*needed))
                 }
                 _ => false,
             });

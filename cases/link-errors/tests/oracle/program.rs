@@ -155,13 +155,14 @@ impl Lowering {
     /// Only what is found by name: in the scenario's folder with `-rpath-link`, or by `DT_RUNPATH` of who needs it.
     fn closure(&mut self, scenario: &Scenario) {
         let mut closure = BTreeMap::new();
-        for dso in &scenario.shared {
+        for (by, dso) in scenario.shared.iter().enumerate() {
             for needed in &dso.needed {
                 let Some(at) = scenario.shared.iter().position(|other| other.name == *needed && !other.absent) else {
                     continue;
                 };
                 if scenario.finds_closure() || dso.runpath {
-                    closure.insert(self.program.names.intern(needed.as_bytes()), self.shared[at]);
+                    let name = self.program.names.intern(needed.as_bytes());
+                    closure.insert((self.shared[by], name), self.shared[at]);
                 }
             }
         }
@@ -188,6 +189,9 @@ impl Lowering {
                     "--start-group".into()
                 }
                 Item::GroupEnd => {
+                    if self.program.inputs.last().and_then(|input| input.group) != state.group {
+                        self.program.empty_groups.push(arguments.len() as u32);
+                    }
                     state.group = None;
                     "--end-group".into()
                 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use case_link_errors::model::input::{Binding, Content, Definition, FileId, Program};
 
+use case_link_errors::model::names::Name;
+
 use crate::program::{ABSOLUTE, marker};
 
 /// What an output file tells.
@@ -199,7 +201,12 @@ fn winner(
     }
     if symbol.section == SHN_ABS {
         let id = symbol.value.checked_sub(ABSOLUTE)? / 16;
-        return program.files.get(id as usize).map(|file| file.name.clone());
+        let file = program.files.get(id as usize)?;
+        // `--defsym` gives the value of an absolute symbol to another.
+        let Content::Object(object) = &file.content else { return None };
+        let names = alias(program, number);
+        let is_here = object.symbols.iter().any(|symbol| symbol.name == number || Some(symbol.name) == names);
+        return is_here.then(|| file.name.clone());
     }
     let found = places.range(..=(symbol.section, symbol.value)).next_back();
     let found = found.filter(|((section, _), _)| *section == symbol.section);
@@ -225,9 +232,14 @@ fn winner(
     (bss && is_common(program, number)).then(|| COMMON.into())
 }
 
-fn is_common(program: &Program, name: case_link_errors::model::names::Name) -> bool {
-    let wrap = program.options.wrap.iter().find(|wrap| wrap.wrapped == name || wrap.name == name);
-    let other = wrap.map(|wrap| if wrap.wrapped == name { wrap.name } else { wrap.real });
+/// The name under which gold may have read it, by `--wrap`.
+fn alias(program: &Program, name: Name) -> Option<Name> {
+    let wrap = program.options.wrap.iter().find(|wrap| wrap.wrapped == name || wrap.name == name)?;
+    Some(if wrap.wrapped == name { wrap.name } else { wrap.real })
+}
+
+fn is_common(program: &Program, name: Name) -> bool {
+    let other = alias(program, name);
     program.files.iter().any(|file| match &file.content {
         Content::Object(object) => object.symbols.iter().any(|symbol| {
             (symbol.name == name || Some(symbol.name) == other)

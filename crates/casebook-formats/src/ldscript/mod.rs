@@ -11,7 +11,7 @@ mod tests;
 mod version;
 
 pub use script::{is_script, read};
-pub use version::{read_dynamic_list, read_version_script};
+pub use version::{read_dynamic_list, read_version_script, read_version_script_apart};
 
 /// A byte range, first byte and one past the last.
 pub type Range = (usize, usize);

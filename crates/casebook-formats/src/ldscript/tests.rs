@@ -105,6 +105,21 @@ fn version_scripts_have_nodes_labels_languages_and_parents() {
     assert_eq!(third.name, None);
 }
 
+// `V1 { global: f; local:*; };` hides g with ld.bfd 2.40, gold and wild 0.10, and not with lld 14, lld 19 and mold 1.10.
+#[test]
+fn a_label_without_a_blank_is_no_label_for_lld_and_mold() {
+    let text = b"V1 { global: f; local:*; g; local: h; };";
+    let names = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.name.text.clone()).collect::<Vec<_>>();
+    let joined = read_version_script(text);
+    assert_eq!(
+        (names(&joined.nodes[0].global), names(&joined.nodes[0].local)),
+        (vec!["f".into()], vec!["*".into(), "g".into(), "h".into()])
+    );
+    let apart = read_version_script_apart(text);
+    let globals = vec!["f".into(), "local:*".into(), "g".into()];
+    assert_eq!((names(&apart.nodes[0].global), names(&apart.nodes[0].local)), (globals, vec!["h".into()]));
+}
+
 #[test]
 fn what_is_no_script_is_said_with_its_place() {
     let script = read(b"garbage here INPUT(a.o");

@@ -10,10 +10,29 @@ const DEEPEST: usize = 64;
 /// Stretches that are listed as not covered.
 const MOST_GAPS: usize = 256;
 
-/// Reads a version script.
+/// Reads a version script as ld.bfd, gold and wild do.
 pub fn read_version_script(bytes: &[u8]) -> Versions {
+    read_with(bytes, Labels::Joined)
+}
+
+/// Reads a version script as lld and mold do: a label ends with its word, so that `local:*;` is a pattern of this name, which no symbol has,
+/// and what follows stays global.
+pub fn read_version_script_apart(bytes: &[u8]) -> Versions {
+    read_with(bytes, Labels::Apart)
+}
+
+/// How `local:*` is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Labels {
+    /// A label and a pattern.
+    Joined,
+    /// One name.
+    Apart,
+}
+
+fn read_with(bytes: &[u8], labels: Labels) -> Versions {
     let (tokens, faults) = tokens(bytes);
-    let mut out = nodes(&tokens);
+    let mut out = nodes_with(&tokens, labels);
     out.unmodelled.splice(0..0, faults);
     out
 }
@@ -25,7 +44,11 @@ pub fn read_dynamic_list(bytes: &[u8]) -> Versions {
 
 /// The nodes in these tokens.
 pub(super) fn nodes(tokens: &[Token<'_>]) -> Versions {
-    let mut reader = Reader { cursor: Cursor { tokens, at: 0 }, out: Versions::default() };
+    nodes_with(tokens, Labels::Joined)
+}
+
+fn nodes_with(tokens: &[Token<'_>], labels: Labels) -> Versions {
+    let mut reader = Reader { cursor: Cursor { tokens, at: 0 }, out: Versions::default(), labels };
     while let Some(token) = reader.cursor.next() {
         if token.is(";") {
             continue;
@@ -46,6 +69,7 @@ pub(super) fn nodes(tokens: &[Token<'_>]) -> Versions {
 struct Reader<'t, 'a> {
     cursor: Cursor<'t, 'a>,
     out: Versions,
+    labels: Labels,
 }
 
 impl Reader<'_, '_> {
@@ -127,8 +151,7 @@ impl Reader<'_, '_> {
         name
     }
 
-    /// `global:` or `local:`, also with blanks before the colon, and what of the token is behind it (`local:*`); true for `global`. lld and
-    /// mold take `local:*` as one name.
+    /// `global:` or `local:`, also with blanks before the colon, and what of the token is behind it (`local:*`); true for `global`.
     fn label<'a>(&mut self, token: &Token<'a>) -> Option<(bool, Option<Token<'a>>)> {
         if token.quoted {
             return None;
@@ -140,6 +163,9 @@ impl Reader<'_, '_> {
             }
             // `local::f` is a name of C++.
             if let Some(rest) = rest.strip_prefix(b":").filter(|rest| !rest.starts_with(b":")) {
+                if self.labels == Labels::Apart && !rest.is_empty() {
+                    return None;
+                }
                 let span = (token.span.1 - rest.len(), token.span.1);
                 let rest = Token { text: rest, span, quoted: false };
                 return Some((value, (!rest.text.is_empty()).then_some(rest)));

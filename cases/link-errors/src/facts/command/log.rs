@@ -33,6 +33,7 @@ pub fn read_log(bytes: &[u8], evidence: EvidenceId, path: &str) -> Log {
         cmake: cmake_folder(path),
         more: 0,
         part: Banner::default(),
+        shell: None,
     };
     let (read, rest) = bytes.split_at(bytes.len().min(MOST_BYTES));
     reader.read(read);
@@ -73,6 +74,8 @@ struct Reader {
     more: u64,
     /// What was said since the last command.
     part: Banner,
+    /// The folder that a shell changed to, on a line of its own.
+    shell: Option<String>,
 }
 
 impl Reader {
@@ -108,7 +111,7 @@ impl Reader {
         }
         // What a driver says of itself looks like a command behind an assignment.
         const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
-        if !may_link(line) || OWN.iter().any(|own| line.starts_with(own)) {
+        if (!may_link(line) && !line.starts_with(b"cd ")) || OWN.iter().any(|own| line.starts_with(own)) {
             return;
         }
         let mut gaps = Vec::new();
@@ -125,17 +128,20 @@ impl Reader {
         }
         let quotes = ['\'', '`', '"'];
         if let Some(folder) = rest.strip_prefix("Entering directory ") {
+            self.shell = None;
             if self.folders.len() < 1000 {
                 self.folders.push(folder.trim().trim_matches(quotes).to_owned());
             }
         } else if rest.starts_with("Leaving directory ") {
+            self.shell = None;
             self.folders.pop();
         }
     }
 
     /// The simple commands of one line; `cd` holds for those behind it.
     fn commands(&mut self, tokens: Vec<Token>, gaps: &[Unmodelled]) {
-        let mut folder = self.cmake.clone().or_else(|| self.folders.last().cloned());
+        let around = self.cmake.clone().or_else(|| self.folders.last().cloned());
+        let mut folder = self.shell.clone().or(around);
         let mut words: Vec<ShellWord> = Vec::new();
         for token in tokens {
             match token {
@@ -149,7 +155,12 @@ impl Reader {
                 }
             }
         }
+        // `cd DIR` that is alone on its line holds for the lines behind it.
+        let alone = words.len() == 2 && words[0].text == "cd";
         self.simple(words, &mut folder, gaps);
+        if alone {
+            self.shell = folder;
+        }
     }
 
     fn simple(&mut self, words: Vec<ShellWord>, folder: &mut Option<String>, gaps: &[Unmodelled]) {

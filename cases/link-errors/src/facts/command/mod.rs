@@ -261,6 +261,8 @@ pub struct LinkLine {
     pub rpath: Vec<Given<String>>,
     /// `-rpath-link`, in order, split at `:`.
     pub rpath_link: Vec<Given<String>>,
+    /// Arguments that end a group without inputs.
+    pub empty_groups: Vec<u32>,
     /// Options of the whole link.
     pub options: LineOptions,
     /// The folder it runs in.

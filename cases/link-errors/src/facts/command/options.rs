@@ -31,6 +31,7 @@ fn clear(line: &mut LinkLine) {
     line.search.clear();
     line.rpath.clear();
     line.rpath_link.clear();
+    line.empty_groups.clear();
     line.refused.clear();
     line.unmodelled.truncate(line.gaps_before.0);
     line.unknown.truncate(line.gaps_before.1);
@@ -362,6 +363,9 @@ impl Reader<'_> {
             0 => self.line.gap(argument, "a group ends that did not begin: linkers end with an error"),
             1 => {
                 self.open = 0;
+                if self.line.items.last().and_then(|item| item.state.group) != self.state.group {
+                    self.line.empty_groups.push(argument);
+                }
                 self.state.group = None;
             }
             _ => self.open -= 1,

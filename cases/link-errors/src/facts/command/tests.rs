@@ -141,6 +141,13 @@ fn make_says_where_it_is() {
 }
 
 #[test]
+fn a_folder_that_was_changed_to_holds_for_what_follows() {
+    let log = log("cd source\ncc -o a a.o\ncd sub && cc -o b b.o\ncc -o c c.o\ncd sub\ncc -o d d.o\n");
+    let folders: Vec<Option<&str>> = log.commands.iter().map(|command| command.directory.as_deref()).collect();
+    assert_eq!(folders, [Some("source"), Some("source/sub"), Some("source"), Some("source/sub")]);
+}
+
+#[test]
 fn ninja_cmake_and_libtool_put_things_around() {
     let text = "[3/4] : && /usr/bin/c++ -O2 CMakeFiles/x.dir/a.cpp.o -o x  -lz && :\n\
                 FAILED: x\n: && ccache /usr/bin/g++ a.o -o x && :\n\

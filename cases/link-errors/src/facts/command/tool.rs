@@ -139,6 +139,7 @@ fn speaker(line: &str) -> Option<LinkerKind> {
         ": error: multiple definition of '",
         ": error: relocation overflow: reference to '",
         ": error: relocation refers to local symbol \"",
+        ": requires dynamic R_",
     ];
     if OF_GOLD.iter().any(|message| line.contains(message)) {
         return Some(LinkerKind::Gold);
@@ -153,6 +154,7 @@ fn speaker(line: &str) -> Option<LinkerKind> {
         ": multiple definition of `",
         ": defined in discarded section `",
         ": file not recognized: ",
+        " can not be used when making a ",
     ];
     if OF_BFD.iter().any(|message| line.contains(message)) {
         return Some(LinkerKind::Bfd);

@@ -1,6 +1,6 @@
 //! Where ld.bfd finds what shared objects need: `ldelf_handle_dt_needed` of ld/ldelf.c. It looks where the dynamic loader would, never in `-L`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use casebook_formats::elf::Endianness;
 
@@ -26,6 +26,7 @@ pub(super) fn find(resolver: &mut Resolver<'_>) {
             queue.push_back(file);
         }
     }
+    let mut seen: BTreeSet<FileId> = queue.iter().copied().collect();
     let on_line: Vec<FileId> = queue.iter().copied().collect();
     let mut followed = 0;
     while let Some(by) = queue.pop_front() {
@@ -34,18 +35,17 @@ pub(super) fn find(resolver: &mut Resolver<'_>) {
             return resolver.unknown(format!("{MOST} shared objects that others need are followed"));
         }
         for soname in needed(resolver, by) {
-            if resolver.out.program.closure.contains_key(&soname) {
-                continue;
-            }
             if let Some(file) = on_line.iter().copied().find(|file| is_called(resolver, *file, soname)) {
-                resolver.out.program.closure.insert(soname, file);
+                resolver.out.program.closure.insert((by, soname), file);
                 continue;
             }
             match locate(resolver, &conf, by, soname, &on_line) {
                 Some(path) => {
                     let file = resolver.file(&path);
-                    resolver.out.program.closure.insert(soname, file);
-                    queue.push_back(file);
+                    resolver.out.program.closure.insert((by, soname), file);
+                    if seen.insert(file) {
+                        queue.push_back(file);
+                    }
                 }
                 None => {
                     let name = resolver.out.program.names.text(soname).into_owned();

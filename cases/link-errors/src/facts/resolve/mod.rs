@@ -156,6 +156,12 @@ impl Resolution {
 /// Scripts in scripts; ld.bfd takes ten `INCLUDE`s in each other (MAX_INCLUDE_DEPTH of ld/ldlex.l).
 const DEEPEST: usize = 10;
 
+/// Linker scripts that are read for one program, each time they are named: scripts that name scripts can be more than anybody waits for.
+const MOST_SCRIPTS: usize = 2_000;
+
+/// Bytes of such scripts.
+const MOST_SCRIPT_BYTES: usize = 256 << 20;
+
 /// Inputs of one program. Chromium has some 60 000.
 const MOST_INPUTS: usize = 4_000_000;
 
@@ -176,6 +182,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         machine: None,
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
+        script_bytes: 0,
         item: 0,
         block: None,
     };
@@ -186,6 +193,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         resolver.item(item);
     }
     resolver.lib_block(None);
+    resolver.out.program.empty_groups.clone_from(&line.empty_groups);
     options::apply(&mut resolver);
     closure::find(&mut resolver);
     resolver.out.folders = resolver.folders.iter().map(|folder| folder.path.clone()).collect();
@@ -207,6 +215,8 @@ struct Resolver<'a> {
     groups: u32,
     /// Scripts that are being read.
     scripts: Vec<String>,
+    /// Bytes of scripts that were read.
+    script_bytes: usize,
     /// The item that is being read.
     item: u32,
     /// The `--start-lib` block that is being read.

@@ -7,6 +7,7 @@ use super::super::command::Given;
 use super::Resolver;
 use super::paths::join;
 use crate::model::input::{Defsym, ExcludeLibs, Pattern, VersionNode, VersionScript, Wrap};
+use crate::model::outcome::LinkerKind;
 
 /// Puts the line's options into the program.
 pub(super) fn apply(resolver: &mut Resolver<'_>) {
@@ -86,7 +87,10 @@ fn files(resolver: &mut Resolver<'_>) {
     let given = &resolver.line.options;
     for script in &given.version_scripts {
         if let Some(bytes) = read(resolver, script) {
-            let versions = ldscript::read_version_script(bytes.as_slice());
+            let versions = match resolver.linker {
+                LinkerKind::Lld | LinkerKind::Mold => ldscript::read_version_script_apart(bytes.as_slice()),
+                _ => ldscript::read_version_script(bytes.as_slice()),
+            };
             report(resolver, script, &versions);
             add_versions(resolver, &versions);
         }

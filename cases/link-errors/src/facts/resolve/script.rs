@@ -3,7 +3,7 @@
 use casebook_formats::ldscript::{self, Command, Entry, EntryKind, Script};
 
 use super::paths::{clean, join, parent};
-use super::{DEEPEST, Resolver, Way};
+use super::{DEEPEST, MOST_SCRIPT_BYTES, MOST_SCRIPTS, Resolver, Way};
 use crate::model::outcome::LinkerKind;
 
 impl Resolver<'_> {
@@ -15,6 +15,10 @@ impl Resolver<'_> {
         }
         if self.scripts.len() >= DEEPEST {
             return self.unknown(format!("linker scripts in each other, deeper than {DEEPEST}"));
+        }
+        self.script_bytes = self.script_bytes.saturating_add(bytes.len());
+        if self.out.scripts.len() >= MOST_SCRIPTS || self.script_bytes > MOST_SCRIPT_BYTES {
+            return self.unknown("more linker scripts are named than are read");
         }
         let script = ldscript::read(bytes);
         if script.commands.is_empty() {
@@ -128,35 +132,41 @@ impl Resolver<'_> {
                     }
                 }
                 EntryKind::Sysroot => {
+                    let way = Way { by_library: false, ..way };
                     let found = format!("{}{}", super::search::sysroot(self.line), entry.name.text);
-                    self.named(&entry.name.text, vec![found], way);
+                    self.named(&entry.name.text, vec![found], 1, way);
                 }
                 EntryKind::File => {
-                    let places = self.places(&entry.name.text, path);
-                    self.named(&entry.name.text, places, way);
+                    let way = Way { by_library: false, ..way };
+                    let (places, searched) = self.places(&entry.name.text, path);
+                    self.named(&entry.name.text, places, searched, way);
                 }
             }
         }
     }
 
-    /// Takes the first of these paths that is there.
-    fn named(&mut self, name: &str, places: Vec<String>, way: Way) {
-        let found = places.iter().find(|path| matches!(self.fits(path), Some(Ok(()))));
-        match found.cloned() {
-            Some(path) => self.input(&path, way),
+    /// Takes the first of these paths that is there; from the number `searched` on they are of the search path.
+    fn named(&mut self, name: &str, places: Vec<String>, searched: usize, way: Way) {
+        let found = places.iter().position(|path| matches!(self.fits(path), Some(Ok(()))));
+        match found {
+            // What lld finds in the search path is as good as -l (`addFile` with `withLOption` in ScriptParser.cpp).
+            Some(at) => {
+                let by_library = self.linker == LinkerKind::Lld && at >= searched;
+                self.input(&places[at], Way { by_library, ..way });
+            }
             None => self.missing(name, places, way),
         }
     }
 
     /// Where a linker looks for a file a script names: `new_afile` and `ldfile_open_file` of ld, `ScriptParser::addFile` of lld,
     /// `resolve_path` of mold, `script_add_file` and `find_file` of gold.
-    fn places(&self, name: &str, script: &str) -> Vec<String> {
+    fn places(&self, name: &str, script: &str) -> (Vec<String>, usize) {
         let sysroot = super::search::sysroot(self.line);
         if name.starts_with('/') {
             // A script below the sysroot means paths below the sysroot.
             let below = !sysroot.is_empty()
                 && clean(&join(self.line.directory.as_deref(), script)).starts_with(&format!("{sysroot}/"));
-            return vec![if below { format!("{sysroot}{name}") } else { name.to_owned() }];
+            return (vec![if below { format!("{sysroot}{name}") } else { name.to_owned() }], 1);
         }
         let beside = parent(script).map(|folder| join(Some(folder), name));
         let searched = self.folders.iter().map(|folder| format!("{}/{name}", folder.path));
@@ -171,6 +181,7 @@ impl Resolver<'_> {
             }
             LinkerKind::Wild => out.extend(beside),
         }
+        let beside = out.len();
         // gold knows its folders by the names in them, and a name with a folder in it is none (`Dir_cache` of gold/dirsearch.cc).
         if self.linker != LinkerKind::Gold || !name.contains('/') {
             out.extend(searched);
@@ -178,6 +189,6 @@ impl Resolver<'_> {
         if self.linker == LinkerKind::Wild {
             out.push(name.to_owned());
         }
-        out
+        (out, beside)
     }
 }

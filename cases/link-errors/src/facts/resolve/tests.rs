@@ -193,7 +193,7 @@ fn what_shared_objects_need_is_found_as_ld_bfd_finds_it() {
     let mut found: Vec<(String, &str)> = program
         .closure
         .iter()
-        .map(|(name, file)| (program.names.text(*name).into_owned(), program.files[file.0 as usize].name.as_str()))
+        .map(|((_, name), file)| (program.names.text(*name).into_owned(), program.files[file.0 as usize].name.as_str()))
         .collect();
     found.sort_unstable();
     let expected = [("libr.so.1", "r/libr.so.1"), ("libs.so.1", "/opt/x/libs.so.1"), ("libt.so.1", "/lib/libt.so.1")];

@@ -129,7 +129,7 @@ impl Link<'_> {
         found.map(|id| self.table.real(id))
     }
 
-    /// `elf_link_is_defined_archive_symbol`: a common symbol brings in a member that defines it as data, strongly.
+    /// `elf_link_is_defined_archive_symbol`: a common symbol brings in a member that defines it as data, and not weakly.
     fn defines_data(&self, member: FileId, name: Name) -> bool {
         let Content::Object(object) = &self.program.files[member.0 as usize].content else { return false };
         let names = &self.program.names;
@@ -142,7 +142,7 @@ impl Link<'_> {
             }
         });
         first.is_some_and(|(_, symbol)| {
-            symbol.binding == Binding::Global
+            matches!(symbol.binding, Binding::Global | Binding::Unique)
                 && !is_function(symbol.kind)
                 && !matches!(symbol.definition, Definition::Undefined | Definition::Common { .. })
         })

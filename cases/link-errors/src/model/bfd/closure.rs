@@ -36,7 +36,7 @@ impl Link<'_> {
                 }
                 None => {}
             }
-            if let Some(file) = self.program.closure.get(&name) {
+            if let Some(file) = self.program.closure.get(&(self.loads[by.0 as usize].file, name)) {
                 self.try_needed(name, *file, by)?;
             }
         }

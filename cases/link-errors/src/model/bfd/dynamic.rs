@@ -179,8 +179,10 @@ impl Link<'_> {
         };
         let mut failed = false;
         for (node, seen) in script.nodes.iter().zip(&self.patterns) {
-            for (pattern, seen) in node.global.iter().zip(seen) {
-                if is_literal(pattern) && !seen.fits && !seen.named {
+            for (index, (pattern, seen)) in node.global.iter().zip(seen).enumerate() {
+                // A name that stands there twice is one.
+                let again = node.global[..index].iter().any(|other| is_literal(other) && other.text == pattern.text);
+                if is_literal(pattern) && !again && !seen.fits && !seen.named {
                     failed = true;
                     let version = node.name.as_deref().unwrap_or_default();
                     self.refusals.push(Refusal::Other(format!("{}: undefined version: {version}", pattern.text)));

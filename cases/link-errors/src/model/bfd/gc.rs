@@ -41,6 +41,7 @@ impl Link<'_> {
         let mut live: Vec<Vec<bool>> = vec![Vec::new(); self.bfds.len()];
         let mut from: HashMap<(BfdId, u32), Vec<u32>, Fast> = HashMap::default();
         let mut named: HashMap<Name, Vec<(BfdId, u32)>, Fast> = HashMap::default();
+        self.live_commons = vec![false; self.bfds.len()];
         let mut stack = self.kept_symbols();
         for bfd in &self.objects {
             let Some(object) = self.object_of(*bfd) else { continue };
@@ -77,10 +78,14 @@ impl Link<'_> {
     fn kept_symbols(&mut self) -> Vec<(BfdId, u32)> {
         let program = self.program;
         let options = &program.options;
-        let place = |link: &Self, id: EntryId| {
+        let place = |link: &mut Self, id: EntryId| {
             let entry = link.table.get(id);
             match (entry.place, entry.owner) {
                 (Place::Section(section), Some(owner)) if entry.is_defined() => Some((owner.bfd, section)),
+                (Place::Common, Some(owner)) => {
+                    link.live_commons[owner.bfd.0 as usize] = true;
+                    None
+                }
                 _ => None,
             }
         };
@@ -145,6 +150,9 @@ impl Link<'_> {
                 };
                 let was_marked = std::mem::replace(&mut self.table.get_mut(id).mark, true);
                 let entry = self.table.get(id);
+                if let (Place::Common, Some(owner)) = (entry.place, entry.owner) {
+                    self.live_commons[owner.bfd.0 as usize] = true;
+                }
                 let (Place::Section(to), Some(owner), true) = (entry.place, entry.owner, entry.is_defined()) else {
                     continue;
                 };
@@ -218,7 +226,9 @@ impl Link<'_> {
             let kept = (entry.def_regular || (!entry.def_dynamic && entry.kind == Kind::Defined))
                 && match (entry.place, entry.owner) {
                     (Place::Section(section), Some(owner)) => self.is_in_output(owner.bfd, section),
-                    // `bfd_abs_section` and the section of common symbols are never marked.
+                    (Place::Common, Some(owner)) => self.live_commons.get(owner.bfd.0 as usize) == Some(&true),
+                    // The sections all files share are marked from the start (`BFD_FAKE_SECTION`).
+                    (Place::Absolute, _) => true,
                     _ => false,
                 };
             let undefined = matches!(entry.kind, Kind::Undefined | Kind::UndefinedWeak);

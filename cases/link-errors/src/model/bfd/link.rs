@@ -85,6 +85,8 @@ pub(super) struct Link<'p> {
     pub(super) patterns: Vec<Vec<Seen>>,
     /// What `--gc-sections` keeps, by file and section.
     pub(super) live: Option<Vec<Vec<bool>>>,
+    /// Files of whose common symbols one is kept.
+    pub(super) live_commons: Vec<bool>,
     /// What relocations want of each entry.
     pub(super) wanted: Vec<Wanted>,
     /// The object that owns sections the linker makes.
@@ -121,6 +123,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         script: Vec::new(),
         patterns,
         live: None,
+        live_commons: Vec::new(),
         wanted: Vec::new(),
         dynamic_object: None,
         duplicates: Vec::new(),
@@ -262,6 +265,7 @@ impl Link<'_> {
         }
         dropped.retain(|file| !needed.iter().any(|known| known.file == *file));
         let mut definitions: Vec<(Name, FileId)> = Vec::new();
+        let mut collected: Vec<(Name, FileId)> = Vec::new();
         for (id, entry) in self.table.iter() {
             let real = self.table.get(self.table.real(id));
             let defined = (real.is_defined() || real.kind == Kind::Common) && real.place != Place::Linker;
@@ -271,9 +275,17 @@ impl Link<'_> {
                 && !(entry.key.version.is_some() && entry.key.default)
                 && let Some(owner) = real.origin()
             {
-                definitions.push((entry.key.name, self.file(owner.bfd)));
+                let lives = match real.place {
+                    Place::Section(section) => self.is_in_output(owner.bfd, section),
+                    _ => true,
+                };
+                if lives { &mut definitions } else { &mut collected }.push((entry.key.name, self.file(owner.bfd)));
             }
         }
+        // Of several versions of a name those are told that are left.
+        definitions.sort_unstable();
+        collected.retain(|(name, _)| definitions.binary_search_by_key(name, |(name, _)| *name).is_err());
+        definitions.append(&mut collected);
         definitions.sort_unstable();
         definitions.dedup();
         let failed = !went_through

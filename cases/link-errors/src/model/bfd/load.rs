@@ -25,6 +25,11 @@ impl Link<'_> {
                 None => at + 1,
                 group => inputs[at..].iter().position(|input| input.group != group).map_or(inputs.len(), |n| at + n),
             };
+            // Where a file was missing, the end of a group ends the link, though nothing be in it.
+            let behind = |group: &u32| at > 0 && (inputs[at - 1].argument..inputs[at].argument).contains(group);
+            if self.missing_file && self.program.empty_groups.iter().any(behind) {
+                return Err(Fatal);
+            }
             self.define_symbols(defined_to, inputs[at].argument);
             defined_to = inputs[at].argument;
             if inputs[at].group.is_none() {

@@ -4,7 +4,7 @@
 use super::gc::is_debugging;
 use super::link::Link;
 use super::table::{BfdId, Entry, EntryId, Kind, Place};
-use crate::model::input::{Output, Section, Uses, Visibility};
+use crate::model::input::{Output, Section, SymbolType, Uses, Visibility};
 use crate::model::liveness::{ALLOC, EXCLUDE};
 use crate::model::outcome::Unknown;
 
@@ -161,6 +161,29 @@ impl Link<'_> {
             && entry.is_hidden()
             && entry.kind != Kind::UndefinedWeak
             && !known
+    }
+
+    /// No room was made for the dynamic relocation of a hidden absolute symbol's entry in the GOT, and it is written all the same.
+    pub(super) fn lacks_room(&self, id: EntryId) -> bool {
+        let entry = self.table.get(id);
+        self.is_pic()
+            && self.has_dynamic
+            && self.wanted_of(id).uses.contains(Uses::GOT)
+            && entry.is_defined()
+            && entry.place == Place::Absolute
+            && !entry.by_script
+            && entry.forced_local
+            && !entry.dynamic
+    }
+
+    /// A function is used as a thread-local variable, which only an assignment can bring about: `elf_x86_64_tls_transition` leaves it alone,
+    /// and there is no entry in the GOT.
+    pub(super) fn is_not_thread_local(&self, id: EntryId) -> bool {
+        let entry = self.table.get(id);
+        matches!(entry.symbol_type, SymbolType::Function | SymbolType::IFunc)
+            && self.program.options.output.is_executable()
+            && entry.is_defined()
+            && !entry.dynamic
     }
 
     /// A relocation against a symbol of a shared object that nothing stands for in the output ("unresolvable").

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::gc::is_debugging;
 use super::link::{Fatal, Link, reports};
 use super::table::{Entry, EntryId, Key, Kind, Place};
-use crate::model::input::{Content, Definition, Output, Visibility};
+use crate::model::input::{Content, Definition, Output, Uses, Visibility};
 use crate::model::liveness::{ALLOC, EXCLUDE};
 use crate::model::names::Fast;
 use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
@@ -49,6 +49,10 @@ impl Link<'_> {
                     }
                     continue;
                 };
+                if section.flags & ALLOC != 0 && reference.uses.contains(Uses::TLS) && self.is_not_thread_local(id) {
+                    self.refusals.push(Refusal::Other("internal error in elf_x86_64_relocate_section".to_owned()));
+                    return Err(Fatal);
+                }
                 if self.is_unresolvable(id, reference.uses, (name, section.flags)) {
                     let name = String::from_utf8_lossy(&self.full_name(self.table.get(id))).into_owned();
                     let what = format!("unresolvable relocation against symbol `{name}'");
@@ -181,6 +185,9 @@ impl Link<'_> {
             Kind::UndefinedWeak | Kind::DefinedWeak => true,
             _ => false,
         };
+        if self.lacks_room(id) {
+            return Some(Stop::Aborts);
+        }
         if self.lacks_address(id) {
             return Some(Stop::NoAddress);
         }
@@ -211,7 +218,12 @@ impl Link<'_> {
                 return Err(Fatal);
             }
             Some(Stop::HiddenInObject) => {
-                let owner = self.table.get(self.table.real(id)).origin().map(|owner| self.file(owner.bfd));
+                let real = self.table.get(self.table.real(id));
+                if real.owner.is_none() {
+                    // `elf_link_check_versioned_symbol` wants to know whose it is.
+                    self.refusals.push(Refusal::Other("internal error: assertion fail in elflink.c".to_owned()));
+                }
+                let owner = real.origin().map(|owner| self.file(owner.bfd));
                 match (owner, self.who_asks(entry.key)) {
                     (Some(owner), asks) => Refusal::HiddenInObject(entry.key.name, owner, asks.unwrap_or(owner)),
                     (None, Some(asks)) => Refusal::HiddenInObject(entry.key.name, asks, asks),

@@ -100,7 +100,8 @@ impl Link<'_> {
         let id = self.table.intern(Key::plain(name));
         let id = self.table.real(id);
         if valid || self.table.get(id).kind == Kind::New {
-            self.set(id);
+            let source = self.source(reads).filter(|_| valid);
+            self.set(id, source);
         }
     }
 
@@ -111,7 +112,17 @@ impl Link<'_> {
         self.table.real(id)
     }
 
-    fn set(&mut self, id: EntryId) {
+    /// The symbol an expression stands for, where it is nothing else.
+    fn source(&mut self, reads: &[Name]) -> Option<EntryId> {
+        match reads {
+            [one] => Some(self.read(*one)),
+            _ => None,
+        }
+    }
+
+    /// An assignment: the name of another symbol stands for its place and has its type and visibility.
+    fn set(&mut self, id: EntryId, source: Option<EntryId>) {
+        let source = source.map(|source| *self.table.get(source));
         let entry = self.table.get_mut(id);
         entry.kind = Kind::Defined;
         entry.place = Place::Absolute;
@@ -119,6 +130,14 @@ impl Link<'_> {
         entry.absolute = None;
         entry.value = 0;
         entry.by_script = true;
+        if let Some(source) = source {
+            if source.is_defined() {
+                entry.place = source.place;
+                entry.owner = source.owner;
+            }
+            entry.symbol_type = source.symbol_type;
+            entry.visibility = entry.visibility.merge(source.visibility);
+        }
     }
 
     /// The default script, once.
@@ -135,7 +154,7 @@ impl Link<'_> {
                 statement.provided = true;
             }
             let id = known.unwrap_or_else(|| self.table.intern(Key::plain(statement.name)));
-            self.set(id);
+            self.set(id, None);
             if statement.hidden {
                 self.hide(id);
                 let entry = self.table.get_mut(id);
@@ -151,23 +170,34 @@ impl Link<'_> {
     pub(super) fn assign_finally(&mut self) -> Result<(), Fatal> {
         let program = self.program;
         for defsym in &program.options.defsym {
+            let mut resolvable = true;
             for read in &defsym.reads {
                 let id = self.read(*read);
                 let entry = *self.table.get(id);
                 if !entry.is_defined() {
                     let why = UndefinedWhy::Option;
-                    self.undefined.push(Undefined { name: entry.key.name, version: None, sites: Vec::new(), why });
+                    self.undefined.push(Undefined { name: *read, version: None, sites: Vec::new(), why });
                     return Err(Fatal);
                 }
                 if matches!(entry.place, Place::Shared { .. }) && !self.has_address(id) {
-                    let name = program.names.text(entry.key.name);
+                    let name = program.names.text(*read);
                     let what = format!("unresolvable symbol `{name}' referenced in expression");
                     self.refusals.push(Refusal::Other(what));
+                    resolvable = false;
                 }
+            }
+            if !resolvable {
+                continue;
             }
             let id = self.table.intern(Key::plain(defsym.name));
             let id = self.table.real(id);
-            self.set(id);
+            let source = self.source(&defsym.reads);
+            self.set(id, source);
+            let entry = self.table.get_mut(id);
+            if entry.place != Place::Absolute {
+                // It is in a section of the output now.
+                entry.place = Place::Linker;
+            }
         }
         Ok(())
     }
