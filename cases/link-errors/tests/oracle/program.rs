@@ -259,7 +259,7 @@ impl Lowering {
             Output::StaticPie => arguments.extend(["-static".into(), "-pie".into(), "--no-dynamic-linker".into()]),
         }
         // As drivers do, in some.
-        if matches!(scenario.output, Output::Executable | Output::Pie) && scenario.options.len() % 2 == 0 {
+        if matches!(scenario.output, Output::Executable | Output::Pie) && scenario.options.len().is_multiple_of(2) {
             options.interpreter = true;
             arguments.push("--dynamic-linker=/lib64/ld-linux-x86-64.so.2".into());
         }

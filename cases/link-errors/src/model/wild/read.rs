@@ -7,7 +7,6 @@ use super::symbols::{Content, File, Flags, Own, SymbolId};
 use crate::model::input::{
     Archive, Content as FileContent, FileId, Input, Lto, Output, Unusable, VersionScript, Visibility,
 };
-use crate::model::names::Name;
 use crate::model::outcome::{Event, Refusal};
 use crate::model::script;
 
@@ -123,7 +122,8 @@ impl Link<'_> {
                 return self.refusals.push(Refusal::File(id));
             }
             FileContent::Shared(shared) => {
-                let soname = shared.soname.or_else(|| self.soname_of_path(id, input));
+                // `DynamicTagValues::lib_name`
+                let soname = shared.soname.or(input.written);
                 if soname.is_none() {
                     self.cannot_say("a shared object without a name", Some(id));
                 }
@@ -142,13 +142,6 @@ impl Link<'_> {
         } else {
             self.refusals.push(Refusal::File(id));
         }
-    }
-
-    /// The name of a shared object without one: its path as it was given, with `-l` that of the file (`DynamicTagValues::lib_name`).
-    fn soname_of_path(&self, id: FileId, input: &Input) -> Option<Name> {
-        let path = self.program.files[id.0 as usize].name.as_str();
-        let name = if input.by_library { path.rsplit('/').next().unwrap_or(path) } else { path };
-        self.program.names.get(name.as_bytes())
     }
 
     /// `OutputKind::new`: a shared object on the line makes a dynamic executable, needed or not.
