@@ -3,6 +3,7 @@
 use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
 use crate::facts::Attempt;
+pub(super) use crate::facts::resolve::base as base_name;
 use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};
