@@ -49,6 +49,9 @@ pub(super) fn list(names: &[String]) -> String {
     }
 }
 
+/// Symbols a witness lists.
+pub(super) const MOST_SYMBOLS: usize = 1000;
+
 /// `is` for one, `are` for several.
 pub(super) fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
