@@ -159,6 +159,9 @@ const DEEPEST: usize = 10;
 /// Linker scripts that are read for one program, each time they are named: scripts that name scripts can be more than anybody waits for.
 const MOST_SCRIPTS: usize = 2_000;
 
+/// Of these, scripts that are named by scripts.
+const MOST_NESTED: usize = 200;
+
 /// Bytes of such scripts.
 const MOST_SCRIPT_BYTES: usize = 256 << 20;
 
@@ -183,6 +186,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
         script_bytes: 0,
+        nested: 0,
         item: 0,
         block: None,
     };
@@ -217,6 +221,8 @@ struct Resolver<'a> {
     scripts: Vec<String>,
     /// Bytes of scripts that were read.
     script_bytes: usize,
+    /// Scripts that scripts named.
+    nested: usize,
     /// The item that is being read.
     item: u32,
     /// The `--start-lib` block that is being read.
@@ -272,9 +278,10 @@ impl Resolver<'_> {
 
     fn unknown(&mut self, why: impl Into<String>) {
         const MOST: usize = 1000;
-        if self.out.unknown.len() < MOST {
-            let argument = self.argument();
-            self.out.unknown.push((Some(argument), why.into()));
+        let one = (Some(self.argument()), why.into());
+        // Each once: what scripts name in a circle comes again and again.
+        if self.out.unknown.len() < MOST && !self.out.unknown.contains(&one) {
+            self.out.unknown.push(one);
         }
     }
 

@@ -204,6 +204,22 @@ fn what_shared_objects_need_is_found_as_ld_bfd_finds_it() {
 }
 
 #[test]
+fn scripts_that_name_each_other_end() {
+    // Each names all of the others twice: ten to the tenth, were they all followed.
+    let all = (0..10).map(|number| format!("s{number} s{number} ")).collect::<String>();
+    let names: Vec<String> = (0..10).map(|number| format!("/b/s{number}")).collect();
+    let script = format!("INPUT({all})").into_bytes();
+    let mut list: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), script.clone())).collect();
+    list.push(("/b/a.o", object()));
+    let files = files(&list);
+    for linker in [LinkerKind::Bfd, LinkerKind::Gold, LinkerKind::Lld, LinkerKind::Mold, LinkerKind::Wild] {
+        let resolution = run("ld a.o s0", linker, &files);
+        assert!(resolution.scripts.len() <= 201, "{linker:?}: {}", resolution.scripts.len());
+        assert!(resolution.unknown.iter().any(|(_, why)| why.contains("more linker scripts")), "{linker:?}");
+    }
+}
+
+#[test]
 fn a_sysroot_is_put_in_where_it_is_asked_for() {
     let files = files(&[
         ("/b/a.o", object()),
