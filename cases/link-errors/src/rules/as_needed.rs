@@ -44,12 +44,12 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         if let Some(first) = symbols.first() {
             builder = definer(builder, attempt, evidence, first);
         }
-        let by_driver = attempt
-            .line
-            .arguments
-            .iter()
-            .enumerate()
-            .any(|(index, argument)| argument.text == "--as-needed" && attempt.line.rule(index as u32).is_some());
+        let argument = attempt.program.inputs[input].argument;
+        // The option in force is the last one before the library.
+        let by_driver = (attempt.line.arguments.iter().enumerate())
+            .take(argument as usize)
+            .rfind(|(_, argument)| argument.text == "--as-needed")
+            .is_some_and(|(index, _)| attempt.line.rule(index as u32).is_some());
         builder = builder.because(format!(
             "{} decides about a library under --as-needed when it reads it: references further right do not count.{}",
             attempt.linker,

@@ -2,6 +2,7 @@
 
 use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
+pub(super) use super::names::list;
 use crate::facts::Attempt;
 use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
@@ -22,8 +23,13 @@ pub(super) const OTHERS: &[Linker] = &[
 /// How many symbols, sites and the like are spelled out; the rest is counted.
 pub(super) const SHOWN: usize = 4;
 
-/// A symbol as people read it: demangled where it is mangled.
+/// A symbol as people read it: demangled where it is mangled, without arguments by default.
 pub(super) fn symbol(attempt: &Attempt, name: Name) -> String {
+    super::names::short(&demangled(attempt, name))
+}
+
+/// A symbol as linkers print it: demangled where it is mangled.
+pub(super) fn demangled(attempt: &Attempt, name: Name) -> String {
     let bytes = attempt.program.names.bytes(name);
     readable(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }
@@ -34,17 +40,6 @@ pub(super) fn undefined_name(attempt: &Attempt, undefined: &Undefined) -> String
     match undefined.version {
         Some(version) => format!("{name}@{}", attempt.program.names.text(version)),
         None => name,
-    }
-}
-
-/// `` `a` ``, `` `a` and `b` ``, `` `a`, `b` and 3 more ``
-pub(super) fn list(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match (quoted.as_slice(), names.len()) {
-        ([], _) => "nothing".to_owned(),
-        ([one], 1) => one.clone(),
-        ([rest @ .., last], total) if total == quoted.len() => format!("{} and {last}", rest.join(", ")),
-        (shown, total) => format!("{} and {} more", shown.join(", "), total - shown.len()),
     }
 }
 

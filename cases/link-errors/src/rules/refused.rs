@@ -83,10 +83,13 @@ fn check_files(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Ve
             };
             let name = file_name(attempt, file).to_owned();
             let input = input_of(&attempt.program, file);
-            let builder = begin(rule, format!("{name} {what}"), attempt, input, &what)
+            let mut builder = begin(rule, format!("{name} {what}"), attempt, input, &what)
                 .because(reason)
                 .witness(json!({"file": name}), name.clone())
                 .key(&name);
+            if matches!(refusal, Refusal::NoIndex(_)) {
+                builder = builder.fix(super::file_fixes::index(attempt, &name));
+            }
             out.push(end(builder, attempt, evidence));
         }
     }

@@ -48,9 +48,13 @@ pub fn references_of_line(line: &LinkLine) -> Vec<Reference> {
         match &item.kind {
             ItemKind::File(name) | ItemKind::Script(name) | ItemKind::JustSymbols(name, _) => names.push(name.clone()),
             // Both, wherever they are: what a search passes over is of interest, too.
-            ItemKind::Library(name) => names.extend(folders.iter().flat_map(|folder| {
-                [format!("{folder}/lib{name}.so"), format!("{folder}/lib{name}.a"), format!("{folder}/lib{name}.so.*")]
-            })),
+            ItemKind::Library(name) => {
+                names.extend(folders.iter().flat_map(|folder| {
+                    ["so", "a", "so.*"].map(|end| format!("{folder}/lib{name}.{end}"))
+                }));
+                // In a folder that the line forgot.
+                names.extend(["so", "a"].map(|end| format!("*/lib{name}.{end}")));
+            }
             ItemKind::Exact(name) => names.extend(folders.iter().map(|folder| format!("{folder}/{name}"))),
             ItemKind::Source(_) => {}
         }
@@ -78,6 +82,10 @@ fn patterns(name: &str, folder: Option<&str>) -> Vec<String> {
         return vec![name.to_owned()];
     }
     let mut out = vec![join(folder, name)];
+    // Below the command's folder, not below others.
+    if name.starts_with("*/") {
+        return out;
+    }
     for above in ["", "../", "../../"] {
         let pattern = format!("{above}{name}");
         if !out.contains(&pattern) {
