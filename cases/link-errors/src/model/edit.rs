@@ -111,6 +111,8 @@ pub struct Tried {
     pub edits: Vec<Edit>,
     /// What the linker makes of it.
     pub outcome: Outcome,
+    /// The program with the edits: names of the outcome are names of this one.
+    pub program: Program,
 }
 
 /// How many lines are tried at most.
@@ -140,8 +142,9 @@ pub fn search(program: &Program, linker: Linker, first: &Outcome, offers: &[File
             program.options.gc_sections = gc_sections;
             let left = errors(&tried);
             if tried.verdict == Verdict::Links {
+                apply(&mut program, &edit);
                 edits.push(edit);
-                return Some(Tried { edits, outcome: tried });
+                return Some(Tried { edits, outcome: tried, program });
             }
             if left < before && best.as_ref().is_none_or(|(known, _, _)| left < *known) {
                 best = Some((left, edit, tried));
@@ -205,7 +208,9 @@ fn candidates(program: &Program, outcome: &Outcome, offers: &[FileId]) -> Vec<Ed
             && let Some(last) = last
         {
             // Of groups with one signature the first is kept: this file's, when it stands before the others.
-            objects(program).filter(|other| *other < last).for_each(|input| add(Edit::MoveBehind { input, behind: last }));
+            objects(program)
+                .filter(|other| *other < last)
+                .for_each(|input| add(Edit::MoveBehind { input, behind: last }));
         }
         // A shared object that lacks it and that nobody needs.
         for site in &undefined.sites {

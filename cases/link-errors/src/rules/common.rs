@@ -11,6 +11,7 @@ use crate::model::names::Name;
 use crate::model::outcome::{Because, Linker, LinkerKind, Outcome, Site, Undefined, Verdict};
 use crate::model::simulate;
 use crate::model::spelling::readable;
+use crate::model::why::asked_version;
 
 /// Linkers a line is held against beside its own: those of current distributions, and the one rustc brings.
 pub(super) const OTHERS: &[Linker] = &[
@@ -37,7 +38,7 @@ pub(super) fn demangled(attempt: &Attempt, name: Name) -> String {
 /// An undefined symbol with the version it is asked for under.
 pub(super) fn undefined_name(attempt: &Attempt, undefined: &Undefined) -> String {
     let name = symbol(attempt, undefined.name);
-    match undefined.version {
+    match asked_version(&attempt.program, undefined) {
         Some(version) => format!("{name}@{}", attempt.program.names.text(version)),
         None => name,
     }
@@ -50,7 +51,9 @@ pub(super) fn are(count: usize) -> &'static str {
 
 /// The name of a file as linkers print it.
 pub(super) fn file_name(attempt: &Attempt, file: FileId) -> &str {
-    attempt.program.files.get(file.0 as usize).map_or("?", |file| file.name.as_str())
+    let name = attempt.program.files.get(file.0 as usize).map_or("?", |file| file.name.as_str());
+    // What -L. finds is called `./libz.so`.
+    name.strip_prefix("./").unwrap_or(name)
 }
 
 /// The word on the line an input comes from: `-lm`, `libfoo.a`.
@@ -218,6 +221,12 @@ pub(super) fn end(mut builder: FindingBuilder, attempt: &Attempt, evidence: &Evi
     }
     for assumed in &attempt.assumed {
         builder = builder.because(assumed.clone());
+    }
+    // What the linker said of it is proof enough.
+    if attempt.outcome.verdict == Verdict::Unknown && attempt.said.is_empty() {
+        for unknown in attempt.outcome.unknown.iter().take(SHOWN) {
+            builder = builder.missing(format!("what the model does not cover: {}", unknown.what));
+        }
     }
     builder.key(attempt.key()).build(evidence)
 }

@@ -73,7 +73,10 @@ pub(super) fn needed(attempt: &Attempt, evidence: &EvidenceSet, sonames: &[Strin
 
 /// An archive gets its table of symbols.
 pub(super) fn index(attempt: &Attempt, archive: &str) -> Fix {
-    shown(format!("make the table: ranlib {archive}"), vec![format!("ranlib {}", quoted(archive)), line(&words(attempt))])
+    shown(
+        format!("make the table: ranlib {archive}"),
+        vec![format!("ranlib {}", quoted(archive)), line(&words(attempt))],
+    )
 }
 
 /// The output is one for a fixed address, as its code is.

@@ -52,7 +52,7 @@ pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
 fn consequence(attempt: &Attempt, tried: &Tried) -> String {
     let (new, gone) = needed_change(&attempt.outcome, &tried.outcome);
     let names = |list: &[crate::model::outcome::Needed]| {
-        list.iter().map(|one| attempt.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
+        list.iter().map(|one| tried.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
     };
     match (new.is_empty(), gone.is_empty()) {
         (true, true) => String::new(),

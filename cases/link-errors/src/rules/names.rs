@@ -140,7 +140,9 @@ mod tests {
             "f(std::vector<std::string> const&)"
         );
         assert_eq!(
-            short("std::basic_ostream<char, std::char_traits<char> >& std::operator<< <std::char_traits<char> >(char const*)"),
+            short(
+                "std::basic_ostream<char, std::char_traits<char> >& std::operator<< <std::char_traits<char> >(char const*)"
+            ),
             "std::ostream& std::operator<< <std::char_traits<char>>(char const*)"
         );
         assert_eq!(

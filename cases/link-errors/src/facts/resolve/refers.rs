@@ -49,9 +49,11 @@ pub fn references_of_line(line: &LinkLine) -> Vec<Reference> {
             ItemKind::File(name) | ItemKind::Script(name) | ItemKind::JustSymbols(name, _) => names.push(name.clone()),
             // Both, wherever they are: what a search passes over is of interest, too.
             ItemKind::Library(name) => {
-                names.extend(folders.iter().flat_map(|folder| {
-                    ["so", "a", "so.*"].map(|end| format!("{folder}/lib{name}.{end}"))
-                }));
+                names.extend(
+                    folders
+                        .iter()
+                        .flat_map(|folder| ["so", "a", "so.*"].map(|end| format!("{folder}/lib{name}.{end}"))),
+                );
                 // In a folder that the line forgot.
                 names.extend(["so", "a"].map(|end| format!("*/lib{name}.{end}")));
             }
