@@ -24,11 +24,11 @@ rule! {
     /// Fix: put the library behind what needs it, or take it in any case with `--no-as-needed`.
     pub AS_NEEDED = "LNK102" "library-dropped-before-its-user" of "link-errors", Error, since "0.1.0",
     "a shared library that has the undefined symbol was dropped by --as-needed before anybody needed it",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
+    let mut out = each(facts, |attempt, diagnosis| {
         let Cause::AsNeeded { input, user } = diagnosis.cause else { return None };
         let symbols = Symbols::of(attempt, evidence, diagnosis);
         let word = input_word(attempt, input);
@@ -57,5 +57,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         ));
         let file = attempt.program.inputs[input].file;
         Some(symbols.end(builder, Some(file), true))
-    })
+    });
+    out.extend(super::told::order(rule, facts, evidence, true));
+    out
 }

@@ -4,6 +4,7 @@ use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, R
 
 pub(super) use super::names::list;
 use crate::facts::Attempt;
+pub(super) use crate::facts::resolve::base as base_name;
 use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};

@@ -23,14 +23,16 @@ rule! {
     /// Fix: put libraries behind the files that need them; where two archives need each other, `--start-group … --end-group`.
     pub ORDER = "LNK101" "archive-before-its-user" of "link-errors", Error, since "0.1.0",
     "an archive that has the undefined symbol was looked through before anybody needed it",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| match diagnosis.cause {
+    let mut out = each(facts, |attempt, diagnosis| match diagnosis.cause {
         Cause::Order { input, user, cycle } => Some(finding(rule, attempt, evidence, diagnosis, input, user, cycle)),
         _ => None,
-    })
+    });
+    out.extend(super::told::order(rule, facts, evidence, false));
+    out
 }
 
 fn finding(
