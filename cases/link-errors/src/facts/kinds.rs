@@ -155,7 +155,8 @@ fn elf_refers(item: &Evidence) -> Vec<Reference> {
     let mut gaps = Gaps::default();
     let Some(elf) = Elf::read(item.as_bytes(), &mut gaps) else { return Vec::new() };
     let Some(dynamic) = elf.dynamic(&mut gaps) else { return Vec::new() };
-    if dynamic.soname.is_none() {
+    let base = item.path.rsplit('/').next().unwrap_or(&item.path);
+    if dynamic.soname.is_none() && !base.contains(".so") {
         return Vec::new();
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -31,7 +31,10 @@ pub(super) fn not_found(attempt: &Attempt, evidence: &EvidenceSet, missing: &Mis
         },
         None => vec![missing.name.rsplit('/').next()?.to_owned()],
     };
-    let path = names.iter().find_map(|name| elsewhere(attempt, evidence, name))?;
+    // Where the linker looked, it found nothing it takes.
+    let looked: Vec<String> = missing.tried.iter().map(|path| clean(path)).collect();
+    let path =
+        names.iter().find_map(|name| elsewhere(attempt, evidence, name).filter(|path| !looked.contains(path)))?;
     let mut words = words(attempt);
     let title = match library {
         Some(_) => {

@@ -3,11 +3,11 @@
 
     confirm.py --casebook PATH --truth DIR [--scenario NAME…] [--linker NAME…] [-v]
 
-Of each link that failed, the commands of every fix are run in a copy of its folder, and its edits of `link.txt` are held against them. A fix that
-does not link is wrong; so is silence where the laboratory's own fix is another command line and nothing else. Fixes that only the sources or
-another build can bring are counted as such.
+The commands of each fix are run in a copy of the link's folder, and its edits of `link.txt` are held against them. A fix that does not link has
+failed; so has silence where another command line alone would do. Where only the source, or another build of a file, makes it link, there is no
+mechanical fix: these are counted by what would have to change.
 
-Ends with the figures of each linker and of all; exit 1 when something is wrong.
+Ends with `N confirmed, N failed, N without a mechanical fix`, and 1 when something failed.
 """
 
 import argparse
@@ -20,7 +20,10 @@ import subprocess
 import sys
 import tempfile
 
-FIGURES = ("failed", "proposed", "confirmed", "in the source", "silent")
+# A line makes these link that is not proposed, and why.
+HELD_BACK = {
+    "duplicate-library": "--allow-multiple-definition would hide it: two libraries define other things under one name",
+}
 
 
 def check(casebook, folder):
@@ -31,13 +34,12 @@ def check(casebook, folder):
 
 
 def fixes(report):
-    """Fixes of errors, each once: title, commands, edits."""
+    """Fixes of errors, each once."""
     found = {}
     for one in report["findings"]:
-        if one["severity"] != "error" or one["status"] == "exonerated":
-            continue
-        for fix in one["fixes"]:
-            found.setdefault((fix["title"], tuple(fix["commands"])), fix)
+        if one["severity"] == "error" and one["status"] != "exonerated":
+            for fix in one["fixes"]:
+                found.setdefault((fix["title"], tuple(fix["commands"])), fix)
     return list(found.values())
 
 
@@ -64,10 +66,28 @@ def run(commands, folder, root):
     return None
 
 
-def only_a_line(truth):
-    """The laboratory's own fix is another link command: no source, no library was built anew."""
+def refused(fix, folder, root):
+    """Why a fix is wrong, or None."""
+    why = run(fix["commands"], folder, root)
+    edited = {pathlib.Path(edit["evidence"]).name for edit in fix["edits"]}
+    if why or edited != {"link.txt"}:
+        return why
+    line = applied((folder / "link.txt").read_bytes(), fix["edits"]).strip()
+    return None if line == fix["commands"][-1] else f"the edits make `{line}`, the command is `{fix['commands'][-1]}`"
+
+
+def why_none(truth):
+    """Why no command makes it link; None where one does, and the laboratory knows it."""
     fix = truth.get("fix")
-    return bool(fix) and not fix["edits"] and len(fix["commands"]) == 1
+    if not fix:
+        return "what is missing is not on this machine"
+    if fix["edits"]:
+        return "the source has to change"
+    if len(fix["commands"]) > 1:
+        return "a file has to be built anew"
+    if truth["command"].startswith("rustc "):
+        return "the command is rustc's, whose own the log shows in part"
+    return HELD_BACK.get(truth["cause"])
 
 
 def main():
@@ -78,8 +98,8 @@ def main():
     ask.add_argument("--linker", nargs="*")
     ask.add_argument("-v", action="store_true")
     args = ask.parse_args()
-    figures = collections.defaultdict(collections.Counter)
-    wrong = 0
+    confirmed = failed = 0
+    reasons = collections.Counter()
     for truth_file in sorted(args.truth.glob("*/*/truth.json")):
         folder = truth_file.parent
         truth = json.loads(truth_file.read_text())
@@ -87,43 +107,31 @@ def main():
             continue
         if truth["linked"]:
             continue
-        figure = figures[folder.name]
-        figure["failed"] += 1
         name = f"{truth['scenario']}/{folder.name}"
-        told = fixes(check(args.casebook, folder))
-        playable = [fix for fix in told if fix["commands"]]
+        playable = [fix for fix in fixes(check(args.casebook, folder)) if fix["commands"]]
         for fix in playable:
-            figure["proposed"] += 1
-            why = run(fix["commands"], folder, args.truth)
-            edited = {pathlib.Path(edit["evidence"]).name for edit in fix["edits"]}
-            if not why and edited == {"link.txt"}:
-                line = applied((folder / "link.txt").read_bytes(), fix["edits"]).strip()
-                why = None if line == fix["commands"][-1] else f"the edits make `{line}`, the command is `{fix['commands'][-1]}`"
+            why = refused(fix, folder, args.truth)
             if why:
-                wrong += 1
-                print(f"{name}: \"{fix['title']}\" does not link: {why}")
+                failed += 1
+                print(f"{name}: \"{fix['title']}\" does not link: {why}", flush=True)
             else:
-                figure["confirmed"] += 1
+                confirmed += 1
                 if args.v:
-                    print(f"{name}: \"{fix['title']}\" links: {' && '.join(fix['commands'])}")
+                    print(f"{name}: \"{fix['title']}\" links: {' && '.join(fix['commands'])}", flush=True)
         if playable:
             continue
-        if only_a_line(truth):
-            wrong += 1
-            figure["silent"] += 1
-            print(f"{name}: {truth['cause']}: no command is proposed; this links: {truth['fix']['commands'][0]}")
-        else:
-            figure["in the source"] += 1
+        why = why_none(truth)
+        if why:
+            reasons[why] += 1
             if args.v:
-                what = truth["fix"]["what"] if truth.get("fix") else "nothing that is here would make it link"
-                print(f"{name}: {truth['cause']}: in the source ({what}); check says: {[fix['title'] for fix in told]}")
-    total = collections.Counter()
-    for linker, figure in sorted(figures.items()):
-        total.update(figure)
-        print(f"{linker}: " + ", ".join(f"{figure[what]} {what}" for what in FIGURES))
-    print(f"{total['failed']} failed links: {total['proposed']} fixes proposed, {total['confirmed']} confirmed; "
-          f"{total['in the source']} only in the source, {total['silent']} without a fix")
-    return 1 if wrong or not total["failed"] else 0
+                print(f"{name}: {truth['cause']}: {why}", flush=True)
+        else:
+            failed += 1
+            print(f"{name}: {truth['cause']}: no command is proposed; this links: {truth['fix']['commands'][0]}", flush=True)
+    for why, count in reasons.most_common():
+        print(f"without a mechanical fix: {count}: {why}")
+    print(f"{confirmed} confirmed, {failed} failed, {sum(reasons.values())} without a mechanical fix")
+    return 1 if failed or not confirmed else 0
 
 
 if __name__ == "__main__":

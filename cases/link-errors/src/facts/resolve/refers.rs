@@ -8,6 +8,7 @@ use casebook_formats::ldscript::{self, EntryKind};
 use super::super::command::driver::Host;
 use super::super::command::{self, Command, ItemKind, LinkLine, ResponseFile, read_log};
 use super::paths::{join, parent};
+use crate::facts::usual;
 use crate::model::outcome::LinkerKind;
 
 /// Names that one text can ask for.
@@ -116,8 +117,13 @@ pub fn references_of_script(bytes: &[u8], path: &str) -> Vec<Reference> {
                 for entry in list {
                     match entry.kind {
                         EntryKind::Library => {
-                            add(&format!("lib{}.so", entry.name.text));
-                            add(&format!("lib{}.a", entry.name.text));
+                            for end in ["so", "a"] {
+                                add(&format!("lib{}.{end}", entry.name.text));
+                                // In a folder that the line forgot.
+                                if !usual::is_system(parent(path).unwrap_or(".")) {
+                                    add(&format!("*/lib{}.{end}", entry.name.text));
+                                }
+                            }
                         }
                         EntryKind::File | EntryKind::Sysroot => add(&entry.name.text),
                     }
@@ -140,6 +146,10 @@ pub fn references_of_needed(path: &str, needed: &[String], runpath: Option<&str>
         .map(|part| part.replace("${ORIGIN}", origin).replace("$ORIGIN", origin))
         .collect();
     folders.push(origin.to_owned());
+    // In a folder that nobody told the linker of.
+    if !usual::is_system(origin) {
+        folders.push(format!("{origin}/*"));
+    }
     for folder in
         ["/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"]
     {
