@@ -45,6 +45,9 @@ pub(super) fn undefined_name(attempt: &Attempt, undefined: &Undefined) -> String
     }
 }
 
+/// Symbols a witness lists.
+pub(super) const MOST_SYMBOLS: usize = 1000;
+
 /// `is` for one, `are` for several.
 pub(super) fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }

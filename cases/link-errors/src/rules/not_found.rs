@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::common::{end, line_place};
 use super::{file_fixes, said_of};
+use crate::facts::command::ItemKind;
 use crate::facts::log::Message;
 use crate::facts::resolve::{Missing, Near};
 use crate::facts::{Attempt, Facts};
@@ -27,8 +28,13 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    // What is not in the evidence is not known to be missing, but for a command that was run here.
-    for attempt in facts.attempts.iter().filter(|attempt| attempt.live) {
+    for attempt in &facts.attempts {
+        // What is not in the evidence is not known to be missing, but for a command that was run here. Where all else of the line is here, what
+        // is not may well be why it failed.
+        let libraries = attempt.files.missing.iter().all(|missing| missing.by_driver || is_library(attempt, missing));
+        if !attempt.live && (!libraries || !attempt.said.is_empty()) {
+            continue;
+        }
         for missing in attempt.files.missing.iter().filter(|missing| !missing.by_driver) {
             let item = attempt.line.items.get(missing.item as usize);
             let span = item.and_then(|item| attempt.line.item_span(item));
@@ -43,7 +49,15 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             if let Some(fix) = file_fixes::not_found(attempt, evidence, missing) {
                 builder = builder.fix(fix);
             }
-            out.push(end(describe(builder, missing), attempt, evidence));
+            let builder = describe(builder, missing);
+            let builder = if attempt.live {
+                builder
+            } else {
+                builder
+                    .missing("what the linker said, or the library: everything else on the line is here")
+                    .because(format!("If this evidence is from where it was linked, {} fails here.", attempt.linker))
+            };
+            out.push(end(builder, attempt, evidence));
         }
     }
     let mut told = super::told::not_found(rule, facts, evidence);
@@ -68,6 +82,11 @@ fn name(message: &Message) -> String {
             file.map_or_else(String::new, |file| file.value.clone())
         }
     }
+}
+
+fn is_library(attempt: &Attempt, missing: &Missing) -> bool {
+    let item = attempt.line.items.get(missing.item as usize);
+    item.is_some_and(|item| matches!(item.kind, ItemKind::Library(_) | ItemKind::Exact(_)))
 }
 
 fn written(attempt: &Attempt, missing: &Missing) -> String {

@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
-use super::common::{are, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
+use super::common::{MOST_SYMBOLS, are, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
 use super::{definer, each, fixes, why};
 use crate::facts::{Attempt, Facts};
 use crate::model::causes::{Cause, Diagnosis};
@@ -82,6 +82,7 @@ fn finding(
             .witness(
                 json!({
                     "symbol": attempt.program.names.text(first.name),
+                    "symbols": undefined.iter().take(MOST_SYMBOLS).map(|one| attempt.program.names.text(one.name)).collect::<Vec<_>>(),
                     "defined_in": member.map(|file| file_name(attempt, file)),
                     "archive": word,
                     "needed_by": first.sites.first().map(|site| file_name(attempt, site.file)),

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::facts::log::{Kind, Message, Place as Told, Role, Severity};
 use crate::facts::{Attempt, Facts};
 use crate::model::outcome::Outcome;
+use crate::rules::common::MOST_SYMBOLS;
 
 pub(super) use files::{hidden, not_found, relocation, script, tls, unusable};
 pub(super) use twice::{header, twice};
@@ -90,10 +91,16 @@ fn first_line(message: &Message) -> casebook_core::Span {
 }
 
 fn end(builder: FindingBuilder, message: &Message, evidence: &EvidenceSet) -> Finding {
+    end_of(builder, message, &[name(message)], evidence)
+}
+
+/// What every finding ends with; `symbols` are all it speaks of.
+fn end_of(builder: FindingBuilder, message: &Message, symbols: &[String], evidence: &EvidenceSet) -> Finding {
+    let symbols = &symbols[..symbols.len().min(MOST_SYMBOLS)];
     let places: Vec<String> = message.places.iter().filter_map(where_words).take(4).collect();
     builder
         .witness(
-            json!({"says": message.kind.as_str(), "symbol": name(message), "places": places}),
+            json!({"says": message.kind.as_str(), "symbol": name(message), "symbols": symbols, "places": places}),
             if places.is_empty() { name(message) } else { format!("{}: {}", name(message), places.join(", ")) },
         )
         .build(evidence)

@@ -2,7 +2,7 @@
 
 use casebook_core::{At, EvidenceSet, Finding, Place, Rule};
 
-use super::{begin, distinct, end, file, name, twice_here, unexplained, where_words};
+use super::{begin, distinct, end, end_of, file, name, twice_here, unexplained, where_words};
 use crate::facts::Facts;
 use crate::facts::command::{ItemKind, LinkLine};
 use crate::facts::log::{Kind, Message, Role};
@@ -100,7 +100,7 @@ fn finding(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet, pair: &Pa
     if on_line < 2 {
         builder = builder.because("Why each of the two is part of the link, the line and its files would tell.");
     }
-    Some(end(builder, message, evidence))
+    Some(end_of(builder, message, &names, evidence))
 }
 
 /// `tinyxml2.o` of `libtinyxml2.a(tinyxml2.o)` and of `build/tinyxml2.o`.

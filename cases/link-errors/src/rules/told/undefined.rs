@@ -3,7 +3,7 @@
 use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Place, Rule, Span};
 
 use super::guess::{Group, Guess, Kept, groups};
-use super::{MISSING, begin, distinct, end, file, first_line, name, unexplained, where_words};
+use super::{MISSING, begin, distinct, end, end_of, file, first_line, name, unexplained, where_words};
 use crate::facts::beside::Beside;
 use crate::facts::command::{How, LinkLine, Origin};
 use crate::facts::log::{Kind, Message, Role};
@@ -106,7 +106,7 @@ pub(in crate::rules) fn order(
                 commands: vec![command],
             });
         }
-        Some(end(builder.missing(MISSING), first, evidence))
+        Some(end_of(builder.missing(MISSING), first, &distinct(&group.messages), evidence))
     })
 }
 
@@ -176,7 +176,7 @@ pub(in crate::rules) fn kept(rule: &'static Rule, facts: &Facts, evidence: &Evid
             known.what,
             them(one)
         ));
-        Some(end(similar(builder, group).missing(MISSING), first, evidence))
+        Some(end_of(similar(builder, group).missing(MISSING), first, &distinct(&group.messages), evidence))
     })
 }
 
@@ -203,7 +203,7 @@ pub(in crate::rules) fn strings(rule: &'static Rule, facts: &Facts, evidence: &E
             "std::string of GCC 5 and later is std::__cxx11::basic_string, and functions that take or return one carry that in their names. Code compiled with -D_GLIBCXX_USE_CXX11_ABI=0, or by an older compiler, has them under the names of before.",
         );
         builder = needed(builder, group).because("`nm -C LIBRARY` shows whether it has them without [abi:cxx11]. Compile both sides with the same _GLIBCXX_USE_CXX11_ABI.");
-        Some(end(builder.missing(MISSING), first, evidence))
+        Some(end_of(builder.missing(MISSING), first, &distinct(&group.messages), evidence))
     };
     of_strings.filter_map(finding).collect()
 }
@@ -253,7 +253,7 @@ pub(in crate::rules) fn library(rule: &'static Rule, facts: &Facts, evidence: &E
                 commands: vec![command],
             });
         }
-        Some(end(builder, first, evidence))
+        Some(end_of(builder, first, &distinct(&group.messages), evidence))
     })
 }
 
@@ -313,7 +313,7 @@ pub(in crate::rules) fn nowhere(rule: &'static Rule, facts: &Facts, evidence: &E
             }
             _ => return None,
         };
-        Some(end(builder, first, evidence))
+        Some(end_of(builder, first, &distinct(&group.messages), evidence))
     })
 }
 
