@@ -1,6 +1,6 @@
 //! Fixes for files: one that is in another folder or under another name, an archive without its index, code for a fixed address.
 //!
-//! Nothing is played again for these, so that they are shown and no more: `casebook link --confirm` tries them with the real linker.
+//! Nothing is played again for these, so that they are shown and no more. `tests/lab/confirm.py` runs them with the real linkers.
 
 use casebook_core::{EvidenceSet, Fix, FixClass};
 
