@@ -34,6 +34,10 @@ impl<'e> Files<'e> {
         for link in set.links() {
             if let [to] = link.to.as_slice() {
                 files.by_name.insert((link.from, link.name.clone()), *to);
+                // An absolute path means one file, whoever names it: a library's script, say.
+                if link.name.starts_with('/') {
+                    files.by_path.entry(clean(&link.name)).or_insert(*to);
+                }
             }
         }
         files

@@ -65,6 +65,8 @@ const SAID: &[&[u8]] = &[
     b"ld.lld: error: ",
     b"rust-lld: error: ",
     b"mold: error: ",
+    b"wild: error: ",
+    b"linker command failed with exit code",
     b"recompile with -fPIC",
     b"COLLECT_GCC_OPTIONS=",
 ];
@@ -78,6 +80,11 @@ fn sniff_text(sniff: &Sniff<'_>) -> bool {
     }
     let name = sniff.path.rsplit('/').next().unwrap_or(sniff.path);
     if matches!(name, "link.txt" | "relink.txt") {
+        return true;
+    }
+    // What a linker says of itself: `ld --version`.
+    let first = sniff.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if first.len() < 256 && command::linker_version(&String::from_utf8_lossy(first)).is_some() {
         return true;
     }
     // A command: something is linked to something. Only the beginning is looked at, and only where it can be one.
@@ -148,7 +155,8 @@ fn elf_refers(item: &Evidence) -> Vec<Reference> {
     let mut gaps = Gaps::default();
     let Some(elf) = Elf::read(item.as_bytes(), &mut gaps) else { return Vec::new() };
     let Some(dynamic) = elf.dynamic(&mut gaps) else { return Vec::new() };
-    if dynamic.soname.is_none() {
+    let base = item.path.rsplit('/').next().unwrap_or(&item.path);
+    if dynamic.soname.is_none() && !base.contains(".so") {
         return Vec::new();
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,6 +1,7 @@
 //! Bytes to facts with spans. It cannot fail: what it does not know becomes unmodelled.
 
 pub mod attempt;
+pub mod beside;
 pub mod command;
 pub mod disk;
 pub mod files;
@@ -19,6 +20,7 @@ use casebook_core::{Coverage, EvidenceId, Input, Read, Span, Unmodelled};
 
 pub use attempt::Attempt;
 use attempt::Link;
+use beside::Beside;
 use command::{Banner, Flag, Made, read_log};
 use disk::Files;
 use kinds::LINK_TEXT;
@@ -41,6 +43,8 @@ pub struct Facts {
     pub flags: Vec<(Flag, Span)>,
     /// What linkers said, in order of evidence.
     pub told: Vec<Message>,
+    /// Libraries beside texts whose links are not here with their files, that have what was undefined.
+    pub beside: Vec<Beside>,
 }
 
 /// Reads every file of the case's kinds.
@@ -89,6 +93,9 @@ pub fn read(input: &Input<'_>) -> Read {
         twin.is_none()
     });
     meet(&mut facts, &of, &twins);
+    let with_files: BTreeSet<usize> = facts.attempts.iter().flat_map(|attempt| attempt.said.iter().copied()).collect();
+    let alone = facts.told.iter().enumerate().filter(|(index, _)| !with_files.contains(index)).map(|(_, one)| one);
+    facts.beside = beside::read(alone, input.evidence);
     covered(&facts, input, &gaps, &mut coverage);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)

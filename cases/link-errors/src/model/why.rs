@@ -153,6 +153,22 @@ fn in_object(
     })
 }
 
+/// The version a symbol is asked for under. Not every linker's message has it; the objects do.
+pub fn asked_version(program: &Program, undefined: &Undefined) -> Option<Name> {
+    let of = |file: FileId| match &program.files.get(file.0 as usize)?.content {
+        Content::Object(object) => {
+            let asks = |symbol: &&super::input::Symbol| symbol.name == undefined.name && symbol.is_undefined();
+            object.globals().map(|(_, symbol)| symbol).find(asks)?.version
+        }
+        _ => None,
+    };
+    undefined.version.or_else(|| {
+        let mut versions = undefined.sites.iter().map(|site| of(site.file).map(|version| version.name));
+        let first = versions.next()??;
+        versions.all(|version| version == Some(first)).then_some(first)
+    })
+}
+
 fn in_shared(
     program: &Program,
     outcome: &Outcome,
@@ -161,7 +177,7 @@ fn in_shared(
     found: &[&super::input::DynamicSymbol],
 ) -> NotTaken {
     let versions: Vec<Name> = found.iter().filter_map(|one| one.version).map(|version| version.name).collect();
-    let fits = match undefined.version {
+    let fits = match asked_version(program, undefined) {
         None => found.iter().any(|one| one.version.is_none_or(|version| version.default)),
         Some(wanted) => found.iter().any(|one| one.version.is_none_or(|version| version.name == wanted)),
     };

@@ -22,8 +22,14 @@ pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
         words.apply(attempt, &inputs, edit)?;
         crate::model::edit::edit_inputs(&mut inputs, edit);
     }
-    let class =
-        if tried.outcome.verdict == Verdict::Links && attempt.is_whole() { FixClass::Safe } else { FixClass::Display };
+    let changes_more = |edit: &Edit| matches!(edit, Edit::LeaveOut { .. } | Edit::GcSections);
+    let class = match tried.outcome.verdict {
+        Verdict::Links if attempt.is_whole() => {
+            // What is left out of the program is more than its line.
+            if tried.edits.iter().any(changes_more) { FixClass::Unsafe } else { FixClass::Safe }
+        }
+        _ => FixClass::Display,
+    };
     let title = format!("{}{}", titles.join(", then "), consequence(attempt, &tried));
     let edits = words.text_edits(attempt);
     Some(Fix { title, class, edits: edits.unwrap_or_default(), commands: vec![words.command()] })
@@ -46,7 +52,7 @@ pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
 fn consequence(attempt: &Attempt, tried: &Tried) -> String {
     let (new, gone) = needed_change(&attempt.outcome, &tried.outcome);
     let names = |list: &[crate::model::outcome::Needed]| {
-        list.iter().map(|one| attempt.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
+        list.iter().map(|one| tried.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
     };
     match (new.is_empty(), gone.is_empty()) {
         (true, true) => String::new(),
@@ -73,8 +79,15 @@ fn title(attempt: &Attempt, inputs: &[Input], edit: &Edit) -> String {
             format!("look through everything from `{}` to `{}` as one group", name(*first), name(*last))
         }
         Edit::NoAsNeeded { input } => format!("take `{}` whether it is needed or not", name(*input)),
-        Edit::Add { file, .. } => format!("add `{}`", word_for(attempt, *file)),
+        Edit::Add { file, kept: false, .. } => format!("add `{}`", word_for(attempt, *file)),
+        Edit::Add { file, kept: true, .. } => {
+            format!("add `{}`, whether objects need it or not", word_for(attempt, *file))
+        }
         Edit::Remove { input } => format!("name `{}` only once", name(*input)),
+        Edit::LeaveOut { input } => format!("leave `{}` out", name(*input)),
+        Edit::GcSections => {
+            "let the linker drop sections that nothing refers to (--gc-sections), and what they ask for".to_owned()
+        }
     }
 }
 
@@ -136,6 +149,19 @@ impl Words {
             .max()
     }
 
+    /// The library at a position is taken whether it is needed or not.
+    fn keep(&mut self, at: usize) {
+        let pop = self.option("--pop-state");
+        self.words.insert(at + 1, pop);
+        if self.driver {
+            let push = self.option("--push-state,--no-as-needed");
+            self.words.insert(at, push);
+        } else {
+            self.words.insert(at, ("--no-as-needed".to_owned(), None));
+            self.words.insert(at, ("--push-state".to_owned(), None));
+        }
+    }
+
     fn option(&self, text: &str) -> (String, Option<usize>) {
         (if self.driver { format!("-Wl,{text}") } else { text.to_owned() }, None)
     }
@@ -162,23 +188,23 @@ impl Words {
             }
             Edit::NoAsNeeded { input } => {
                 let at = self.at(attempt, inputs, input)?;
-                let pop = self.option("--pop-state");
-                self.words.insert(at + 1, pop);
-                if self.driver {
-                    let push = self.option("--push-state,--no-as-needed");
-                    self.words.insert(at, push);
-                } else {
-                    self.words.insert(at, ("--no-as-needed".to_owned(), None));
-                    self.words.insert(at, ("--push-state".to_owned(), None));
-                }
+                self.keep(at);
             }
-            Edit::Add { file, behind } => {
+            Edit::Add { file, behind, kept } => {
                 let to = self.behind(attempt, inputs, behind)?;
                 self.words.insert(to + 1, (word_for(attempt, file), None));
+                if kept {
+                    self.keep(to + 1);
+                }
             }
-            Edit::Remove { input } => {
+            Edit::Remove { input } | Edit::LeaveOut { input } => {
                 let at = self.at(attempt, inputs, input)?;
                 self.words.remove(at);
+            }
+            Edit::GcSections => {
+                let to = self.behind(attempt, inputs, inputs.len().checked_sub(1)?)?;
+                let option = self.option("--gc-sections");
+                self.words.insert(to + 1, option);
             }
         }
         Some(())

@@ -6,7 +6,9 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 use serde_json::json;
 
 use super::common::{end, line_place};
+use super::{file_fixes, said_of};
 use crate::facts::command::ItemKind;
+use crate::facts::log::Message;
 use crate::facts::resolve::{Missing, Near};
 use crate::facts::{Attempt, Facts};
 
@@ -41,9 +43,12 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 Some(span) => casebook_core::Place::primary(casebook_core::At::Text(span), "not found"),
                 None => line_place(attempt, "the link"),
             };
-            let builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
+            let mut builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
                 .witness(json!({"name": word, "tried": missing.tried}), word.clone())
                 .key(&word);
+            if let Some(fix) = file_fixes::not_found(attempt, evidence, missing) {
+                builder = builder.fix(fix);
+            }
             let builder = describe(builder, missing);
             let builder = if attempt.live {
                 builder
@@ -55,8 +60,28 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             out.push(end(builder, attempt, evidence));
         }
     }
-    out.extend(super::told::not_found(rule, facts, evidence));
+    let mut told = super::told::not_found(rule, facts, evidence);
+    for finding in &mut told {
+        let Some((attempt, message)) = said_of(facts, finding) else { continue };
+        let name = name(message);
+        let fix = (attempt.files.missing.iter().find(|missing| missing.name == name))
+            .and_then(|missing| file_fixes::not_found(attempt, evidence, missing));
+        finding.fixes.extend(fix);
+    }
+    out.extend(told);
     out
+}
+
+/// The file a message does not find, as the line names it.
+fn name(message: &Message) -> String {
+    match &message.library {
+        Some(library) if library.value.starts_with("-l") => library.value.clone(),
+        Some(library) => format!("-l{}", library.value),
+        None => {
+            let file = message.places.iter().find_map(|place| place.file.as_ref());
+            file.map_or_else(String::new, |file| file.value.clone())
+        }
+    }
 }
 
 fn is_library(attempt: &Attempt, missing: &Missing) -> bool {

@@ -62,7 +62,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         if matches!(diagnosis.cause, Cause::Nowhere) && !attempt.is_whole() {
             builder = builder.missing(format!("files of the line that are not here: {}", attempt.missing.join(", ")));
         }
-        Some(symbols.end(builder, None, false))
+        Some(symbols.end(builder, None, true))
     });
     out.extend(super::told::nowhere(rule, facts, evidence));
     out

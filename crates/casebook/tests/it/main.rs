@@ -10,6 +10,7 @@ mod checksum;
 mod cli;
 mod fixtures;
 mod generated;
+mod link;
 #[cfg(target_os = "linux")]
 mod probe;
 mod tool;
@@ -32,6 +33,7 @@ fn main() {
         ("checksum", checksum::TESTS),
         ("cli", cli::TESTS),
         ("generated", generated::TESTS),
+        ("link", link::TESTS),
         #[cfg(target_os = "linux")]
         ("probe", probe::TESTS),
         ("verbs", verbs::TESTS),

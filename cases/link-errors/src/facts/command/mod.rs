@@ -30,6 +30,7 @@ pub use made::{Flag, How, Made};
 pub use program::{Driver, Language, Program, program};
 pub use response::{Included, ResponseFile, Responses};
 pub use table::{KnownOption, known_options, refuses};
+pub(super) use tool::linker_version;
 pub use tool::{Banner, Tool};
 
 /// A word of a command.

@@ -187,7 +187,10 @@ impl Link<'_> {
                 }
             }
             Content::Archive(archive) => self.archive(file, archive),
-            Content::Shared(shared) => self.shared_file(file, shared, !input.as_needed),
+            // `createSharedFile` in `LinkerDriver::addFile`: a name of its own, else the one on the line.
+            Content::Shared(shared) => {
+                self.shared_file(file, shared, shared.soname.or(input.written), !input.as_needed);
+            }
             Content::Unusable(_) => {}
         }
     }
@@ -374,8 +377,8 @@ impl Link<'_> {
     }
 
     /// `SharedFile::parse`
-    fn shared_file(&mut self, file: FileId, shared: &Shared, needed: bool) {
-        let Some(soname) = shared.soname else {
+    fn shared_file(&mut self, file: FileId, shared: &Shared, soname: Option<Name>, needed: bool) {
+        let Some(soname) = soname else {
             let what = "a shared object without a name".to_owned();
             return self.unknown.push(Unknown { what, file: Some(file) });
         };

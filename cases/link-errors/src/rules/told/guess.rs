@@ -27,6 +27,8 @@ pub(super) enum Guess<'f> {
     NotNamed(&'static Known),
     /// The name is one of the new strings of libstdc++; the flag says that something was compiled for the old ones.
     Strings(Option<Span>),
+    /// A library beside the log has it, and the line does not name it: which of [`Facts::beside`].
+    Beside(usize),
     /// `main`
     Main,
     /// The vtable or type information of a class.
@@ -68,6 +70,7 @@ impl Group<'_> {
             (Guess::Lacks { item, .. }, Guess::Lacks { item: other, .. })
             | (Guess::Kept { item, .. }, Guess::Kept { item: other, .. }) => item == other,
             (Guess::NotNamed(known), Guess::NotNamed(other)) => known.flag == other.flag,
+            (Guess::Beside(one), Guess::Beside(other)) => one == other,
             (Guess::Class, Guess::Class) => self.messages.first().is_some_and(|first| name(first) == name(message)),
             (Guess::Strings(_), Guess::Strings(_)) | (Guess::Main, Guess::Main) | (Guess::Nothing, Guess::Nothing) => {
                 true
@@ -103,6 +106,9 @@ fn guess<'f>(facts: &'f Facts, link: Option<SaidOf<'f>>, message: &Message, plac
     if said == "main" {
         return Guess::Main;
     }
+    if let Some(index) = beside(facts, link, message) {
+        return Guess::Beside(index);
+    }
     let Some(known) = library_of(&said).or_else(|| by_readable(&said)) else {
         if said.starts_with("vtable for ") || said.starts_with("typeinfo for ") {
             return Guess::Class;
@@ -131,6 +137,18 @@ fn guess<'f>(facts: &'f Facts, link: Option<SaidOf<'f>>, message: &Message, plac
         Some(by) => Guess::Kept { known, item: last, by },
         None => Guess::Lacks { known, item: last },
     }
+}
+
+/// The library beside the log that has the symbol, where the line names none of its name.
+fn beside(facts: &Facts, link: Option<SaidOf<'_>>, message: &Message) -> Option<usize> {
+    let said = name(message);
+    let on_line = |stem: Option<&str>| {
+        let items = link.iter().flat_map(|link| &link.line.items);
+        items.into_iter().any(|item| stem.is_some() && stem_of(&item.kind) == stem)
+    };
+    facts.beside.iter().position(|one| {
+        one.texts.contains(&message.span.evidence) && one.defines.contains(&said) && !on_line(library_stem(&one.name))
+    })
 }
 
 /// `[abi:cxx11]` marks what returns a new string, `std::__cxx11::` what takes one (GCC manual, "Dual ABI" of libstdc++).

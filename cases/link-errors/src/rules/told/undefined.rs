@@ -4,11 +4,12 @@ use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Fix, FixClass, Pla
 
 use super::guess::{Group, Guess, Kept, groups};
 use super::{MISSING, begin, distinct, end, end_of, file, first_line, name, unexplained, where_words};
+use crate::facts::beside::Beside;
 use crate::facts::command::{How, LinkLine, Origin};
 use crate::facts::log::{Kind, Message, Role};
 use crate::facts::unseen::SaidOf;
 use crate::facts::{Attempt, Facts};
-use crate::model::known::Known;
+use crate::model::known::{Known, library_stem};
 use crate::model::outcome::Outcome;
 use crate::rules::common::{are, base_name, list};
 use crate::rules::fixes::quoted;
@@ -218,7 +219,11 @@ fn is_of_strings(group: &Group<'_>, all: &[Group<'_>]) -> bool {
 /// LNK103: symbols whose library is known by their names, and not on the line.
 pub(in crate::rules) fn library(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     each(facts, |group, first| {
-        let Guess::NotNamed(known) = group.guess else { return None };
+        let known = match group.guess {
+            Guess::NotNamed(known) => known,
+            Guess::Beside(index) => return Some(beside(rule, facts.beside.get(index)?, group, first, evidence)),
+            _ => return None,
+        };
         let (undefined, one) = are_undefined(group);
         let what = known.what;
         let title = match group.link {
@@ -250,6 +255,27 @@ pub(in crate::rules) fn library(rule: &'static Rule, facts: &Facts, evidence: &E
         }
         Some(end_of(builder, first, &distinct(&group.messages), evidence))
     })
+}
+
+/// The library lies beside the log.
+fn beside(rule: &'static Rule, one: &Beside, group: &Group<'_>, first: &Message, evidence: &EvidenceSet) -> Finding {
+    let (undefined, single) = are_undefined(group);
+    let title =
+        format!("{undefined}: {}, which lies beside the log, has {} and is not on the line", one.name, them(single));
+    let mut builder = begin(rule, title, first, "undefined");
+    builder = builder.place(Place::context(
+        At::Symbol { evidence: one.evidence, name: name(first), address: None, section: None },
+        "defined here",
+    ));
+    if let Some(link) = group.link {
+        builder = builder.place(Place::context(At::Text(link.span), "the link"));
+    }
+    let stem = library_stem(&one.name).unwrap_or(&one.name);
+    builder = needed(builder, group).because(format!(
+        "`-L. -l{stem}` behind the files that use {} names it; for rustc `-L . -l {stem}`, from a build script `cargo:rustc-link-lib={stem}` and `cargo:rustc-link-search`.",
+        them(single)
+    ));
+    end(builder, first, evidence)
 }
 
 /// The command with a flag behind its inputs.
