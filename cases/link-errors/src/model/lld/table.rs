@@ -17,7 +17,7 @@ pub(super) struct Instance(pub(super) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Placeholder,
-    /// With the section it was in where that was discarded.
+    /// True where it was in a section that was discarded.
     Undefined {
         discarded: bool,
     },
@@ -25,21 +25,36 @@ pub(super) enum Kind {
     Shared {
         /// `st_size`
         size: u64,
+        /// Index in `Link::shared`.
+        library: u32,
     },
     Common {
         size: u64,
     },
+    /// A common symbol that got its place (`replaceCommonSymbols`).
+    Placed,
     Defined {
         section: Option<u32>,
         value: u64,
     },
 }
 
+/// What is known of a symbol's version (`Symbol::versionId`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VersionId {
+    /// `VER_NDX_LOCAL`: it does not leave the output.
+    Local,
+    /// `VER_NDX_GLOBAL`
+    Global,
+    /// A version of the script, by its index in `versionDefinitions`.
+    Named(u32),
+}
+
 /// A symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Symbol {
     pub(super) name: Name,
-    /// The version in its name.
+    /// The version in its name (`hasVersionSuffix`).
     pub(super) version: Option<Version>,
     pub(super) kind: Kind,
     /// Who it is from: a relocatable or shared object.
@@ -48,13 +63,15 @@ pub(super) struct Symbol {
     pub(super) binding: Binding,
     pub(super) symbol_type: SymbolType,
     pub(super) visibility: Visibility,
-    pub(super) used_in_object: bool,
+    /// `isUsedInRegularObj`
+    pub(super) used: bool,
     pub(super) referenced: bool,
     pub(super) export_dynamic: bool,
-    /// A shared object defines it, whether that is taken or not.
+    /// A shared object defines it, whether that is taken or not (`dsoDefined`).
     pub(super) in_shared: bool,
-    /// A version script or `--exclude-libs` keeps it in the output.
-    pub(super) local: bool,
+    pub(super) version_id: VersionId,
+    /// The version script spoke of it (`versionScriptAssigned`).
+    pub(super) assigned: bool,
 }
 
 impl Symbol {
@@ -67,16 +84,34 @@ impl Symbol {
     }
 
     pub(super) fn is_defined(&self) -> bool {
-        matches!(self.kind, Kind::Defined { .. })
+        matches!(self.kind, Kind::Defined { .. } | Kind::Placed)
+    }
+
+    pub(super) fn is_common(&self) -> bool {
+        matches!(self.kind, Kind::Common { .. })
     }
 
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.kind, Kind::Shared { .. })
     }
 
-    /// `computeBinding`: it does not leave the output.
+    pub(super) fn is_lazy(&self) -> bool {
+        matches!(self.kind, Kind::Lazy(_))
+    }
+
+    /// `computeBinding` gives `STB_LOCAL`: it does not leave the output.
     pub(super) fn is_local(&self) -> bool {
-        self.local || matches!(self.visibility, Visibility::Hidden | Visibility::Internal)
+        self.version_id == VersionId::Local || matches!(self.visibility, Visibility::Hidden | Visibility::Internal)
+    }
+
+    /// The version of `f@V`, which is a symbol apart from `f`.
+    pub(super) fn own_version(&self) -> Option<Name> {
+        self.version.filter(|version| !version.default).map(|version| version.name)
+    }
+
+    /// `canBeVersioned`
+    pub(super) fn can_be_versioned(&self) -> bool {
+        self.is_defined() || self.is_common() || self.is_lazy()
     }
 }
 
@@ -107,11 +142,12 @@ impl Table {
             binding: Binding::Global,
             symbol_type: SymbolType::None,
             visibility: Visibility::Default,
-            used_in_object: false,
+            used: false,
             referenced: false,
             export_dynamic: false,
             in_shared: false,
-            local: false,
+            version_id: VersionId::Global,
+            assigned: false,
         });
         self.known.insert((name, apart), id);
         id
@@ -119,6 +155,11 @@ impl Table {
 
     pub(super) fn find(&self, name: Name, version: Option<Name>) -> Option<SymbolId> {
         self.known.get(&(name, version)).copied()
+    }
+
+    /// The name means another symbol from now on.
+    pub(super) fn rename(&mut self, name: Name, version: Option<Name>, id: SymbolId) {
+        self.known.insert((name, version), id);
     }
 
     pub(super) fn get(&self, id: SymbolId) -> &Symbol {
@@ -135,5 +176,13 @@ impl Table {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Symbol> {
         self.symbols.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Symbol> {
+        self.symbols.iter_mut()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.symbols.len()
     }
 }
