@@ -92,11 +92,11 @@ impl Marking {
         if link.is_gone(instance, section) {
             return;
         }
-        if let Some(live) = self.live.sections[instance.0 as usize].get_mut(section as usize) {
-            if !*live {
-                *live = true;
-                self.queue.push((instance, section));
-            }
+        if let Some(live) = self.live.sections[instance.0 as usize].get_mut(section as usize)
+            && !*live
+        {
+            *live = true;
+            self.queue.push((instance, section));
         }
     }
 

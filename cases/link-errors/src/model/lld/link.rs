@@ -224,7 +224,10 @@ impl Link<'_> {
                 Content::Unusable(Unusable::Bitcode(_)) => self.bitcode(file),
                 Content::Unusable(_) => self.refusals.push(Refusal::File(file)),
                 Content::Shared(_)
-                    if matches!(self.program.options.output, Output::Static | Output::StaticPie | Output::Relocatable) =>
+                    if matches!(
+                        self.program.options.output,
+                        Output::Static | Output::StaticPie | Output::Relocatable
+                    ) =>
                 {
                     self.refusals.push(Refusal::File(file));
                 }

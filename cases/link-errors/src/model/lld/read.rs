@@ -237,7 +237,8 @@ impl Link<'_> {
     }
 
     fn has_index(&self, file: FileId) -> bool {
-        let archive = self.program.files[file.0 as usize].archive.map(|archive| &self.program.files[archive.0 as usize]);
+        let archive =
+            self.program.files[file.0 as usize].archive.map(|archive| &self.program.files[archive.0 as usize]);
         archive.is_some_and(|archive| matches!(&archive.content, Content::Archive(archive) if archive.index.is_some()))
     }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use super::link::Link;
 use super::table::{Instance, Kind, Symbol, SymbolId};
-use crate::model::input::{Binding, Content, Definition, FileId, Object, Output, Reference, SymbolType, Uses, Visibility};
+use crate::model::input::{
+    Binding, Content, Definition, FileId, Object, Output, Reference, SymbolType, Uses, Visibility,
+};
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{
     Because, Linker, Needed, Outcome, Refusal, Site, Undefined, UndefinedWhy, Unknown, Verdict,
@@ -100,13 +102,7 @@ impl Link<'_> {
     }
 
     /// `maybeReportUndefined`
-    fn scan(
-        &mut self,
-        file: FileId,
-        reference: &Reference,
-        id: SymbolId,
-        known: &mut HashMap<SymbolId, usize, Fast>,
-    ) {
+    fn scan(&mut self, file: FileId, reference: &Reference, id: SymbolId, known: &mut HashMap<SymbolId, usize, Fast>) {
         let symbol = *self.table.get(id);
         let Kind::Undefined { discarded } = symbol.kind else { return self.scan_tls(reference, &symbol) };
         let (in_objects, _) = self.reports();

@@ -45,10 +45,9 @@ impl Link<'_> {
             && !matches!(kind, Kind::Lazy(_))
             && is_tls(old.symbol_type) != is_tls(new.symbol_type)
             && old.symbol_type != SymbolType::None
+            && let Some(file) = new.file.or(old.file)
         {
-            if let Some(file) = new.file.or(old.file) {
-                self.refusals.push(Refusal::TlsMismatch(old.name, new.file.unwrap_or(file), old.file.unwrap_or(file)));
-            }
+            self.refusals.push(Refusal::TlsMismatch(old.name, new.file.unwrap_or(file), old.file.unwrap_or(file)));
         }
         let symbol = self.table.get_mut(id);
         if matches!(kind, Kind::Defined { .. }) && old.is_shared() && !self.old {
@@ -69,12 +68,7 @@ impl Link<'_> {
     }
 
     /// A reference. True for `discarded` where it is a definition in a section that was discarded, as lld 14 reads those.
-    pub(super) fn undefined(
-        &mut self,
-        id: SymbolId,
-        new: &Incoming,
-        discarded: bool,
-    ) -> Option<(Instance, Because)> {
+    pub(super) fn undefined(&mut self, id: SymbolId, new: &Incoming, discarded: bool) -> Option<(Instance, Because)> {
         self.merge_visibility(id, new.visibility);
         let old = *self.table.get(id);
         if old.kind == Kind::Placeholder

@@ -106,7 +106,8 @@ impl Link<'_> {
         let apart = names.get(version.name.as_bytes()).and_then(|version| self.table.find(name, Some(version)));
         let mut found = false;
         for (symbol, with_version) in [(plain, false), (apart, true)] {
-            let Some(symbol) = symbol.map(|id| self.table.get_mut(id)).filter(|symbol| symbol.can_be_versioned()) else {
+            let Some(symbol) = symbol.map(|id| self.table.get_mut(id)).filter(|symbol| symbol.can_be_versioned())
+            else {
                 continue;
             };
             found = true;
@@ -128,7 +129,8 @@ impl Link<'_> {
         for (at, star) in order {
             let version = &definitions[at];
             for (patterns, id) in [(&version.global, version.id), (&version.local, VersionId::Local)] {
-                for pattern in patterns.iter().filter(|pattern| has_wildcard(pattern) && (pattern.text == "*") == star) {
+                for pattern in patterns.iter().filter(|pattern| has_wildcard(pattern) && (pattern.text == "*") == star)
+                {
                     self.assign_wildcard(pattern, version.name, id);
                 }
             }
