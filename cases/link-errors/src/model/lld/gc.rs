@@ -31,10 +31,12 @@ struct Edges {
     order: Vec<u32>,
     /// Where the references of a section begin in `order`.
     start: Vec<u32>,
-    /// Sections that go with another (`SHF_LINK_ORDER`): the other, and the section.
+    /// Sections that go with another (`SHF_LINK_ORDER`): the other, and the section; in order.
     dependents: Vec<(u32, u32)>,
     /// For each group, whether something of it is in memory: such groups stay or go as one (`handleSectionGroup`).
     whole: Vec<bool>,
+    /// For each group, whether its sections are in the queue already.
+    queued: Vec<bool>,
 }
 
 impl Edges {
@@ -54,15 +56,23 @@ impl Edges {
             *at += 1;
         }
         let linked = object.sections.iter().enumerate();
-        let dependents = linked
+        let mut dependents: Vec<(u32, u32)> = linked
             .filter(|(_, section)| section.flags & LINK_ORDER != 0 && section.link != 0)
             .map(|(index, section)| (section.link, index as u32))
             .collect();
+        dependents.sort_unstable();
         let in_memory = |index: &u32| {
             object.sections.get(*index as usize).is_some_and(|section| section.flags & ALLOC != 0) && !is_gone(*index)
         };
         let whole = object.groups.iter().map(|group| group.sections.iter().any(in_memory)).collect();
-        Self { order, start, dependents, whole }
+        Self { order, start, dependents, whole, queued: vec![false; object.groups.len()] }
+    }
+
+    /// Where in `dependents` those of a section are.
+    fn dependents(&self, section: u32) -> std::ops::Range<usize> {
+        let from = self.dependents.partition_point(|(on, _)| *on < section);
+        let count = self.dependents[from..].iter().take_while(|(on, _)| *on == section).count();
+        from..from + count
     }
 
     fn from(&self, section: u32) -> &[u32] {
@@ -179,9 +189,8 @@ impl Link<'_> {
         }
         let known = [&b"_init"[..], b"_fini"].into_iter().filter_map(|name| self.program.names.get(name));
         let named = self.entry().into_iter().chain(known);
-        let asked = options.undefined.iter().chain(&options.require_defined);
         let read = options.defsym.iter().flat_map(|defsym| &defsym.reads);
-        for name in named.chain(asked.chain(read).copied()) {
+        for name in named.chain(options.undefined.iter().chain(read).copied()) {
             if let Some(id) = self.table.find(name, None) {
                 marking.mark_symbol(self, id);
             }
@@ -218,13 +227,12 @@ impl Link<'_> {
         if section.flags & ALLOC == 0 && !in_group {
             // Kept, and keeps nothing itself.
             marking.live.sections[at][index as usize] = true;
-            let dependents = std::mem::take(&mut marking.edges[at].dependents);
-            for (_, dependent) in dependents.iter().filter(|(on, _)| *on == index) {
-                if let Some(live) = marking.live.sections[at].get_mut(*dependent as usize) {
+            for step in marking.edges[at].dependents(index) {
+                let (_, dependent) = marking.edges[at].dependents[step];
+                if let Some(live) = marking.live.sections[at].get_mut(dependent as usize) {
                     *live = true;
                 }
             }
-            marking.edges[at].dependents = dependents;
         }
         if is_reserved(section, name, in_group) {
             marking.enqueue(self, instance, index);
@@ -269,17 +277,20 @@ impl Link<'_> {
                 }
             }
         }
-        let dependents = std::mem::take(&mut marking.edges[at].dependents);
-        for (_, dependent) in dependents.iter().filter(|(on, _)| *on == section) {
-            marking.enqueue(self, instance, *dependent);
+        for step in marking.edges[at].dependents(section) {
+            let (_, dependent) = marking.edges[at].dependents[step];
+            marking.enqueue(self, instance, dependent);
         }
-        marking.edges[at].dependents = dependents;
-        let Some(own) = object.sections.get(section as usize) else { return };
-        if marking.edges[at].in_group(own) {
-            let group = own.group.and_then(|group| object.groups.get(group as usize));
-            for member in group.map_or(&[][..], |group| &group.sections) {
-                marking.enqueue(self, instance, *member);
-            }
+        let Some(own) = object.sections.get(section as usize).filter(|own| marking.edges[at].in_group(own)) else {
+            return;
+        };
+        let Some(number) =
+            own.group.filter(|group| !std::mem::replace(&mut marking.edges[at].queued[*group as usize], true))
+        else {
+            return;
+        };
+        for member in &object.groups[number as usize].sections {
+            marking.enqueue(self, instance, *member);
         }
     }
 

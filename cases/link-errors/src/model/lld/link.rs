@@ -109,10 +109,10 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
 impl Link<'_> {
     fn run(&mut self) {
         let program = self.program;
-        if !self.files_are_usable() {
+        if !self.options_are_known() || !self.files_are_usable() {
             return;
         }
-        for name in program.options.undefined.iter().chain(&program.options.require_defined) {
+        for name in &program.options.undefined {
             let id = self.ask(*name, Binding::Global);
             self.table.get_mut(id).referenced = true;
         }
@@ -144,13 +144,13 @@ impl Link<'_> {
         self.redirect_symbols();
         self.place_commons();
         self.mark_live();
-        if self.old {
+        if self.demotes_early() {
             self.demote();
         }
         if !relocatable {
             self.section_symbols();
         }
-        if !self.old {
+        if !self.demotes_early() {
             self.demote();
         }
         self.assign_symbols();
@@ -178,6 +178,12 @@ impl Link<'_> {
         objects = options.defs.unwrap_or(objects);
         libraries = options.allow_shlib_undefined.map_or(libraries, |allow| !allow);
         (objects, libraries)
+    }
+
+    /// Up to LLVM 17 what nobody needs is undefined from `markLive` on (`demoteSharedSymbols`, `demoteSharedAndLazySymbols`), from 18 on
+    /// when sections are laid out, and what is in a section that goes is too (1981b1b).
+    pub(super) fn demotes_early(&self) -> bool {
+        self.version < 18
     }
 
     /// `config->isPic`
@@ -214,6 +220,19 @@ impl Link<'_> {
     pub(super) fn symbol_of(&self, instance: Instance, object: &Object, symbol: u32) -> Option<SymbolId> {
         let index = symbol.checked_sub(object.first_global)? as usize;
         self.instances[instance.0 as usize].symbols.get(index).copied()
+    }
+
+    /// Options of others are errors (`OPT_UNKNOWN` in `ELFOptTable::parse`).
+    fn options_are_known(&mut self) -> bool {
+        let program = self.program;
+        let unknown = [
+            (program.inputs.iter().any(|input| input.copy_needed), "--copy-dt-needed-entries"),
+            (!program.options.require_defined.is_empty(), "--require-defined"),
+        ];
+        for (_, option) in unknown.iter().filter(|(given, _)| *given) {
+            self.refusals.push(Refusal::Other(format!("unknown argument '{option}'")));
+        }
+        self.refusals.is_empty()
     }
 
     /// Files that cannot be read end the link before anything is resolved (`LinkerDriver::linkerMain`).

@@ -277,8 +277,8 @@ impl Link<'_> {
                 }
                 let entry = self.table.get_mut(id);
                 entry.export_dynamic = true;
-                // lld 14 asks only for what is undefined here and now.
-                let asks = !self.old || entry.is_undefined();
+                // Up to LLVM 17 it asks only for what is undefined here and now.
+                let asks = self.version >= 18 || entry.is_undefined();
                 if asks && symbol.binding != Binding::Weak && in_shared {
                     self.required.push((library, id));
                 }

@@ -15,7 +15,7 @@ use crate::model::outcome::{
 
 impl Link<'_> {
     /// `demoteSymbolsAndComputeIsPreemptible`: what waits, what is in a library that goes, and what is in a section that goes is undefined.
-    /// lld 14 (`demoteSharedSymbols`) leaves the last alone, and what waits is weak then.
+    /// Up to LLVM 17 the last is left alone; in 14 what waits is weak then.
     pub(super) fn demote(&mut self) {
         for id in self.table.ids() {
             let symbol = *self.table.get(id);
@@ -27,7 +27,7 @@ impl Link<'_> {
                 Kind::Shared { library, .. } if !self.shared[library as usize].needed => {
                     self.forget(id, Binding::Weak);
                 }
-                _ if !self.old && self.is_dead(id, &symbol) => {
+                _ if !self.demotes_early() && self.is_dead(id, &symbol) => {
                     let discarded = symbol.kind != Kind::Placed;
                     let symbol = self.table.get_mut(id);
                     symbol.kind = Kind::Undefined { discarded };
@@ -166,7 +166,7 @@ impl Link<'_> {
         }
         for (library, id) in std::mem::take(&mut self.required) {
             let symbol = *self.table.get(id);
-            if !complete[library as usize] || (symbol.in_shared && !self.old) {
+            if !complete[library as usize] || (symbol.in_shared && !self.demotes_early()) {
                 continue;
             }
             let file = self.shared[library as usize].file;
@@ -182,7 +182,7 @@ impl Link<'_> {
                         self.undefined.push(Undefined { name: symbol.name, version, sites: vec![site], why });
                     }
                 }
-            } else if symbol.is_defined() && symbol.is_local() && self.version >= 17 && !warned {
+            } else if symbol.is_defined() && symbol.is_local() && !self.demotes_early() && !warned {
                 let owner = symbol.file.unwrap_or(file);
                 self.refusals.push(Refusal::HiddenInObject(symbol.name, owner, file));
             }

@@ -1,12 +1,14 @@
 //! Symbols that lld defines itself: `--defsym` and scripts (`LinkerScript::declareSymbols`, `processSymbolAssignments`), bounds of segments
 //! and sections (`addReservedSymbols`, `addStartEndSymbols`, `addStartStopSymbols`, lld/ELF/Writer.cpp).
 
+use std::collections::HashSet;
+
 use super::link::Link;
 use super::resolve::Incoming;
 use super::table::{Kind, SymbolId};
 use crate::model::input::{Binding, Definition, Output, SymbolType, Visibility};
 use crate::model::liveness::{ALLOC, EXCLUDE};
-use crate::model::names::Name;
+use crate::model::names::{Fast, Name};
 use crate::model::outcome::{Refusal, Undefined, UndefinedWhy};
 
 const SHT_GROUP: u32 = 17;
@@ -119,13 +121,13 @@ impl Link<'_> {
     }
 
     /// Sections of the output whose names are identifiers of C, where bounds of sections are asked for at all.
-    fn c_names(&self) -> Vec<Name> {
+    fn c_names(&self) -> HashSet<Name, Fast> {
         let names = &self.program.names;
         let asked = self.table.iter().any(|symbol| {
             let name = names.bytes(symbol.name);
             name.starts_with(b"__start_") || name.starts_with(b"__stop_")
         });
-        let mut out: Vec<Name> = Vec::new();
+        let mut out: HashSet<Name, Fast> = HashSet::default();
         if !asked {
             return out;
         }
@@ -136,8 +138,8 @@ impl Link<'_> {
                     && (section.flags & EXCLUDE == 0 || self.program.options.output == Output::Relocatable)
                     && !self.is_gone(*instance, index as u32)
                     && self.live.as_ref().is_none_or(|live| live.is_live(*instance, index as u32));
-                if kept && is_c_name(names.bytes(section.name)) && !out.contains(&section.name) {
-                    out.push(section.name);
+                if kept && is_c_name(names.bytes(section.name)) {
+                    out.insert(section.name);
                 }
             }
         }

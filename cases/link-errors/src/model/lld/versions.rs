@@ -5,7 +5,7 @@ use super::link::Link;
 use super::table::{Symbol, SymbolId, VersionId};
 use crate::model::input::{ExcludeLibs, FileId, Output, Pattern, VersionScript};
 use crate::model::names::Name;
-use crate::model::outcome::Refusal;
+use crate::model::outcome::{Refusal, Unknown};
 use crate::model::script::glob;
 
 /// An entry of `config->versionDefinitions`.
@@ -23,8 +23,7 @@ fn definitions(script: &VersionScript) -> Vec<Version<'_>> {
         Version { name: "global", id: VersionId::Global, global: Vec::new(), local: Vec::new() },
     ];
     for node in &script.nodes {
-        let global = node.global.iter().filter(|pattern| !pattern.cxx);
-        let local = node.local.iter().filter(|pattern| !pattern.cxx);
+        let (global, local) = (node.global.iter(), node.local.iter());
         match node.name.as_deref() {
             None => {
                 all[0].local.extend(local);
@@ -72,11 +71,29 @@ impl Link<'_> {
     pub(super) fn scan_version_script(&mut self) {
         let program = self.program;
         if let Some(script) = &program.options.versions {
+            self.check_demangled(script);
             let definitions = definitions(script);
             self.assign_exact(&definitions);
             self.assign_wildcards(&definitions);
         }
         self.parse_versions();
+    }
+
+    /// `extern "C++"` patterns are held against demangled names (`getDemangledSyms`), which a name that is not mangled is itself. What they
+    /// do to mangled ones is not modelled.
+    fn check_demangled(&mut self, script: &VersionScript) {
+        let mut patterns = script.nodes.iter().flat_map(|node| node.global.iter().chain(&node.local));
+        if !patterns.any(|pattern| pattern.cxx) {
+            return;
+        }
+        let names = &self.program.names;
+        let is_mangled = |name: &[u8]| name.starts_with(b"_Z") || name.starts_with(b"_R") || name.starts_with(b"_D");
+        let mangled =
+            self.table.iter().find(|symbol| symbol.can_be_versioned() && is_mangled(names.bytes(symbol.name)));
+        if let Some(file) = mangled.map(|symbol| symbol.file) {
+            let what = "a version script has extern \"C++\" patterns".to_owned();
+            self.unknown.push(Unknown { what, file });
+        }
     }
 
     fn assign_exact(&mut self, definitions: &[Version<'_>]) {
