@@ -10,7 +10,9 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         // `--warn-unresolved-symbols` says the same in a warning.
-        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        let warned = line.contains("warning: undefined ")
+            || line.contains("symbol not found: ")
+            || line.ends_with("[--no-allow-shlib-undefined]");
         if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
             continue;
         }
@@ -170,6 +172,8 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
         observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
+    } else if line.contains("has an STT_TLS symbol but doesn't have an SHF_TLS section") {
+        observed.refuse("tls-segment", "");
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
         // lld 14 does not see that a symbol is thread-local in one file alone.
         observed.refuse("tls", "");

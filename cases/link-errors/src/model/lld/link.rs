@@ -158,9 +158,10 @@ impl Link<'_> {
             self.scan_relocations();
             self.report_shared();
         }
+        self.check_written();
     }
 
-    fn has_errors(&self) -> bool {
+    pub(super) fn has_errors(&self) -> bool {
         !self.duplicates.is_empty() || !self.refusals.is_empty()
     }
 
@@ -323,74 +324,5 @@ impl Link<'_> {
             Content::Shared(shared) => self.shared_file(file, shared, input),
             Content::Unusable(_) => {}
         }
-    }
-
-    /// `ObjFile::postParse` of all objects, from LLVM 15 on.
-    fn check_objects(&mut self) {
-        let program = self.program;
-        let mut lost = Vec::new();
-        for instance in self.objects.clone() {
-            let waiting = &self.instances[instance.0 as usize];
-            let file = waiting.file;
-            let Content::Object(object) = &program.files[file.0 as usize].content else { continue };
-            for (index, (_, own)) in object.globals().enumerate() {
-                let Some(id) = self.instances[instance.0 as usize].symbols.get(index).copied() else { continue };
-                let symbol = *self.table.get(id);
-                self.check_symbol(instance, file, own, id, &symbol, &mut lost);
-            }
-        }
-        for id in lost {
-            self.table.get_mut(id).kind = Kind::Undefined { discarded: true };
-        }
-    }
-
-    fn check_symbol(
-        &mut self,
-        instance: Instance,
-        file: FileId,
-        own: &crate::model::input::Symbol,
-        id: SymbolId,
-        symbol: &super::table::Symbol,
-        lost: &mut Vec<SymbolId>,
-    ) {
-        use crate::model::input::{Definition, SymbolType};
-        let program = self.program;
-        if symbol.symbol_type == SymbolType::Tls && !matches!(own.kind, SymbolType::Tls | SymbolType::None) {
-            let other = symbol.file.unwrap_or(file);
-            self.refusals.push(Refusal::TlsMismatch(symbol.name, other, file));
-        }
-        let Kind::Defined { section: kept, value } = symbol.kind else { return };
-        let section = match own.definition {
-            Definition::Section(section) => Some(section),
-            Definition::Absolute => None,
-            _ => return,
-        };
-        let is_own = symbol.instance == Some(instance);
-        if section.is_some_and(|section| self.is_gone(instance, section)) {
-            if is_own {
-                lost.push(id);
-            }
-            return;
-        }
-        if is_own {
-            // Two names of one symbol in one object: the place is that of the last.
-            if section != kept && !self.instances[instance.0 as usize].addresses_only {
-                self.table.get_mut(id).kind = Kind::Defined { section, value };
-            }
-            return;
-        }
-        if symbol.is_weak()
-            || own.binding == Binding::Weak
-            || program.options.allow_multiple
-            || program.names.bytes(symbol.name) == b"__x86.get_pc_thunk.bx"
-        {
-            return;
-        }
-        // Absolute symbols of one value, as GNU ld allows them.
-        if kept.is_none() && section.is_none() && value == own.value && value != 0 {
-            return;
-        }
-        let first = symbol.file.unwrap_or(file);
-        self.duplicates.push(Duplicate { name: symbol.name, first, second: file });
     }
 }

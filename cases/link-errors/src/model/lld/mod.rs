@@ -4,6 +4,7 @@
 //! Mirrors lld/ELF of LLVM 19 and 22 (Symbols.cpp, InputFiles.cpp, Driver.cpp, SymbolTable.cpp, MarkLive.cpp, Relocations.cpp, Writer.cpp),
 //! and of 14 where that differs.
 
+mod check;
 mod gc;
 mod link;
 mod read;
@@ -12,6 +13,8 @@ mod report;
 mod resolve;
 mod special;
 mod table;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 pub(super) use link::simulate;

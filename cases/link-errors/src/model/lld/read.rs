@@ -31,7 +31,7 @@ impl Link<'_> {
     pub(super) fn archive(&mut self, archive: &Archive) {
         let index = match &archive.index {
             Some(index) if self.old => index,
-            // Up to 14 a group of objects that wait (`LazyObject`), whose symbols count as used.
+            // Up to 14 without one they are a group of objects that wait (`LazyObject`).
             _ => {
                 for member in &archive.members {
                     self.object(*member, true, false);
@@ -51,7 +51,8 @@ impl Link<'_> {
             let instance = Instance(first + *member);
             let (stem, version) = self.split(*name);
             let id = self.table.insert(stem, version);
-            if let Some((member, because)) = self.lazy(id, instance, self.instances[instance.0 as usize].file) {
+            if let Some((member, because)) = self.lazy(id, instance, self.instances[instance.0 as usize].file, version)
+            {
                 self.extract(member, because);
             }
         }
@@ -186,8 +187,7 @@ impl Link<'_> {
     fn enter(&mut self, instance: Instance, file: FileId, symbol: &Symbol, lazy: bool) -> Option<(Instance, Because)> {
         let id = self.table.insert(symbol.name, symbol.version);
         if lazy {
-            self.table.get_mut(id).used |= self.old;
-            return self.lazy(id, instance, file);
+            return self.lazy(id, instance, file, symbol.version);
         }
         let new = Incoming {
             file: Some(file),

@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use super::link::Link;
 use super::table::{Instance, Kind, Symbol, SymbolId};
 use crate::model::input::{
-    Binding, Content, Definition, FileId, Object, Output, Reference, SymbolType, Uses, Visibility,
+    Binding, Content, Definition, FileId, Object, Output, Reference, Section, SymbolType, Uses, Visibility,
 };
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{
     Because, Linker, Needed, Outcome, Refusal, Site, Undefined, UndefinedWhy, Unknown, Verdict,
 };
+
+/// `SHF_TLS`
+const TLS: u64 = 0x400;
 
 impl Link<'_> {
     /// `demoteSymbolsAndComputeIsPreemptible`: what waits, what is in a library that goes, and what is in a section that goes is undefined.
@@ -189,6 +192,59 @@ impl Link<'_> {
         }
     }
 
+    /// What is met when the output is written (`Symbol::getVA`, lld/ELF/Symbols.cpp).
+    pub(super) fn check_written(&mut self) {
+        if self.failed || self.has_errors() {
+            return;
+        }
+        // Objects that have a common symbol give a place to all that they name, and `--wrap` can leave one that none of them names.
+        let left = self.table.iter().find(|symbol| symbol.used && symbol.is_common());
+        if let Some(file) = left.map(|symbol| symbol.file) {
+            let what = "a common symbol under --wrap gets no place, which lld holds for impossible".to_owned();
+            return self.unknown.push(Unknown { what, file });
+        }
+        if self.demotes_early()
+            && self.live.is_some()
+            && self.program.options.output != Output::Relocatable
+            && let Some(file) = self.unplaced_tls()
+        {
+            let file = &self.program.files[file.0 as usize].name;
+            let what = format!("{file} has an STT_TLS symbol but doesn't have an SHF_TLS section");
+            self.refusals.push(Refusal::Other(what));
+        }
+    }
+
+    /// Who defines a thread-local symbol that a section outside of memory names, where `--gc-sections` left no thread-local section.
+    fn unplaced_tls(&self) -> Option<FileId> {
+        let live = self.live.as_ref()?;
+        let mut found = None;
+        for instance in &self.objects {
+            let Some((file, object)) = self.object_of(*instance) else { continue };
+            let is_live = |section: u32| live.is_live(*instance, section);
+            let kept = |(index, section): (usize, &Section)| section.flags & TLS != 0 && is_live(index as u32);
+            if object.sections.iter().enumerate().any(kept) {
+                return None;
+            }
+            for reference in object.references.iter().filter(|one| is_live(one.section)) {
+                let Some(section) = object.sections.get(reference.section as usize) else { continue };
+                if Self::is_allocated(section) || found.is_some() {
+                    continue;
+                }
+                found = match self.symbol_of(*instance, object, reference.symbol) {
+                    Some(id) => Some(self.table.get(id))
+                        .filter(|symbol| symbol.is_defined() && symbol.symbol_type == SymbolType::Tls)
+                        .and_then(|symbol| symbol.file),
+                    None => object
+                        .symbols
+                        .get(reference.symbol as usize)
+                        .filter(|own| own.kind == SymbolType::Tls && !own.is_undefined())
+                        .map(|_| file),
+                };
+            }
+        }
+        found
+    }
+
     pub(super) fn outcome(self, linker: Linker) -> Outcome {
         let mut needed = Vec::new();
         let mut dropped = Vec::new();
@@ -206,7 +262,7 @@ impl Link<'_> {
         let mut definitions: Vec<(Name, FileId)> = self
             .table
             .iter()
-            .filter(|symbol| symbol.used && (symbol.is_defined() || symbol.is_common() || symbol.is_shared()))
+            .filter(|symbol| symbol.used && (symbol.is_defined() || symbol.is_shared()))
             .filter_map(|symbol| Some((symbol.name, symbol.file?)))
             .collect();
         definitions.sort_unstable();

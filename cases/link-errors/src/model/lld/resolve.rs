@@ -5,7 +5,8 @@
 
 use super::link::Link;
 use super::table::{Instance, Kind, Symbol, SymbolId, VersionId};
-use crate::model::input::{Binding, Content, Definition, FileId, SymbolType, Visibility};
+use crate::model::input::{Binding, Content, Definition, FileId, SymbolType, Version, Visibility};
+use crate::model::names::Name;
 use crate::model::outcome::{Because, Duplicate, Event, Refusal};
 
 /// Who an incoming symbol is from, and how it looks.
@@ -167,8 +168,14 @@ impl Link<'_> {
         }
     }
 
-    /// A symbol of a member that is not taken yet.
-    pub(super) fn lazy(&mut self, id: SymbolId, member: Instance, file: FileId) -> Option<(Instance, Because)> {
+    /// A symbol of a member that is not taken yet, with the version the member gives it.
+    pub(super) fn lazy(
+        &mut self,
+        id: SymbolId,
+        member: Instance,
+        file: FileId,
+        version: Option<Version>,
+    ) -> Option<(Instance, Because)> {
         self.merge_visibility(id, Visibility::Default);
         let old = *self.table.get(id);
         let internal = Incoming::internal(Binding::Global, Visibility::Default);
@@ -182,7 +189,11 @@ impl Link<'_> {
                 self.overwrite(id, &new, Kind::Lazy(member));
                 None
             }
-            Kind::Common { .. } if self.fortran_common && self.defines(file, &old) => {
+            // lld 14 asks for the name the member has it by, the others for that of the symbol.
+            Kind::Common { .. }
+                if self.fortran_common
+                    && self.defines(file, old.name, if self.old { version } else { old.version }) =>
+            {
                 let because = match old.file {
                     Some(file) => Because::Common { file, name: old.name },
                     None => Because::Option(old.name),
@@ -233,10 +244,10 @@ impl Link<'_> {
     }
 
     /// `isNonCommonDef` (lld/ELF/InputFiles.cpp): the member has a strong definition of it.
-    fn defines(&self, member: FileId, wanted: &Symbol) -> bool {
+    fn defines(&self, member: FileId, name: Name, version: Option<Version>) -> bool {
         let Content::Object(object) = &self.program.files[member.0 as usize].content else { return false };
         let mut named = object.globals().map(|(_, symbol)| symbol);
-        named.find(|symbol| symbol.name == wanted.name && symbol.version == wanted.version).is_some_and(|symbol| {
+        named.find(|symbol| symbol.name == name && symbol.version == version).is_some_and(|symbol| {
             symbol.binding == Binding::Global
                 && !matches!(symbol.definition, Definition::Undefined | Definition::Common { .. })
         })
