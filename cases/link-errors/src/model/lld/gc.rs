@@ -1,10 +1,12 @@
 //! `--gc-sections`, and which shared objects stay (`markLive`, lld/ELF/MarkLive.cpp).
 
+use std::collections::HashMap;
+
 use super::link::Link;
 use super::table::{Instance, Kind, SymbolId};
 use crate::model::input::{Definition, Object, Section};
 use crate::model::liveness::{ALLOC, LINK_ORDER, RETAIN};
-use crate::model::names::Name;
+use crate::model::names::{Fast, Name};
 
 const EXECUTE: u64 = 0x4;
 
@@ -143,26 +145,32 @@ impl Link<'_> {
 
     /// Without `--gc-sections` a shared object stays where an object refers strongly to what it defines.
     fn judge_shared(&mut self) {
-        let mut found: Vec<(u32, Name)> = Vec::new();
+        let mut first: HashMap<Name, u32, Fast> = HashMap::default();
         for symbol in self.table.iter().filter(|symbol| symbol.used && !symbol.is_weak()) {
-            if let Kind::Shared { library, .. } = symbol.kind {
-                found.push((library, symbol.name));
-            }
-        }
-        for (library, name) in found {
-            let shared = &self.shared[library as usize];
+            let Kind::Shared { library, .. } = symbol.kind else { continue };
+            let shared = &mut self.shared[library as usize];
+            shared.needed = true;
             if shared.because.is_none() {
-                let file = self.first_reference(name).unwrap_or(shared.file);
-                self.shared[library as usize].because = Some((file, name));
+                shared.because = Some((shared.file, symbol.name));
+                first.insert(symbol.name, library);
             }
-            self.shared[library as usize].needed = true;
         }
-    }
-
-    fn first_reference(&self, name: Name) -> Option<crate::model::input::FileId> {
-        self.objects.iter().filter_map(|instance| self.object_of(*instance)).find_map(|(file, object)| {
-            object.globals().any(|(_, symbol)| symbol.name == name && symbol.is_undefined()).then_some(file)
-        })
+        for instance in &self.objects {
+            if first.is_empty() {
+                return;
+            }
+            let Some((file, object)) = self.object_of(*instance) else { continue };
+            let asked: Vec<Name> = object
+                .globals()
+                .filter(|(_, symbol)| symbol.is_undefined() && first.contains_key(&symbol.name))
+                .map(|(_, symbol)| symbol.name)
+                .collect();
+            for name in asked {
+                if let Some(library) = first.remove(&name) {
+                    self.shared[library as usize].because = Some((file, name));
+                }
+            }
+        }
     }
 
     fn marking(&self) -> Marking {
