@@ -65,6 +65,8 @@ pub(super) struct Link<'p> {
     pub(super) exports: bool,
     /// An undefined symbol ends the link: no warning, as `--warn-unresolved-symbols` makes of most.
     pub(super) failed: bool,
+    /// `__rela_iplt_start` is the linker's, and `__rela_iplt_end` is not.
+    pub(super) start_alone: bool,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) undefined: Vec<Undefined>,
@@ -95,6 +97,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         fortran_common: options.fortran_common.unwrap_or(version < 15),
         exports: options.output == Output::Shared || options.export_dynamic,
         failed: false,
+        start_alone: false,
         duplicates: Vec::new(),
         refusals: Vec::new(),
         undefined: Vec::new(),

@@ -192,7 +192,8 @@ impl Link<'_> {
         }
     }
 
-    /// What is met when the output is written (`Symbol::getVA`, lld/ELF/Symbols.cpp).
+    /// What is met when the output is laid out and written (`setReservedSymbolSections`, lld/ELF/Writer.cpp; `Symbol::getVA`,
+    /// lld/ELF/Symbols.cpp).
     pub(super) fn check_written(&mut self) {
         if self.failed || self.has_errors() {
             return;
@@ -202,6 +203,11 @@ impl Link<'_> {
         if let Some(file) = left.map(|symbol| symbol.file) {
             let what = "a common symbol under --wrap gets no place, which lld holds for impossible".to_owned();
             return self.unknown.push(Unknown { what, file });
+        }
+        if self.start_alone && !self.old && !self.shared.is_empty() {
+            let what =
+                "__rela_iplt_start without __rela_iplt_end: lld ends by a signal if there are dynamic relocations";
+            return self.unknown.push(Unknown { what: what.to_owned(), file: None });
         }
         if self.demotes_early()
             && self.live.is_some()

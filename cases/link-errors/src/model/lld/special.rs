@@ -110,8 +110,9 @@ impl Link<'_> {
             self.table.get_mut(id).used = true;
         }
         if !self.is_pic() {
-            self.provide(b"__rela_iplt_start", Visibility::Hidden);
-            self.provide(b"__rela_iplt_end", Visibility::Hidden);
+            let start = self.provide(b"__rela_iplt_start", Visibility::Hidden);
+            let end = self.provide(b"__rela_iplt_end", Visibility::Hidden);
+            self.start_alone = start && !end;
         }
         let module = self.program.names.get(b"_TLS_MODULE_BASE_").and_then(|name| self.table.find(name, None));
         if let Some(id) = module.filter(|id| self.table.get(*id).is_undefined()) {
