@@ -164,7 +164,9 @@ impl Link<'_> {
             })
             .collect();
         let mut known: HashMap<(Name, Option<Name>), usize, Fast> = HashMap::default();
-        for (index, undefined) in self.undefined.iter().enumerate() {
+        // Relocations against what is in a discarded section are told apart.
+        let told = self.undefined.iter().enumerate().filter(|(_, one)| one.why != UndefinedWhy::Discarded);
+        for (index, undefined) in told {
             known.entry((undefined.name, undefined.version)).or_insert(index);
         }
         for (library, id) in std::mem::take(&mut self.required) {
