@@ -173,6 +173,8 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
         observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
+    } else if let Some(name) = between(line, "cannot refer to absolute symbol: ", "") {
+        observed.refuse("absolute", name);
     } else if line.contains("has an STT_TLS symbol but doesn't have an SHF_TLS section") {
         observed.refuse("tls-segment", "");
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {

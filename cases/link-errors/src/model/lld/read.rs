@@ -1,7 +1,7 @@
 //! How lld reads files: objects, members that wait, shared objects (lld/ELF/InputFiles.cpp).
 
 use super::link::{Link, SharedFile, Waiting};
-use super::resolve::Incoming;
+use super::resolve::{Called, Incoming};
 use super::table::{Instance, Kind};
 use crate::model::input::{
     Archive, Binding, Content, Definition, FileId, Input, Object, Output, Shared, Symbol, Unusable, Version,
@@ -196,6 +196,7 @@ impl Link<'_> {
             binding: symbol.binding,
             symbol_type: symbol.kind,
             visibility: symbol.visibility,
+            called: Called::AsBefore,
         };
         self.table.get_mut(id).used = true;
         let section = match symbol.definition {
@@ -231,12 +232,13 @@ impl Link<'_> {
             // An object that waited for itself and is taken; members of archives with an index are known by the archive.
             _ => {
                 let waiting = &self.instances[member.0 as usize];
-                !waiting.lazy && !self.has_index(waiting.file)
+                !waiting.lazy && !self.is_archived(waiting.file)
             }
         }
     }
 
-    fn has_index(&self, file: FileId) -> bool {
+    /// It is a member of an archive with an index.
+    pub(super) fn is_archived(&self, file: FileId) -> bool {
         let archive =
             self.program.files[file.0 as usize].archive.map(|archive| &self.program.files[archive.0 as usize]);
         archive.is_some_and(|archive| matches!(&archive.content, Content::Archive(archive) if archive.index.is_some()))
@@ -268,11 +270,13 @@ impl Link<'_> {
                 binding: symbol.binding,
                 symbol_type: symbol.kind,
                 visibility: symbol.visibility,
+                called: Called::With(None),
             };
             let version = symbol.version.map(|version| Version { default: false, ..version });
+            let versioned = Incoming { called: Called::With(version), ..new };
             if !symbol.defined {
                 let id = self.table.insert(symbol.name, version);
-                if let Some((member, because)) = self.undefined(id, &new, false) {
+                if let Some((member, because)) = self.undefined(id, &versioned, false) {
                     self.extract(member, because);
                 }
                 let entry = self.table.get_mut(id);
@@ -290,7 +294,7 @@ impl Link<'_> {
             }
             if version.is_some() {
                 let id = self.table.insert(symbol.name, version);
-                self.shared_symbol(id, &new, symbol.size, library);
+                self.shared_symbol(id, &versioned, symbol.size, library);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::link::{Link, Wrapped};
-use super::resolve::Incoming;
+use super::resolve::{Called, Incoming};
 use super::table::{Kind, SymbolId, VersionId};
 use crate::model::input::Binding;
 use crate::model::names::Fast;
@@ -115,6 +115,7 @@ impl Link<'_> {
             binding: symbol.binding,
             symbol_type: symbol.symbol_type,
             visibility: symbol.visibility,
+            called: Called::AsBefore,
         };
         self.table.get_mut(into).used |= self.old && symbol.used;
         match symbol.kind {

@@ -1,7 +1,7 @@
 //! What lld says at the end (`Writer::finalizeSections`, lld/ELF/Writer.cpp): relocations against what nobody defines
 //! (`maybeReportUndefined`, lld/ELF/Relocations.cpp), what shared objects lack; and the outcome.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::link::Link;
 use super::table::{Instance, Kind, Symbol, SymbolId};
@@ -15,6 +15,14 @@ use crate::model::outcome::{
 
 /// `SHF_TLS`
 const TLS: u64 = 0x400;
+
+/// What relocations told already.
+#[derive(Default)]
+struct Seen {
+    /// Undefined symbols, and where in the outcome they are.
+    undefined: HashMap<SymbolId, usize, Fast>,
+    refused: HashSet<SymbolId, Fast>,
+}
 
 impl Link<'_> {
     /// `demoteSymbolsAndComputeIsPreemptible`: what waits, what is in a library that goes, and what is in a section that goes is undefined.
@@ -64,7 +72,7 @@ impl Link<'_> {
 
     /// `scanRelocations` of all sections that are kept.
     pub(super) fn scan_relocations(&mut self) {
-        let mut known: HashMap<SymbolId, usize, Fast> = HashMap::default();
+        let mut seen = Seen::default();
         for instance in self.objects.clone() {
             let program = self.program;
             let waiting = &self.instances[instance.0 as usize];
@@ -82,7 +90,7 @@ impl Link<'_> {
                     continue;
                 }
                 match self.symbol_of(instance, object, reference.symbol) {
-                    Some(id) => self.scan(file, reference, id, &mut known),
+                    Some(id) => self.scan(file, reference, id, &mut seen),
                     None => self.scan_local(instance, file, object, reference),
                 }
             }
@@ -105,22 +113,25 @@ impl Link<'_> {
     }
 
     /// `maybeReportUndefined`
-    fn scan(&mut self, file: FileId, reference: &Reference, id: SymbolId, known: &mut HashMap<SymbolId, usize, Fast>) {
+    fn scan(&mut self, file: FileId, reference: &Reference, id: SymbolId, seen: &mut Seen) {
         let symbol = *self.table.get(id);
-        let Kind::Undefined { discarded } = symbol.kind else { return self.scan_tls(reference, &symbol) };
+        let Kind::Undefined { discarded } = symbol.kind else {
+            self.scan_call(reference, id, &mut seen.refused);
+            return self.scan_tls(reference, &symbol);
+        };
         let (in_objects, _) = self.reports();
         let external = symbol.visibility == Visibility::Default;
         // A version in a name that is not defined is an error even where the reference is weak.
-        let versioned = symbol.version.is_some();
+        let versioned = symbol.suffixed;
         if !versioned && (symbol.is_weak() || (!in_objects && external)) {
             return self.scan_tls(reference, &symbol);
         }
         self.failed |= versioned || !external || !self.program.options.warn_unresolved;
         let site = Site { file, at: Some((reference.section, reference.offset)) };
-        if let Some(index) = known.get(&id) {
+        if let Some(index) = seen.undefined.get(&id) {
             return self.undefined[*index].sites.push(site);
         }
-        known.insert(id, self.undefined.len());
+        seen.undefined.insert(id, self.undefined.len());
         let why = if discarded {
             UndefinedWhy::Discarded
         } else if !external && symbol.in_shared {
@@ -130,6 +141,28 @@ impl Link<'_> {
         };
         let version = symbol.version.map(|version| version.name);
         self.undefined.push(Undefined { name: symbol.name, version, sites: vec![site], why });
+    }
+
+    /// A call of an absolute symbol, or of a thread-local one, from where it is not known how far that is
+    /// (`isStaticLinkTimeConstant`, lld/ELF/Relocations.cpp). What scripts and `--defsym` define comes later and is let pass.
+    fn scan_call(&mut self, reference: &Reference, id: SymbolId, refused: &mut HashSet<SymbolId, Fast>) {
+        let symbol = *self.table.get(id);
+        let (Kind::Defined { section, .. }, Some(_)) = (symbol.kind, symbol.file) else { return };
+        let options = &self.program.options;
+        let is_preemptible = options.output == Output::Shared
+            && !options.symbolic
+            && symbol.visibility == Visibility::Default
+            && self.is_exported(id);
+        if reference.uses.contains(Uses::CALL)
+            && (section.is_none() || symbol.symbol_type == SymbolType::Tls)
+            && self.is_pic()
+            && !is_preemptible
+            && refused.insert(id)
+        {
+            let name = self.program.names.text(symbol.name);
+            let what = format!("relocation R_X86_64_PLT32 cannot refer to absolute symbol: {name}");
+            self.refusals.push(Refusal::Other(what));
+        }
     }
 
     /// lld 14 makes a local-exec access of each relocation that reads an entry of the global offset table, where the symbol is

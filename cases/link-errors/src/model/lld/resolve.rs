@@ -19,13 +19,24 @@ pub(super) struct Incoming {
     pub(super) binding: Binding,
     pub(super) symbol_type: SymbolType,
     pub(super) visibility: Visibility,
+    pub(super) called: Called,
+}
+
+/// The name a symbol that is replaced has from then on, in lld 14 (`Symbol::replace`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// That of the symbol: objects ask it for its name.
+    AsBefore,
+    /// With this version, or none.
+    With(Option<Version>),
 }
 
 impl Incoming {
     /// What an option or the linker itself brings.
     pub(super) fn internal(binding: Binding, visibility: Visibility) -> Self {
         let symbol_type = SymbolType::None;
-        Self { file: None, instance: None, from_shared: false, binding, symbol_type, visibility }
+        let called = Called::With(None);
+        Self { file: None, instance: None, from_shared: false, binding, symbol_type, visibility, called }
     }
 }
 
@@ -53,6 +64,9 @@ impl Link<'_> {
         let symbol = self.table.get_mut(id);
         if matches!(kind, Kind::Defined { .. }) && old.is_shared() && !self.old {
             symbol.version_id = VersionId::Global;
+        }
+        if let (true, Called::With(version)) = (self.old, new.called) {
+            symbol.version = version;
         }
         symbol.kind = kind;
         symbol.file = new.file;
@@ -179,7 +193,8 @@ impl Link<'_> {
         self.merge_visibility(id, Visibility::Default);
         let old = *self.table.get(id);
         let internal = Incoming::internal(Binding::Global, Visibility::Default);
-        let new = Incoming { file: Some(file), instance: Some(member), ..internal };
+        let called = if self.is_archived(file) { Called::With(version) } else { Called::AsBefore };
+        let new = Incoming { file: Some(file), instance: Some(member), called, ..internal };
         let asked = |name| match old.file {
             Some(file) => Because::Reference { file, name },
             None => Because::Option(name),

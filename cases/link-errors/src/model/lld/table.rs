@@ -54,8 +54,10 @@ pub(super) enum VersionId {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Symbol {
     pub(super) name: Name,
-    /// The version in its name (`hasVersionSuffix`).
+    /// The version in its name.
     pub(super) version: Option<Version>,
+    /// There was a version in its name (`hasVersionSuffix`), which lld 14 can take out again.
+    pub(super) suffixed: bool,
     pub(super) kind: Kind,
     /// Who it is from: a relocatable or shared object.
     pub(super) file: Option<FileId>,
@@ -128,7 +130,9 @@ impl Table {
         let apart = version.filter(|version| !version.default).map(|version| version.name);
         if let Some(id) = self.known.get(&(name, apart)) {
             if version.is_some_and(|version| version.default) {
-                self.symbols[id.0 as usize].version = version;
+                let symbol = &mut self.symbols[id.0 as usize];
+                symbol.version = version;
+                symbol.suffixed = true;
             }
             return *id;
         }
@@ -136,6 +140,7 @@ impl Table {
         self.symbols.push(Symbol {
             name,
             version,
+            suffixed: version.is_some(),
             kind: Kind::Placeholder,
             file: None,
             instance: None,
