@@ -10,7 +10,9 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         // `--warn-unresolved-symbols` says the same in a warning.
-        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        let warned = line.contains("warning: undefined ")
+            || line.contains("symbol not found: ")
+            || line.ends_with("[--no-allow-shlib-undefined]");
         if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
             continue;
         }
@@ -156,7 +158,8 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
 fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     for kind in ["symbol", "hidden symbol", "internal symbol", "protected symbol", "reference"] {
         if let Some(name) = between(line, &format!(": undefined {kind}: "), "") {
-            observed.undefined.insert(name.into());
+            // The model's input has `f@@V`, which is a symbol apart from `f@V`, as a name and a version.
+            observed.undefined.insert(name.replace("@@", "@"));
             return Some(());
         }
     }
@@ -170,6 +173,10 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
         observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
+    } else if let Some(name) = between(line, "cannot refer to absolute symbol: ", "") {
+        observed.refuse("absolute", name);
+    } else if line.contains("has an STT_TLS symbol but doesn't have an SHF_TLS section") {
+        observed.refuse("tls-segment", "");
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
         // lld 14 does not see that a symbol is thread-local in one file alone.
         observed.refuse("tls", "");
