@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::link::{Kind, Link};
+use super::read::is_plain;
 use super::symbols::{Content, Strength, SymbolId};
 use crate::model::input::{Object, Visibility};
 use crate::model::names::{Fast, Name};
@@ -32,7 +33,20 @@ impl Link<'_> {
                 }
             }
         }
+        self.show();
         self.duplicates.is_empty()
+    }
+
+    /// `handle_rust_version_script`: what the script names is global, hidden elsewhere or not.
+    fn show(&mut self) {
+        let plain = self.program.options.versions.iter().filter(|script| is_plain(script));
+        for pattern in plain.flat_map(|script| &script.nodes).flat_map(|node| &node.global) {
+            let name = self.program.names.get(pattern.text.as_bytes());
+            let id = name.and_then(|name| self.names.get(name)).map(|id| self.definition(id));
+            if let Some(flags) = id.and_then(|id| self.flags_mut(id)) {
+                flags.local = false;
+            }
+        }
     }
 
     fn visibility(&self, id: SymbolId) -> Visibility {

@@ -2,6 +2,7 @@
 //! lack, versions that nobody defines.
 
 use super::link::{Kind, Link};
+use super::read::is_plain;
 use super::symbols::{Content, Own, SymbolId};
 use crate::model::edges::{Edges, Tables};
 use crate::model::input::{Definition, ExcludeLibs, Object, Program, Section, SymbolType, Unresolved, Visibility};
@@ -423,12 +424,4 @@ impl Link<'_> {
             }
         }
     }
-}
-
-/// A script without versions whose names are global and all others local is not asked for versions (`RustVersionScript`).
-fn is_plain(script: &crate::model::input::VersionScript) -> bool {
-    let [node] = &script.nodes[..] else { return false };
-    node.name.is_none()
-        && node.local.iter().any(|pattern| pattern.text == "*" && !pattern.literal)
-        && node.global.iter().all(|pattern| pattern.literal || !pattern.text.contains(['*', '?', '[']))
 }
