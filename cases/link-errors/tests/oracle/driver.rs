@@ -158,7 +158,8 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
     fresh(folder);
     let results: Vec<(Observed, Option<Observed>)> =
         settings.linkers.iter().map(|real| one(settings, real, &scenario, folder)).collect();
-    let mut tally = tally.lock().unwrap();
+    let mut held = tally.lock().unwrap();
+    let tally = &mut *held;
     for feature in &features {
         tally.features.entry(*feature).or_default()[0] += 1;
     }
@@ -174,6 +175,11 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
                     || !predicted.unknown.is_empty()
                     || predicted.refusals.iter().any(|why| why.starts_with("crash"))
             });
+            if let Some(predicted) = predicted.as_ref().filter(|_| foreseen) {
+                // Where the model is sure neither links, and there is no more to hold against the other.
+                run[2] += u64::from(predicted.unknown.is_empty());
+                undecided(&mut tally.unknown, predicted);
+            }
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {
@@ -188,9 +194,7 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
             continue;
         };
         if !predicted.unknown.is_empty() {
-            for what in &predicted.unknown {
-                *tally.unknown.entry(what.clone()).or_default() += 1;
-            }
+            undecided(&mut tally.unknown, predicted);
             continue;
         }
         run[2] += 1;
@@ -218,6 +222,13 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
             pair[0] += u64::from(differ);
             pair[1] += u64::from(first.linked != second.0.linked);
         }
+    }
+}
+
+/// Counts what the model leaves open.
+fn undecided(unknown: &mut BTreeMap<String, u64>, predicted: &Observed) {
+    for what in &predicted.unknown {
+        *unknown.entry(what.clone()).or_default() += 1;
     }
 }
 
