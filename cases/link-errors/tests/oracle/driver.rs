@@ -125,6 +125,12 @@ fn shared_alone(winners: &BTreeSet<String>) -> bool {
     winners.iter().all(|winner| winner.starts_with(crate::read::SHARED))
 }
 
+/// A folder in memory where there is one: the files of thousands of links live for milliseconds each. `TMPDIR` has its way.
+fn place() -> tempfile::TempDir {
+    let memory = std::env::var_os("TMPDIR").is_none().then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
+    memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
 fn fresh(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).unwrap();
@@ -133,7 +139,7 @@ fn fresh(folder: &Path) {
 pub fn run(settings: &Settings) -> Tally {
     let tally = Mutex::new(Tally::default());
     let next = AtomicU64::new(0);
-    let place = tempfile::tempdir().unwrap();
+    let place = place();
     std::thread::scope(|scope| {
         for thread in 0..settings.threads {
             let (tally, next, folder) = (&tally, &next, place.path().join(format!("t{thread}")));
@@ -242,7 +248,7 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, first: &[Differen
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
-    let place = tempfile::tempdir().unwrap();
+    let place = place();
     let folder = place.path().join("s");
     let differences = |scenario: &Scenario| {
         fresh(&folder);
