@@ -72,7 +72,10 @@ fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
     for (name, winner) in predicted.winners.iter().filter(|(name, _)| aliases || tls.contains(name)) {
         observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
     }
-    // A new name for an absolute symbol has its value, which says whose that is.
+}
+
+/// A new name for an absolute symbol has its value, which says whose that is.
+fn renamed(program: &Program, predicted: &Observed, observed: &mut Observed) {
     observed.winners.retain(|name, _| {
         !program.options.defsym.iter().any(|defsym| program.names.text(defsym.name) == *name)
             || predicted.winners.contains_key(name)
@@ -96,6 +99,9 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
     if let (LinkerKind::Mold | LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         confused(&lowered.program, predicted, &mut observed);
     }
+    if let Some(predicted) = &predicted {
+        renamed(&lowered.program, predicted, &mut observed);
+    }
     if let (LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         // It leaves out common symbols that nothing refers to (`SymbolCopyInfo::new`).
         let common = |winners: &BTreeSet<String>| winners.iter().all(|winner| winner == crate::read::COMMON);
@@ -103,7 +109,7 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
             observed.winners.entry(name.clone()).or_insert_with(|| winners.clone());
         }
     }
-    // What was collected is in no symbol table, and the model need not say so.
+    // What was collected is in no symbol table, and the model need not say so; nor of which version of a name it is.
     if let Some(predicted) = &predicted {
         let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);
         if collects {
@@ -111,7 +117,9 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
                 predicted
                     .winners
                     .iter()
-                    .filter(|(name, _)| observed.winners.get(*name).is_none_or(shared_alone))
+                    .filter(|(name, said)| {
+                        observed.winners.get(*name).is_none_or(|seen| shared_alone(seen) || seen.is_subset(said))
+                    })
                     .map(|(name, winner)| (name.clone(), winner.clone()))
                     .collect::<Vec<_>>(),
             );

@@ -143,6 +143,8 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("unassigned", between(line, " to symbol ", " ")?);
     } else if let Some(name) = between(line, "relocation refers to global symbol \"", "\"") {
         observed.refuse("discarded", name);
+    } else if let Some(name) = between(line, "relocation refers to local symbol \"", "\"") {
+        observed.refuse("discarded", name);
     } else if line.contains("no archive symbol table") {
         observed.refuse("no-index", between(line, "error: ", ":")?);
     } else if line.contains("--copy-dt-needed-entries is not supported") {
