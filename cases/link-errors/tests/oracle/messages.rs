@@ -75,6 +75,8 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if let Some(name) = between(line, "against absolute symbol `", "'") {
+        observed.refuse("absolute", name);
     } else if line.starts_with("unresolvable relocation") || line.contains(": unresolvable R_X86_64_") {
         // Nothing in the output stands for a shared object's symbol.
         observed.refuse("unresolvable-relocation", between(line, "against symbol `", "'")?);
