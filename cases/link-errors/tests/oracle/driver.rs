@@ -1,4 +1,4 @@
-//! Runs scenarios by the hundred on every linker, two at a time, and says where the model is wrong.
+//! Runs scenarios by the hundred on every linker, several at a time, and says where the model is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

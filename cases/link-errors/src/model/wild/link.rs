@@ -43,6 +43,8 @@ pub(super) struct Link<'p> {
     pub(super) kept: Vec<Vec<bool>>,
     /// A section that is kept refers to a file that is not part of the link.
     pub(super) misplaced: bool,
+    /// A section that is kept has a thread-local reference whose relocation decides.
+    pub(super) tls_is_open: bool,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) undefined: Vec<Undefined>,
     pub(super) refusals: Vec<Refusal>,
@@ -66,6 +68,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         bounds: Vec::new(),
         kept: Vec::new(),
         misplaced: false,
+        tls_is_open: false,
         duplicates: Vec::new(),
         undefined: Vec::new(),
         refusals: Vec::new(),

@@ -30,6 +30,10 @@ impl Link<'_> {
         if self.kind == Kind::Relocatable {
             return;
         }
+        if self.tls_is_open {
+            let what = "a thread-local reference to a symbol that is not thread-local or nowhere, in a shared object";
+            self.cannot_say(what, None);
+        }
         let entry = self.entry_name().and_then(|name| self.names.get(name)).map(|id| self.definition(id));
         if entry.is_some_and(|id| self.flags(id).dynamic) {
             let what = "Entry point must be an address or absolute value.".to_owned();

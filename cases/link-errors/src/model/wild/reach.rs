@@ -355,10 +355,7 @@ impl Link<'_> {
         if tls && !flags.dynamic && self.kind == Kind::Shared && !self.is_thread_local(definition) {
             // `process_got_tls_offset` refuses it, and writes nothing for what is undefined where `allocate_resolution` made room, where
             // the reference is for the offset (`R_X86_64_GOTTPOFF`). Which relocation it is is not known here.
-            self.cannot_say(
-                "a thread-local reference to a symbol that is not thread-local or nowhere, in a shared object",
-                None,
-            );
+            self.tls_is_open = true;
         }
         if !flags.absolute || own.weak || ignored || !nowhere || !options.defs.unwrap_or(executable) {
             return;
