@@ -4,12 +4,13 @@ use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
 use casebook_formats::elf::Machine;
 
 use super::command::driver::{At, Host};
-use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
+use super::command::{self, Banner, Command, ItemKind, LinkLine, Log, Origin, Program as Tool, ResponseFile};
 use super::disk::Files;
 use super::files::Held;
 use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
-use crate::model::input::{Content, FileId, Program, Unusable};
+use super::unseen::Unseen;
+use crate::model::input::{Content, FileId, Input, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
 
@@ -99,27 +100,36 @@ impl Attempt {
     }
 }
 
+/// A link, with files or without.
+#[derive(Debug)]
+pub enum Link {
+    /// Some of its files are here.
+    Seen(Box<Attempt>),
+    /// None is.
+    Unseen(Box<Unseen>),
+}
+
 /// All links of a text.
-pub fn attempts(
+pub fn links(
     item: &Evidence,
     log: &Log,
     banner: &Banner,
     set: &EvidenceSet,
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
-) -> Vec<Attempt> {
-    log.commands.iter().filter_map(|command| attempt(item, command, banner, set, files, unmodelled)).collect()
+) -> Vec<Link> {
+    log.commands.iter().map(|command| link(item, command, banner, set, files, unmodelled)).collect()
 }
 
-/// One command with its files; `None` where none of them is here.
-fn attempt(
+/// One command with its files.
+fn link(
     item: &Evidence,
     command: &Command,
     banner: &Banner,
     set: &EvidenceSet,
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
-) -> Option<Attempt> {
+) -> Link {
     let seen = files.seen_from(item);
     let look = |path: &str| -> At { seen.look(path) };
     let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
@@ -148,12 +158,8 @@ fn attempt(
         }
     }
     mark_foreign(&mut files.program, &machines, &line);
-    let any = files.program.inputs.iter().any(|input| {
-        line.rule(input.argument).is_none()
-            && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
-    });
-    if !any {
-        return None;
+    if !is_seen(&line, &files) {
+        return Link::Unseen(Box::new(Unseen { evidence: item.id, span, line, linker, told, said: Vec::new() }));
     }
     let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
@@ -168,7 +174,7 @@ fn attempt(
     if !told {
         assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
     }
-    Some(Attempt {
+    Link::Seen(Box::new(Attempt {
         evidence: item.id,
         span,
         line,
@@ -183,7 +189,24 @@ fn attempt(
         assumed,
         said: Vec::new(),
         live: item.path == super::LIVE,
-    })
+    }))
+}
+
+/// Something of the line is here that is not the same on every machine: an input of its own, and where it names files by paths that are not
+/// absolute, one of those.
+fn is_seen(line: &LinkLine, files: &Resolution) -> bool {
+    let own = files.program.inputs.iter().filter(|input| line.rule(input.argument).is_none());
+    let here = |input: &&Input| {
+        !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
+    };
+    let near = |input: &&Input| {
+        let item = line.items.iter().find(|item| item.argument == input.argument);
+        item.is_some_and(|item| matches!(&item.kind, ItemKind::File(name) if !name.starts_with('/')))
+    };
+    if own.clone().any(|input| near(&input)) {
+        return own.filter(near).any(|input| here(&input));
+    }
+    own.into_iter().any(|input| here(&input))
 }
 
 /// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.

@@ -5,7 +5,7 @@ use casebook_formats::elf::Elf;
 use casebook_formats::gap::Gaps;
 
 use super::command::driver::Host;
-use super::command::{self, LinkLine, read_log};
+use super::command::{self, ItemKind, LinkLine, read_log};
 use super::resolve::{join, references_of_line, references_of_needed, references_of_script};
 use super::usual;
 
@@ -120,7 +120,8 @@ fn text_refers(item: &Evidence) -> Vec<Reference> {
     out
 }
 
-/// Libraries beside the text and in the folders of `-L` that the line itself gives: what is not on the line may be there.
+/// Libraries beside the text and in the folders of `-L` that the line itself gives, and objects where the line takes such: what is not on the
+/// line may be there.
 fn beside(line: &LinkLine) -> Vec<Reference> {
     let own = line.search.iter().filter(|given| line.rule(given.argument).is_none()).map(|given| given.value.clone());
     let mut out = Vec::new();
@@ -130,6 +131,14 @@ fn beside(line: &LinkLine) -> Vec<Reference> {
             let path = format!("{folder}/{pattern}");
             out.push(Reference { name: path.clone(), patterns: vec![path] });
         }
+    }
+    let takes_objects = line.items.iter().any(|item| match &item.kind {
+        ItemKind::File(name) => name.ends_with(".o") && !name.contains('/'),
+        _ => false,
+    });
+    if takes_objects {
+        let path = join(line.directory.as_deref(), "./*.o");
+        out.push(Reference { name: path.clone(), patterns: vec![path] });
     }
     out
 }

@@ -10,17 +10,20 @@ mod offers;
 pub mod resolve;
 mod same;
 pub mod source;
+pub mod unseen;
 pub mod usual;
 
 use std::collections::BTreeSet;
 
-use casebook_core::{Coverage, EvidenceId, Input, Read, Unmodelled};
+use casebook_core::{Coverage, EvidenceId, Input, Read, Span, Unmodelled};
 
 pub use attempt::Attempt;
-use command::{Banner, read_log};
+use attempt::Link;
+use command::{Banner, Flag, Made, read_log};
 use disk::Files;
 use kinds::LINK_TEXT;
 use log::Message;
+use unseen::Unseen;
 
 /// Name of the text that stands for a command which was just given: its files are those of this machine, now.
 pub const LIVE: &str = "command line";
@@ -30,6 +33,12 @@ pub const LIVE: &str = "command line";
 pub struct Facts {
     /// Links, in order of evidence.
     pub attempts: Vec<Attempt>,
+    /// Links of which no file is here, in order of evidence.
+    pub unseen: Vec<Unseen>,
+    /// What the texts say was made before, in order of evidence.
+    pub made: Vec<Made>,
+    /// Flags that the texts name outside of commands that compile, as `make CFLAGS=…` does.
+    pub flags: Vec<(Flag, Span)>,
     /// What linkers said, in order of evidence.
     pub told: Vec<Message>,
 }
@@ -53,7 +62,14 @@ pub fn read(input: &Input<'_>) -> Read {
         let mut unmodelled = log.unmodelled.clone();
         unmodelled.extend(said.unmodelled);
         told.extend(said.messages);
-        facts.attempts.extend(attempt::attempts(item, log, &banner, input.evidence, &files, &mut unmodelled));
+        for link in attempt::links(item, log, &banner, input.evidence, &files, &mut unmodelled) {
+            match link {
+                Link::Seen(attempt) => facts.attempts.push(*attempt),
+                Link::Unseen(unseen) => facts.unseen.push(*unseen),
+            }
+        }
+        facts.made.extend(log.made.iter().cloned());
+        facts.flags.extend(log.flags.iter().copied());
         let (own, other): (Vec<_>, Vec<_>) = unmodelled.into_iter().partition(|one| one.span.evidence == item.id);
         gaps.extend(other);
         coverage.push(Coverage::read(item, own));
@@ -64,31 +80,49 @@ pub fn read(input: &Input<'_>) -> Read {
     };
     facts.attempts = same::join(std::mem::take(&mut facts.attempts), &|attempt| of(attempt.evidence));
     facts.told = told;
-    meet(&mut facts, &of);
+    // What a log says of a link whose files are found from another text is said of that one.
+    let mut twins = same::once(&mut facts.attempts, &of);
+    let seen = &facts.attempts;
+    facts.unseen.retain(|unseen| {
+        let twin = same::seen_as(seen, &unseen.line).filter(|twin| of(seen[*twin].evidence) == of(unseen.evidence));
+        twins.extend(twin.map(|twin| (unseen.evidence, unseen.span.start, twin)));
+        twin.is_none()
+    });
+    meet(&mut facts, &of, &twins);
     covered(&facts, input, &gaps, &mut coverage);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
 }
 
 /// Which messages are of which link: of one text, those behind its command and before the next; else those of the same folder.
-fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String) {
+///
+/// `twins` are places where a link of the attempts stands once more.
+fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String, twins: &[(EvidenceId, u64, usize)]) {
+    // All links, those without files behind the others.
+    let links: Vec<(EvidenceId, u64)> = facts
+        .attempts
+        .iter()
+        .map(|one| (one.evidence, one.span.start))
+        .chain(facts.unseen.iter().map(|one| (one.evidence, one.span.start)))
+        .chain(twins.iter().map(|(evidence, start, _)| (*evidence, *start)))
+        .collect();
+    let (seen, known) = (facts.attempts.len(), facts.attempts.len() + facts.unseen.len());
     for (index, message) in facts.told.iter().enumerate() {
         let text = message.span.evidence;
-        let before = facts
-            .attempts
-            .iter()
-            .enumerate()
-            .filter(|(_, attempt)| attempt.evidence == text && attempt.span.start <= message.span.start)
-            .map(|(number, _)| number)
-            .next_back();
-        let own = before.or_else(|| {
-            let mut beside =
-                facts.attempts.iter().enumerate().filter(|(_, attempt)| folder(attempt.evidence) == folder(text));
+        let numbered = links.iter().enumerate();
+        let before = numbered
+            .filter(|(_, (evidence, start))| *evidence == text && *start <= message.span.start)
+            .max_by_key(|(_, (_, start))| *start);
+        let own = before.map(|(number, _)| number).or_else(|| {
+            let mut beside = links.iter().enumerate().filter(|(_, (evidence, _))| folder(*evidence) == folder(text));
             let (number, _) = beside.next()?;
             beside.next().is_none().then_some(number)
         });
-        if let Some(number) = own {
-            facts.attempts[number].said.push(index);
+        let own = own.map(|number| if number < known { number } else { twins[number - known].2 });
+        match own {
+            Some(number) if number < seen => facts.attempts[number].said.push(index),
+            Some(number) => facts.unseen[number - seen].said.push(index),
+            None => {}
         }
     }
 }

@@ -113,7 +113,10 @@ fn in_object(
         return Some(NotTaken::Static);
     }
     let archive = program.files[file.0 as usize].archive;
-    let taken = archive.is_none() || outcome.extracted.iter().any(|one| one.member == file);
+    let taken = match archive {
+        None => input_of(program, file).is_some(),
+        Some(_) => outcome.extracted.iter().any(|one| one.member == file),
+    };
     if taken {
         let grouped = match symbol.definition {
             Definition::Section(section) => {

@@ -24,38 +24,39 @@ rule! {
     /// Fix: put the library behind what needs it, or take it in any case with `--no-as-needed`.
     pub AS_NEEDED = "LNK102" "library-dropped-before-its-user" of "link-errors", Error, since "0.1.0",
     "a shared library that has the undefined symbol was dropped by --as-needed before anybody needed it",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
-        let Cause::AsNeeded { input, user } = diagnosis.cause else { return None };
-        let symbols = Symbols::of(attempt, evidence, diagnosis);
-        let word = input_word(attempt, input);
-        let by = user.map_or_else(|| symbols.user_word(), |user| input_word(attempt, user));
-        let title = format!(
-            "{}: `{word}` has {}, but --as-needed dropped it before `{by}` needed {}",
-            symbols.are_undefined(),
-            symbols.it(),
-            symbols.it()
-        );
-        let label = format!("dropped: nobody to its left needs {}", list(&symbols.names));
-        let mut builder = symbols.finding(rule, title, Some(input), &label);
-        if let Some(first) = symbols.first() {
-            builder = definer(builder, attempt, evidence, first);
-        }
-        let by_driver = attempt
-            .line
-            .arguments
-            .iter()
-            .enumerate()
-            .any(|(index, argument)| argument.text == "--as-needed" && attempt.line.rule(index as u32).is_some());
-        builder = builder.because(format!(
+    let mut out =
+        each(facts, |attempt, diagnosis| {
+            let Cause::AsNeeded { input, user } = diagnosis.cause else { return None };
+            let symbols = Symbols::of(attempt, evidence, diagnosis);
+            let word = input_word(attempt, input);
+            let by = user.map_or_else(|| symbols.user_word(), |user| input_word(attempt, user));
+            let title = format!(
+                "{}: `{word}` has {}, but --as-needed dropped it before `{by}` needed {}",
+                symbols.are_undefined(),
+                symbols.it(),
+                symbols.it()
+            );
+            let label = format!("dropped: nobody to its left needs {}", list(&symbols.names));
+            let mut builder = symbols.finding(rule, title, Some(input), &label);
+            if let Some(first) = symbols.first() {
+                builder = definer(builder, attempt, evidence, first);
+            }
+            let by_driver =
+                attempt.line.arguments.iter().enumerate().any(|(index, argument)| {
+                    argument.text == "--as-needed" && attempt.line.rule(index as u32).is_some()
+                });
+            builder = builder.because(format!(
             "{} decides about a library under --as-needed when it reads it: references further right do not count.{}",
             attempt.linker,
             if by_driver { " The line does not say --as-needed; the driver passes it by itself." } else { "" }
         ));
-        let file = attempt.program.inputs[input].file;
-        Some(symbols.end(builder, Some(file), true))
-    })
+            let file = attempt.program.inputs[input].file;
+            Some(symbols.end(builder, Some(file), true))
+        });
+    out.extend(super::told::order(rule, facts, evidence, true));
+    out
 }

@@ -3,6 +3,7 @@
 use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
 use crate::facts::Attempt;
+pub(super) use crate::facts::resolve::base as base_name;
 use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};
@@ -47,6 +48,9 @@ pub(super) fn list(names: &[String]) -> String {
         (shown, total) => format!("{} and {} more", shown.join(", "), total - shown.len()),
     }
 }
+
+/// Symbols a witness lists.
+pub(super) const MOST_SYMBOLS: usize = 1000;
 
 /// `is` for one, `are` for several.
 pub(super) fn are(count: usize) -> &'static str {

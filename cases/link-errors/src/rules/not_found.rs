@@ -6,6 +6,7 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 use serde_json::json;
 
 use super::common::{end, line_place};
+use crate::facts::command::ItemKind;
 use crate::facts::resolve::{Missing, Near};
 use crate::facts::{Attempt, Facts};
 
@@ -25,8 +26,13 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    // What is not in the evidence is not known to be missing, but for a command that was run here.
-    for attempt in facts.attempts.iter().filter(|attempt| attempt.live) {
+    for attempt in &facts.attempts {
+        // What is not in the evidence is not known to be missing, but for a command that was run here. Where all else of the line is here, what
+        // is not may well be why it failed.
+        let libraries = attempt.files.missing.iter().all(|missing| missing.by_driver || is_library(attempt, missing));
+        if !attempt.live && (!libraries || !attempt.said.is_empty()) {
+            continue;
+        }
         for missing in attempt.files.missing.iter().filter(|missing| !missing.by_driver) {
             let item = attempt.line.items.get(missing.item as usize);
             let span = item.and_then(|item| attempt.line.item_span(item));
@@ -38,11 +44,24 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             let builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
                 .witness(json!({"name": word, "tried": missing.tried}), word.clone())
                 .key(&word);
-            out.push(end(describe(builder, missing), attempt, evidence));
+            let builder = describe(builder, missing);
+            let builder = if attempt.live {
+                builder
+            } else {
+                builder
+                    .missing("what the linker said, or the library: everything else on the line is here")
+                    .because(format!("If this evidence is from where it was linked, {} fails here.", attempt.linker))
+            };
+            out.push(end(builder, attempt, evidence));
         }
     }
     out.extend(super::told::not_found(rule, facts, evidence));
     out
+}
+
+fn is_library(attempt: &Attempt, missing: &Missing) -> bool {
+    let item = attempt.line.items.get(missing.item as usize);
+    item.is_some_and(|item| matches!(item.kind, ItemKind::Library(_) | ItemKind::Exact(_)))
 }
 
 fn written(attempt: &Attempt, missing: &Missing) -> String {

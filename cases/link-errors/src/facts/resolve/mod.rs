@@ -27,7 +27,7 @@ use crate::model::outcome::LinkerKind;
 
 pub use machine::{Peek, of_emulation, peek};
 pub use near::Near;
-pub use paths::{clean, join};
+pub use paths::{base, clean, join};
 pub use refers::{references, references_of_line, references_of_needed, references_of_response, references_of_script};
 
 /// A file that was found.
