@@ -6,6 +6,8 @@ pub mod chain;
 pub mod edges;
 pub mod edit;
 mod gold;
+#[cfg(test)]
+mod handmade;
 pub mod input;
 pub mod known;
 pub mod liveness;
