@@ -473,6 +473,8 @@ pub struct Options {
     pub export_dynamic: bool,
     /// `-Bsymbolic`
     pub symbolic: bool,
+    /// `--dynamic-linker` names a program interpreter, which makes wild take a PIE for a dynamic one.
+    pub interpreter: bool,
     /// True when a plugin for link-time optimisation is loaded, or built in and used.
     pub lto_plugin: bool,
     /// Symbols that a linker script defines (`PROVIDE` ones apart): `__bss_start` of the default script is the linker's own affair.

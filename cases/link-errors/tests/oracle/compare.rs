@@ -87,16 +87,21 @@ pub fn compare(kind: LinkerKind, observed: &Observed, predicted: &Observed) -> V
         sets(&observed.undefined, &predicted.undefined, &mut differences, Difference::Undefined);
     }
     if !observed.linked && !predicted.linked {
-        // wild ends with the first undefined symbol it meets.
-        let first_only = kind == LinkerKind::Wild && observed.undefined.is_subset(&predicted.undefined);
-        if !(first_only && observed.undefined.is_empty() == predicted.undefined.is_empty()) {
-            sets(&observed.undefined, &predicted.undefined, &mut differences, Difference::Undefined);
+        // wild says one of all it found while it looked for what can be reached.
+        let (seen, said) = (kinds(&observed.refusals), kinds(&predicted.refusals));
+        if kind == LinkerKind::Wild
+            && !(observed.undefined.is_empty() && seen.is_empty())
+            && observed.undefined.is_subset(&predicted.undefined)
+            && seen.is_subset(&said)
+        {
+            return differences;
         }
+        sets(&observed.undefined, &predicted.undefined, &mut differences, Difference::Undefined);
         sets(&observed.duplicates, &predicted.duplicates, &mut differences, Difference::Duplicates);
         if observed.dso_missing.is_empty() != predicted.dso_missing.is_empty() {
             differences.push(Difference::DsoMissing(!observed.dso_missing.is_empty()));
         }
-        sets(&kinds(&observed.refusals), &kinds(&predicted.refusals), &mut differences, Difference::Refusals);
+        sets(&seen, &said, &mut differences, Difference::Refusals);
     }
     // ld.bfd tells while it goes on.
     if observed.linked == predicted.linked && (observed.linked || kind == LinkerKind::Bfd) {

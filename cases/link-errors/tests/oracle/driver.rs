@@ -96,6 +96,13 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
     if let (LinkerKind::Mold | LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         confused(&lowered.program, predicted, &mut observed);
     }
+    if let (LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
+        // It leaves out common symbols that nothing refers to (`SymbolCopyInfo::new`).
+        let common = |winners: &BTreeSet<String>| winners.iter().all(|winner| winner == crate::read::COMMON);
+        for (name, winners) in predicted.winners.iter().filter(|(_, winners)| common(winners)) {
+            observed.winners.entry(name.clone()).or_insert_with(|| winners.clone());
+        }
+    }
     // What was collected is in no symbol table, and the model need not say so.
     if let Some(predicted) = &predicted {
         let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);

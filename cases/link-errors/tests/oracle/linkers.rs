@@ -136,7 +136,7 @@ impl Real {
             if let Some(status) = child.try_wait().unwrap() {
                 break Some(status);
             }
-            if start.elapsed() > Duration::from_secs(30) {
+            if start.elapsed() > Duration::from_secs(10) {
                 let _ = child.kill();
                 let _ = child.wait();
                 break None;
@@ -151,7 +151,7 @@ impl Real {
         };
         messages::parse(self.linker.kind, &text, &mut observed);
         match status {
-            None => observed.unparsed.push("it did not end within 30 s".into()),
+            None => observed.crashed = Some("it did not end within 10 s".into()),
             Some(status) if status.code().is_none() => {
                 observed.crashed = Some(format!("it ended by {status}"));
             }

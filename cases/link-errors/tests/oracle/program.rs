@@ -258,6 +258,11 @@ impl Lowering {
             Output::Static => arguments.push("-static".into()),
             Output::StaticPie => arguments.extend(["-static".into(), "-pie".into(), "--no-dynamic-linker".into()]),
         }
+        // As drivers do, in some.
+        if matches!(scenario.output, Output::Executable | Output::Pie) && scenario.options.len().is_multiple_of(2) {
+            options.interpreter = true;
+            arguments.push("--dynamic-linker=/lib64/ld-linux-x86-64.so.2".into());
+        }
         for option in &scenario.options {
             match option {
                 Opt::Defs(on) => {

@@ -28,6 +28,7 @@ pub(super) fn apply(resolver: &mut Resolver<'_>) {
     options.export_dynamic = value(&given.export_dynamic).unwrap_or(false);
     options.copy_needed = value(&given.copy_needed).unwrap_or(false);
     options.symbolic = value(&given.symbolic).unwrap_or(false);
+    options.interpreter = given.dynamic_linker.is_some();
     options.lto_plugin = given.plugin.is_some();
     let mut intern =
         |list: &[Given<String>]| list.iter().map(|given| names.intern(given.value.as_bytes())).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ use super::merge::{Incoming, Section};
 use super::table::{BfdId, Entry, EntryId, Key, Kind, Owner, Place, Versioned};
 use crate::model::input::{Binding, Output};
 use crate::model::names::Name;
-use crate::model::outcome::Duplicate;
+use crate::model::outcome::{Duplicate, Refusal};
 
 /// A row of ld.bfd's table of actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,15 +117,21 @@ impl Link<'_> {
         entry.by_script = false;
     }
 
-    /// Makes `id` stand for `target` (the row of indirect symbols).
-    fn enter_indirect(&mut self, mut id: EntryId, target: EntryId, by: By) {
+    /// Makes `id` stand for `target` (the row of indirect symbols). A weak definition of `f@@V` after a shared object's makes it stand for
+    /// itself, and the linker never ends.
+    fn enter_indirect(&mut self, mut id: EntryId, target: EntryId, by: By) -> Result<(), Fatal> {
         for _ in 0..16 {
             let old = *self.table.get(id);
             let kind = if old.by_script { Kind::Undefined } else { old.kind };
             match kind {
                 Kind::New | Kind::Undefined | Kind::UndefinedWeak | Kind::DefinedWeak | Kind::Common => {
                     if self.table.get(target).kind == Kind::Indirect(id) {
-                        return;
+                        return Ok(());
+                    }
+                    if id == target {
+                        let name = String::from_utf8_lossy(&self.full_name(&old)).into_owned();
+                        self.refusals.push(Refusal::Other(format!("internal error: it never ends over {name}")));
+                        return Err(Fatal);
                     }
                     if self.table.get(target).kind == Kind::New {
                         let entry = self.table.get_mut(target);
@@ -139,7 +145,7 @@ impl Link<'_> {
                         self.table.get_mut(id).listed = true;
                         self.enter(target, Row::Undefined, by, 0);
                     }
-                    return;
+                    return Ok(());
                 }
                 Kind::Indirect(to) => {
                     if self.table.get(to).kind == Kind::DefinedWeak {
@@ -149,13 +155,15 @@ impl Link<'_> {
                     if to != target {
                         self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
                     }
-                    return;
+                    return Ok(());
                 }
                 Kind::Defined => {
-                    return self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
+                    self.duplicate(id, by.owner.bfd, Section::Defined(by.place), by.value);
+                    return Ok(());
                 }
             }
         }
+        Ok(())
     }
 
     /// A second definition (`multiple_definition`, ld/ldmain.c): an error, but for absolute symbols of one value.
@@ -199,14 +207,16 @@ impl Link<'_> {
         let mut plain_applies = !merged.skip;
         if plain_applies {
             let seen = self.table.get(hi);
-            if (seen.def_regular || seen.kind == Kind::Common) && self.other_version(new.key.name, version, hi) {
+            if (seen.def_regular || (!seen.def_dynamic && seen.kind == Kind::Defined))
+                && self.other_version(new.key.name, version, hi)
+            {
                 plain_applies = false;
             }
         }
         if plain_applies {
             if merged.overridden.is_none() {
                 if self.program.options.output != Output::Relocatable {
-                    self.enter_indirect(hi, h, by);
+                    self.enter_indirect(hi, h, by)?;
                 }
             } else {
                 // An object has `f` already: `f@@V` of the shared object stands for that.
@@ -258,7 +268,7 @@ impl Link<'_> {
         } else if merged.overridden.is_some() {
             return Ok(());
         } else {
-            self.enter_indirect(hi, h, by);
+            self.enter_indirect(hi, h, by)?;
         }
         if self.table.get(hi).kind == Kind::Indirect(h) {
             self.behind(h, hi, new.dynamic());

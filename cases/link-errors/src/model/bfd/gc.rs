@@ -212,8 +212,8 @@ impl Link<'_> {
         if self.live.is_none() {
             return;
         }
-        for name in self.program.options.undefined.iter().chain(&self.program.options.require_defined) {
-            if let Some(id) = self.table.find(Key::plain(*name)) {
+        for name in self.wanted_by_options() {
+            if let Some(id) = self.table.find(Key::plain(name)) {
                 let id = self.table.real(id);
                 self.table.get_mut(id).mark = true;
             }

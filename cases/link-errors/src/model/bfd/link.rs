@@ -175,12 +175,7 @@ impl Link<'_> {
     /// `-u`, `--require-defined` and the entry point are undefined from the start (`lang_place_undefineds`); the default entry point is for
     /// executables alone (`after_parse_default`, ld/ldemul.c).
     fn place_undefined(&mut self) {
-        let program = self.program;
-        let options = &program.options;
-        let default = program.names.get(b"_start").filter(|_| options.output.is_executable());
-        let entry = options.entry.or(default);
-        let names = entry.into_iter().chain(options.undefined.iter().chain(&options.require_defined).copied());
-        for name in names {
+        for name in self.wanted_by_options() {
             let id = self.table.intern(Key::plain(name));
             let id = self.table.real(id);
             if self.table.get(id).kind == Kind::New {
@@ -188,6 +183,13 @@ impl Link<'_> {
                 self.table.list(id);
             }
         }
+    }
+
+    pub(super) fn wanted_by_options(&self) -> Vec<Name> {
+        let options = &self.program.options;
+        let default = self.program.names.get(b"_start").filter(|_| options.output.is_executable());
+        let entry = options.entry.or(default);
+        entry.into_iter().chain(options.undefined.iter().chain(&options.require_defined).copied()).collect()
     }
 
     /// `__ehdr_start`, where somebody asks for it (`assign_file_positions_for_load_sections`, bfd/elf.c).

@@ -164,7 +164,7 @@ impl<'p> Link<'p> {
             }
         }
         for file in &self.objects {
-            for (index, id) in self.files[*file].symbols.iter().enumerate() {
+            for id in &self.files[*file].symbols {
                 let symbol = self.table.get(*id);
                 if symbol.owner.is_none_or(|owner| owner.file != *file) || symbol.visibility == Visibility::Hidden {
                     continue;
@@ -176,7 +176,6 @@ impl<'p> Link<'p> {
                     _ => true,
                 };
                 if leaves {
-                    let _ = index;
                     exported.push((*id, shared && symbol.visibility != Visibility::Protected && !symbolic));
                 }
             }

@@ -170,7 +170,8 @@ impl<'p> Link<'p> {
 
     /// `SharedFile::parse`
     fn shared_file(&mut self, input: &Input, shared: &'p Shared) {
-        let soname = shared.soname.or_else(|| self.soname_of_path(input));
+        // `SharedFile::get_soname`
+        let soname = shared.soname.or(input.written);
         if soname.is_none() {
             self.cannot_say("a shared object without a name", Some(input.file));
         }
@@ -216,14 +217,6 @@ impl<'p> Link<'p> {
             versioned,
             gone: Vec::new(),
         });
-    }
-
-    /// The name of a shared object without one: its path as it was given, or with `-l` the file's name (`SharedFile::get_soname`). It
-    /// has to be among the names of the link.
-    fn soname_of_path(&self, input: &Input) -> Option<Name> {
-        let path = self.program.files[input.file.0 as usize].name.as_str();
-        let name = if input.by_library { path.rsplit('/').next().unwrap_or(path) } else { path };
-        self.program.names.get(name.as_bytes())
     }
 
     /// `apply_exclude_libs`

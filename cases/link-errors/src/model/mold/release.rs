@@ -1,7 +1,7 @@
 //! What differs between releases of mold. Each rule names the commit that brought it and the first release that has it; of releases that
 //! differ in their third number the last counts.
 //!
-//! 1.10.1, 2.37.1 and 2.42.0 were held against the model; the others were read.
+//! The model was held against 1.10.1, 2.0.0, 2.4.1, 2.30.0, 2.33.0, 2.35.1, 2.37.1, 2.39.1, 2.40.4 and 2.42.0; the others were read.
 
 use crate::model::input::Options;
 
@@ -108,6 +108,9 @@ pub(super) struct Release {
     pub(super) versions_conflict: bool,
     /// A reference to what was discarded with its group is an error, and no crash (b403b811, 2.0.0).
     pub(super) discarded_is_error: bool,
+    /// Reporting an undefined symbol looks at all symbols of its file, and dies of one whose section was discarded with its group
+    /// (`get_func_name`; ea9864bb, 2.4.1, until ecc7ce02, 2.34.0).
+    pub(super) naming_dies: bool,
     /// `--gc-sections` keeps all sections whose name is one of C (until 384527fd, 2.42.0).
     pub(super) keeps_identifiers: bool,
     /// `--gc-sections` drops shared objects only what was collected asks for (3d546cd0, 2.42.0).
@@ -166,6 +169,7 @@ impl Release {
             exact_stands_before_glob: since(2, 4),
             versions_conflict: since(2, 42),
             discarded_is_error: since(2, 0),
+            naming_dies: since(2, 4) && !since(2, 34),
             keeps_identifiers: !since(2, 42),
             collects_shared: since(2, 42),
             duplicates_before_collection: since(2, 37),

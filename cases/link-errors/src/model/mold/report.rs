@@ -7,7 +7,7 @@ use super::link::Link;
 use super::release::{Hidden, Policy};
 use super::table::{Content, Owner, SymbolId};
 use crate::model::edges::Tables;
-use crate::model::input::{Object, Output, Visibility};
+use crate::model::input::{Definition, Object, Output, Reference, Symbol, SymbolType, Visibility};
 use crate::model::liveness::ALLOC;
 use crate::model::names::Name;
 use crate::model::outcome::{Duplicate, Refusal, Site, Undefined, UndefinedWhy};
@@ -276,6 +276,7 @@ impl Link<'_> {
         let mut known: HashMap<Name, usize> = HashMap::new();
         let mut found: Vec<Undefined> = Vec::new();
         let mut lost: Vec<(Name, Site)> = Vec::new();
+        let mut dies = false;
         for file in &self.objects {
             let (Content::Object(object), Some(id)) = (&self.files[*file].content, self.files[*file].id) else {
                 continue;
@@ -307,6 +308,8 @@ impl Link<'_> {
                 if !nowhere && !far {
                     continue;
                 }
+                let recorded = far || self.policy != Policy::Ignore || !self.release.one_switch;
+                dies |= recorded && self.release.naming_dies && self.naming_dies(*file, object, reference);
                 let site = Site { file: id, at: Some((reference.section, reference.offset)) };
                 if let Some(index) = known.get(&symbol.name) {
                     found[*index].sites.push(site);
@@ -324,7 +327,34 @@ impl Link<'_> {
             }
         }
         self.refer_to_lost(lost);
+        if dies {
+            self.refuse(Refusal::Other(
+                "internal error: a symbol of a discarded group where one is undefined".to_owned(),
+            ));
+        }
         found
+    }
+
+    /// `get_func_name`: true when a symbol without a definition comes before the function that a reference is in. Functions of shared
+    /// objects are taken to have other addresses.
+    fn naming_dies(&self, file: usize, object: &Object, reference: &Reference) -> bool {
+        let around = |symbol: &Symbol| {
+            let end = symbol.value.saturating_add(symbol.size);
+            symbol.kind == SymbolType::Function
+                && symbol.definition == Definition::Section(reference.section)
+                && (symbol.value..end).contains(&reference.offset)
+        };
+        if object.symbols.iter().take(object.first_global as usize).any(around) {
+            return false;
+        }
+        for id in &self.files[file].symbols {
+            let Some(owner) = self.table.get(*id).owner else { return true };
+            let Content::Object(other) = self.files[owner.file].content else { continue };
+            if other.symbols.get(other.first_global as usize + owner.index).is_some_and(around) {
+                return false;
+            }
+        }
+        false
     }
 
     /// The output has a dynamic section (`create_synthetic_sections`).

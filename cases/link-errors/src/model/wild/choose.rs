@@ -12,10 +12,15 @@ use crate::model::outcome::{Duplicate, Event};
 impl Link<'_> {
     /// False when wild ends at duplicates.
     pub(super) fn choose(&mut self) -> bool {
+        let mut known: HashMap<SymbolId, SymbolId, Fast> = HashMap::default();
         for (first, others) in self.names.contested() {
             let all: Vec<SymbolId> = std::iter::once(first).chain(others).collect();
             let Some(chosen) = self.select(&all) else { continue };
             for id in &all {
+                if known.insert(*id, chosen).is_some_and(|before| before != chosen) {
+                    // Both names are settled at once, by different threads.
+                    self.cannot_say("a default version that is defined twice, by its name and with its version", None);
+                }
                 self.means[id.0 as usize] = chosen;
             }
             // The most constraining of all, taken or not.

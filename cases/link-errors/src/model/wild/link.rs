@@ -4,7 +4,7 @@ use super::symbols::{Entry, File, Flags, Names, SymbolId};
 use crate::model::edges::{Edges, Tables};
 use crate::model::input::{FileId, Output, Program};
 use crate::model::names::Name;
-use crate::model::outcome::{Duplicate, Event, Linker, Outcome, Refusal, Undefined, Unknown};
+use crate::model::outcome::{Duplicate, Event, Linker, Outcome, Refusal, Undefined, UndefinedWhy, Unknown};
 
 /// `OutputKind` (output_kind.rs)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +98,19 @@ impl Link<'_> {
         {
             self.cannot_say("which exception tables are kept", None);
         }
-        if self.undefined.is_empty() && self.refusals.is_empty() {
+        if !self.has_failed() {
             self.check_aliases();
         }
-        if self.undefined.is_empty() && self.refusals.is_empty() {
+        if !self.has_failed() {
             self.write();
         }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        let warns = self.program.options.warn_unresolved;
+        !self.duplicates.is_empty()
+            || !self.refusals.is_empty()
+            || self.undefined.iter().any(|one| !warns || one.why == UndefinedWhy::Option)
     }
 
     fn tables_are_open(&self) -> bool {

@@ -3,7 +3,8 @@
 //! undefined, `--gc-sections` being on.
 //!
 //! The mechanism is `Linker::load_inputs_and_link` (libwild 0.10.0, lib.rs). It ends with one error, and where it finds several they
-//! race: the model names all. Not modelled: relocations that need code to be compiled otherwise, which the input does not tell.
+//! race: the model names all. Not modelled: relocations that need code to be compiled otherwise, whose kinds the input
+//! does not tell apart.
 
 mod choose;
 mod link;

@@ -4,9 +4,7 @@ use super::link::{Kind, Link};
 use super::symbols::{Content, SymbolId};
 use crate::model::input::FileId;
 use crate::model::names::Name;
-use crate::model::outcome::{
-    Because, Event, Extraction, Linker, Needed, Outcome, Refusal, UndefinedWhy, Unknown, Verdict,
-};
+use crate::model::outcome::{Because, Event, Extraction, Linker, Needed, Outcome, Refusal, Unknown, Verdict};
 
 /// A release the model does not cover.
 pub(super) fn uncovered(linker: Linker) -> Outcome {
@@ -55,11 +53,7 @@ impl Link<'_> {
         let skipped: Vec<Event> = skipped.filter_map(|file| file.id).map(Event::Skip).collect();
         self.trace.extend(skipped);
         self.trace.extend(dropped.iter().copied().map(Event::Drop));
-        let warns = self.program.options.warn_unresolved;
-        let failed = !self.duplicates.is_empty()
-            || !self.refusals.is_empty()
-            || self.undefined.iter().any(|one| !warns || one.why == UndefinedWhy::Option);
-        let verdict = match (failed, self.unknown.is_empty()) {
+        let verdict = match (self.has_failed(), self.unknown.is_empty()) {
             (_, false) => Verdict::Unknown,
             (true, true) => Verdict::Fails,
             (false, true) => Verdict::Links,

@@ -4,7 +4,7 @@
 use super::link::{Kind, Link};
 use super::symbols::{Content, Own, SymbolId};
 use crate::model::edges::{Edges, Tables};
-use crate::model::input::{ExcludeLibs, Object, Program, Section, SymbolType, Unresolved, Visibility};
+use crate::model::input::{Definition, ExcludeLibs, Object, Program, Section, SymbolType, Unresolved, Visibility};
 use crate::model::liveness::RETAIN;
 use crate::model::names::Name;
 use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
@@ -351,11 +351,11 @@ impl Link<'_> {
         let ignored = matches!(options.unresolved, Some(Unresolved::Ignore | Unresolved::IgnoreInObjects));
         let nowhere = self.entry(definition).is_some_and(|entry| entry.undefined);
         let tls = object.symbols.get(symbol as usize).is_some_and(|own| own.kind == SymbolType::Tls);
-        if tls && nowhere && flags.absolute && !flags.dynamic && self.kind == Kind::Shared {
-            // `allocate_resolution` makes room for a relocation that `process_got_tls_offset` does not write, where the reference is for
-            // the offset (`R_X86_64_GOTTPOFF`): then wild stops with an error of its own. What relocations are for is not known here.
+        if tls && !flags.dynamic && self.kind == Kind::Shared && !self.is_thread_local(definition) {
+            // `process_got_tls_offset` refuses it, and writes nothing for what is undefined where `allocate_resolution` made room, where
+            // the reference is for the offset (`R_X86_64_GOTTPOFF`). Which relocation it is is not known here.
             self.cannot_say(
-                "a thread-local symbol of limited visibility that nobody defines, in a shared object",
+                "a thread-local reference to a symbol that is not thread-local or nowhere, in a shared object",
                 None,
             );
         }
@@ -378,6 +378,14 @@ impl Link<'_> {
         self.report(own.name, own.version, Site { file: by, at }, why);
     }
 
+    /// True for a definition of a thread-local variable.
+    fn is_thread_local(&self, id: SymbolId) -> bool {
+        let file = &self.files[self.file_of(id)];
+        let Content::Object(object) = file.content else { return false };
+        let symbol = object.symbols.get((id.0 - file.first) as usize);
+        symbol.is_some_and(|symbol| symbol.kind == SymbolType::Tls && !symbol.is_undefined())
+    }
+
     fn report(&mut self, name: Name, version: Option<Name>, site: Site, why: UndefinedWhy) {
         match self.undefined.iter_mut().find(|known| known.name == name && known.version == version) {
             Some(known) => known.sites.push(site),
@@ -385,13 +393,26 @@ impl Link<'_> {
         }
     }
 
-    /// `update_redirect_resolutions`: `--defsym` of what nobody defines, or of what nothing refers to where its own name is defined
-    /// elsewhere.
+    /// `SymbolCopyInfo::new`: what the symbol table of the output has, referred to or not.
+    fn is_written(&self, id: SymbolId) -> bool {
+        let file = self.file_of(id);
+        let Content::Object(object) = self.files[file].content else { return false };
+        let index = id.0 - self.files[file].first;
+        match object.symbols.get(index as usize).map(|symbol| symbol.definition) {
+            Some(Definition::Section(section)) => {
+                self.kept.get(file).and_then(|sections| sections.get(section as usize)) == Some(&true)
+            }
+            Some(Definition::Absolute) => self.files[file].loaded,
+            _ => false,
+        }
+    }
+
+    /// `update_redirect_resolutions`: `--defsym` of what nobody defines, or of what was collected where its own name is defined elsewhere.
     pub(super) fn check_aliases(&mut self) {
         let program = self.program;
         for name in program.options.defsym.iter().flat_map(|defsym| &defsym.reads) {
             let target = self.names.get(*name).map(|id| self.definition(id));
-            if target.is_none_or(|id| !self.flags(id).resolved) {
+            if target.is_none_or(|id| !self.flags(id).resolved && !self.is_written(id)) {
                 self.undefined.push(Undefined {
                     name: *name,
                     version: None,

@@ -7,7 +7,6 @@ use super::symbols::{Content, File, Flags, Own, SymbolId};
 use crate::model::input::{
     Archive, Content as FileContent, FileId, Input, Lto, Output, Unusable, VersionScript, Visibility,
 };
-use crate::model::names::Name;
 use crate::model::outcome::{Event, Refusal};
 use crate::model::script;
 
@@ -123,7 +122,8 @@ impl Link<'_> {
                 return self.refusals.push(Refusal::File(id));
             }
             FileContent::Shared(shared) => {
-                let soname = shared.soname.or_else(|| self.soname_of_path(id, input));
+                // `DynamicTagValues::lib_name`
+                let soname = shared.soname.or(input.written);
                 if soname.is_none() {
                     self.cannot_say("a shared object without a name", Some(id));
                 }
@@ -144,18 +144,12 @@ impl Link<'_> {
         }
     }
 
-    /// The name of a shared object without one: its path as it was given, with `-l` that of the file (`DynamicTagValues::lib_name`).
-    fn soname_of_path(&self, id: FileId, input: &Input) -> Option<Name> {
-        let path = self.program.files[id.0 as usize].name.as_str();
-        let name = if input.by_library { path.rsplit('/').next().unwrap_or(path) } else { path };
-        self.program.names.get(name.as_bytes())
-    }
-
     /// `OutputKind::new`: a shared object on the line makes a dynamic executable, needed or not.
     fn kind(&self) -> Kind {
         match self.program.options.output {
             Output::Shared => Kind::Shared,
             Output::Relocatable => Kind::Relocatable,
+            Output::Pie if self.program.options.interpreter => Kind::DynamicExecutable,
             _ if self.files.iter().any(File::is_shared) => Kind::DynamicExecutable,
             _ => Kind::StaticExecutable,
         }
@@ -165,10 +159,11 @@ impl Link<'_> {
         let program = self.program;
         let options = &program.options;
         let mut symbols = vec![Own::Undefined];
+        let moves = matches!(options.output, Output::Pie | Output::StaticPie);
         for (name, hidden) in BOUNDS {
             let left_out = match *name {
-                b"__rela_iplt_start" | b"__rela_iplt_end" => options.output == Output::StaticPie,
-                b"_DYNAMIC" => self.kind == Kind::StaticExecutable && options.output != Output::StaticPie,
+                b"__rela_iplt_start" | b"__rela_iplt_end" => self.kind == Kind::StaticExecutable && moves,
+                b"_DYNAMIC" => self.kind == Kind::StaticExecutable && !moves,
                 _ => false,
             };
             if let Some(name) = program.names.get(name).filter(|_| !left_out) {
