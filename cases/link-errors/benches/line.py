@@ -2,12 +2,14 @@
 """Writes a link of any size that fails, for timing: objects, archives, and the line in `link.txt` (with `cc`) and
 `ld.rsp` (what a linker takes behind `@`).
 
-    line.py FOLDER [--objects 2000] [--archives 200] [--members 20] [--kib 40] [--thin] [--fail order|nowhere]
+    line.py FOLDER [--objects 2000] [--archives 200] [--members 20] [--functions 12]
+            [--kib 40] [--hole] [--thin] [--fail order|nowhere]
 
-Objects have twelve functions in sections of their own, four inline functions in groups that many objects share, calls to
-other objects, and KIB of debug information. Each archive is used by objects and by the archive before it. `--fail order`:
-a member of the last archive but one needs a member of an archive at the middle that nobody else needs, so that ld.bfd and
-gold have passed it; lld, mold and wild link the line. `--fail nowhere`: it needs what no file has, and all fail.
+Objects have functions in sections of their own, four inline functions in groups that many objects share, calls to
+other objects, and KIB of debug information, with --hole of zeros that take no room on the disk. Each archive is used by
+objects and by the archive before it. `--fail order`: a member of the last archive but one needs a member of an archive at
+the middle that nobody else needs, so that ld.bfd and gold have passed it; lld, mold and wild link the line.
+`--fail nowhere`: it needs what no file has, and all fail.
 """
 
 import argparse
@@ -15,7 +17,6 @@ import os
 import random
 import struct
 
-FUNCTIONS = 12
 SHARED = 600
 
 
@@ -143,12 +144,14 @@ def main():
     parser.add_argument("--objects", type=int, default=2000)
     parser.add_argument("--archives", type=int, default=200)
     parser.add_argument("--members", type=int, default=20, help="of each archive")
+    parser.add_argument("--functions", type=int, default=12, help="of each object and member")
     parser.add_argument("--kib", type=int, default=40, help="debug information of each object")
+    parser.add_argument("--hole", action="store_true", help="debug information of objects is a hole in the file")
     parser.add_argument("--thin", action="store_true", help="members are files of their own")
     parser.add_argument("--fail", choices=["order", "nowhere"], default="order")
     given = parser.parse_args()
     draw = random.Random(1)
-    debug = draw.randbytes(given.kib << 10)
+    debug, hole = draw.randbytes(given.kib << 10), bytes(given.kib << 10)
     os.makedirs(f"{given.folder}/obj", exist_ok=True)
     os.makedirs(f"{given.folder}/lib", exist_ok=True)
 
@@ -166,24 +169,30 @@ def main():
 
     def write(file, calls, path=None):
         inlines = [inline(number) for number in sorted(draw.sample(range(SHARED), 4))]
-        defined = [own(file, number) for number in range(FUNCTIONS)]
-        data = elf(defined, inlines, calls, debug)
+        defined = [own(file, number) for number in range(given.functions)]
+        empty = given.hole and path is not None
+        data = elf(defined, inlines, calls, hole if empty else debug)
         if path:
             with open(path, "wb") as out:
+                if empty:
+                    at = data.index(hole)
+                    out.write(data[:at])
+                    out.seek(at + len(hole))
+                    data = data[at + len(hole) :]
                 out.write(data)
         return data, defined + inlines
 
-    def some(number, of, first=0):
-        return [own(draw.choice(of), first + draw.randrange(FUNCTIONS - first)) for _ in range(number)]
+    def some(number, of):
+        return [own(draw.choice(of), draw.randrange(given.functions)) for _ in range(number)]
 
     objects = [object_name(number) for number in range(given.objects)]
     line = []
     for number, file in enumerate(objects):
-        calls = some(24, objects)
+        calls = some(2 * given.functions, objects)
         if given.archives:
             library = number % given.archives
             used = [member_name(library, draw.randrange(given.members)) for _ in range(4)]
-            calls += [own(member, draw.randrange(FUNCTIONS)) for member in used]
+            calls += [own(member, draw.randrange(given.functions)) for member in used]
         path = f"obj/{file}.o"
         write(file, calls, f"{given.folder}/{path}")
         line.append(path)
@@ -194,16 +203,16 @@ def main():
         names = [member_name(library, member) for member in range(given.members)]
         members = []
         for number, file in enumerate(names):
-            calls = some(12, names)
+            calls = some(given.functions, names)
             if library + 1 < given.archives:
-                calls += some(6, [member_name(library + 1, member) for member in range(given.members)])
+                calls += some(given.functions // 2, [member_name(library + 1, member) for member in range(given.members)])
             if library == late and number == 0:
                 calls.append(wanted)
             path = f"{given.folder}/lib/{file}.o" if given.thin else None
             members.append((f"{file}.o",) + write(file, calls, path))
         if library == passed and given.fail == "order":
             path = f"{given.folder}/lib/{hidden}.o" if given.thin else None
-            members.append((f"{hidden}.o",) + write(hidden, some(12, names), path))
+            members.append((f"{hidden}.o",) + write(hidden, some(given.functions, names), path))
         path = f"lib/liblayer_{library:03}.a"
         archive(f"{given.folder}/{path}", members, given.thin)
         line.append(path)

@@ -14,7 +14,8 @@ use anyhow::{Result, bail};
 use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
 
 use crate::encoding::{encoding, utf16};
-use crate::source::{Disk, Refusal, Source, explain, folder};
+use crate::map::MAP_FROM;
+use crate::source::{Disk, Refusal, Source, explain, folder, too_large};
 use crate::spool::{Ended, spool};
 use crate::tally::Tally;
 use crate::{Collected, HEAD, MAPPED_KINDS, Options, REFERRED_KINDS, Reading, bundle, git, walk};
@@ -471,6 +472,7 @@ impl<'o> Loader<'o> {
         match self.read(&*source, path) {
             Ok(bytes) => {
                 let id = self.offer(path, bytes, found, Some(identity))?;
+                self.release(id);
                 self.out.files.insert(id, disk.to_path_buf());
                 self.queue.push_back((id, source, disk.to_path_buf()));
                 Some(id)
@@ -529,11 +531,19 @@ impl<'o> Loader<'o> {
     }
 
     fn read(&mut self, source: &dyn Source, path: &str) -> Result<Bytes, Refusal> {
-        // Large files are told by their head first: some kinds are walked and take no memory.
-        let kind = source.mapped_head(path).and_then(|head| self.kind(path, &head, false));
-        let bytes = source.read(path, self.limit(kind))?;
-        let size = bytes.as_slice().len() as u64;
-        if kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
+        let mapped = source.is_mapped();
+        let most = if mapped { self.options.max_mapped_bytes } else { 0 };
+        let bytes = source.read(path, self.options.max_evidence_bytes.max(most))?;
+        // Large files are told by their head: some kinds are walked and take no memory.
+        let slice = bytes.as_slice();
+        let size = slice.len() as u64;
+        let head = &slice[..slice.len().min(HEAD)];
+        let kind = self.kind(path, head, head.len() == slice.len());
+        let limit = self.limit(kind);
+        if size > limit {
+            return Err(Refusal::new(size, too_large(size, limit)));
+        }
+        if mapped && size >= MAP_FROM && kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
             return Ok(bytes);
         }
         if self.total + size > self.options.max_total_bytes {
@@ -542,6 +552,14 @@ impl<'o> Loader<'o> {
         }
         self.total += size;
         Ok(bytes)
+    }
+
+    /// The pages a look at it took are given back: a link has thousands of files, and their heads together are too much.
+    fn release(&self, id: EvidenceId) {
+        let item = self.out.evidence.get(id).filter(|item| item.kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind)));
+        if let Some(item) = item {
+            item.bytes.release(0..item.as_bytes().len());
+        }
     }
 
     fn add(&mut self, path: &str, kind: Option<&'static Kind>, bytes: Bytes, identity: String) -> EvidenceId {

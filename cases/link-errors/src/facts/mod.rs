@@ -12,7 +12,7 @@ mod same;
 pub mod source;
 pub mod usual;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use casebook_core::{Coverage, EvidenceId, Input, Read, Unmodelled};
 
@@ -65,7 +65,7 @@ pub fn read(input: &Input<'_>) -> Read {
     facts.attempts = same::join(std::mem::take(&mut facts.attempts), &|attempt| of(attempt.evidence));
     facts.told = told;
     meet(&mut facts, &of);
-    covered(&facts, input, &gaps, &mut coverage);
+    covered(&facts, input, gaps, &mut coverage);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
 }
@@ -94,14 +94,17 @@ fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String) {
 }
 
 /// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.
-fn covered(facts: &Facts, input: &Input<'_>, gaps: &[Unmodelled], coverage: &mut Vec<Coverage>) {
+fn covered(facts: &Facts, input: &Input<'_>, gaps: Vec<Unmodelled>, coverage: &mut Vec<Coverage>) {
     let opened = facts.attempts.iter().flat_map(|attempt| &attempt.files.opened).filter_map(|opened| opened.evidence);
     let used: BTreeSet<EvidenceId> = opened.collect();
+    let mut by_evidence: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
+    for gap in gaps {
+        by_evidence.entry(gap.span.evidence).or_default().push(gap);
+    }
     for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
         for item in input.of_kind(kind) {
             if used.contains(&item.id) || !item.referred {
-                let mut own: Vec<Unmodelled> =
-                    gaps.iter().filter(|gap| gap.span.evidence == item.id).cloned().collect();
+                let mut own = by_evidence.remove(&item.id).unwrap_or_default();
                 own.dedup();
                 let line = Coverage::read(item, own);
                 coverage.push(if used.contains(&item.id) { line } else { line.with_note("no link here takes it") });

@@ -1,6 +1,8 @@
 //! Libraries that are here and not on the line, and files on it that are for another machine.
 
-use casebook_core::{Evidence, EvidenceSet};
+use std::collections::HashSet;
+
+use casebook_core::{Evidence, EvidenceId, EvidenceSet};
 use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
@@ -27,13 +29,13 @@ pub(super) fn offers(
     for given in line.search.iter().filter(own) {
         folders.push(clean(&join(Some(folder), &join(line.directory.as_deref(), &given.value))));
     }
+    let opened: HashSet<EvidenceId> = files.opened.iter().filter_map(|opened| opened.evidence).collect();
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
         let path = clean(&item.path);
         let (above, base) = path.rsplit_once('/').unwrap_or(("", &path));
         let above = clean(above);
         let library = base.starts_with("lib") && (base.ends_with(".so") || base.ends_with(".a"));
-        let opened = files.opened.iter().any(|opened| opened.evidence == Some(item.id));
-        if !library || opened || !folders.contains(&above) {
+        if !library || opened.contains(&item.id) || !folders.contains(&above) {
             continue;
         }
         let name = path.strip_prefix(&format!("{}/", folders[0])).unwrap_or(&path).to_owned();
@@ -44,11 +46,12 @@ pub(super) fn offers(
         let added = files::add(&mut program.names, &mut program.files, &name, item.as_bytes(), &mut |_| None);
         files.opened.push(Opened { file: added.file, path: name, evidence: Some(item.id), added });
     }
+    let named: HashSet<FileId> = files.program.inputs.iter().map(|input| input.file).collect();
     let mut out = Vec::new();
     for (index, file) in files.program.files.iter().enumerate() {
         let id = FileId(index as u32);
         let library = matches!(file.content, Content::Shared(_) | Content::Archive(_));
-        if library && !files.program.inputs.iter().any(|input| input.file == id) {
+        if library && !named.contains(&id) {
             out.push((id, files.path(id).unwrap_or(&file.name).to_owned()));
         }
     }

@@ -18,6 +18,7 @@ impl Loader<'_> {
             let kind = self.options.kinds.iter().copied().find(|kind| item.kind == Some(kind.name));
             let Some(refers) = kind.and_then(|kind| kind.refers) else { continue };
             let (from, references) = (item.path.clone(), refers(item));
+            self.release(id);
             for reference in references {
                 if self.out.evidence.resolve(id, &reference.name).is_some() {
                     continue;
