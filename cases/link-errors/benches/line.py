@@ -6,8 +6,8 @@
             [--kib 40] [--hole] [--thin] [--fail order|nowhere]
 
 Objects have functions in sections of their own, four inline functions in groups that many objects share, calls to
-other objects, and KIB of debug information, with --hole of zeros that take no room on the disk. Each archive is used by
-objects and by the archive before it. `--fail order`: a member of the last archive but one needs a member of an archive at
+other objects, and KIB of debug information, with --hole of zeros that take no room on the disk (members: 40 KiB at most).
+Each archive is used by objects and by the archive before it. `--fail order`: a member of the last archive but one needs a member of an archive at
 the middle that nobody else needs, so that ld.bfd and gold have passed it; lld, mold and wild link the line.
 `--fail nowhere`: it needs what no file has, and all fail.
 """
@@ -151,7 +151,8 @@ def main():
     parser.add_argument("--fail", choices=["order", "nowhere"], default="order")
     given = parser.parse_args()
     draw = random.Random(1)
-    debug, hole = draw.randbytes(given.kib << 10), bytes(given.kib << 10)
+    hole = bytes(given.kib << 10)
+    debug = draw.randbytes(min(given.kib, 40 if given.hole else given.kib) << 10)
     os.makedirs(f"{given.folder}/obj", exist_ok=True)
     os.makedirs(f"{given.folder}/lib", exist_ok=True)
 

@@ -83,7 +83,8 @@ impl<'e> Seen<'e> {
 impl Disk for Seen<'_> {
     fn find(&self, path: &str) -> Option<Found> {
         let item = self.evidence(path)?;
-        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id) })
+        let binary = matches!(item.kind, Some("elf" | "archive"));
+        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id), binary })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {

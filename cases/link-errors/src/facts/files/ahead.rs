@@ -182,3 +182,118 @@ fn is_pool() -> bool {
 fn place(bytes: &[u8]) -> (usize, usize) {
     (bytes.as_ptr().addr(), bytes.len())
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "objects come from the machine")]
+mod tests {
+    use super::*;
+    use crate::model::input::Content;
+
+    /// Files of the machine's C library and compiler, each three times.
+    fn real() -> Vec<Planned> {
+        let folder = "/usr/lib/x86_64-linux-gnu";
+        let names = ["crt1.o", "libc_nonshared.a", "libm.so.6", "libc.so.6", "crti.o", "libpthread.a", "libc.a"];
+        let mut out = Vec::new();
+        for name in names.iter().chain(&names).chain(&names) {
+            let path = format!("{folder}/{name}");
+            if let Ok(bytes) = std::fs::read(&path) {
+                out.push(Planned { name: (*name).to_owned(), path, bytes: Bytes::new(bytes) });
+            }
+        }
+        out
+    }
+
+    type Read = (Names, Vec<File>, Vec<Added>);
+
+    fn one_by_one(planned: &[Planned]) -> Read {
+        let (mut names, mut files) = (Names::default(), Vec::new());
+        let added = planned
+            .iter()
+            .map(|file| super::super::add(&mut names, &mut files, &file.name, file.bytes.as_slice(), &mut |_| None));
+        let added = added.collect();
+        (names, files, added)
+    }
+
+    fn ahead(planned: &[Planned]) -> Read {
+        let (mut names, mut files) = (Names::default(), Vec::new());
+        let copy =
+            |file: &Planned| Planned { name: file.name.clone(), path: file.path.clone(), bytes: file.bytes.clone() };
+        let beside = |_: &str, _: &str| None;
+        let ahead = Ahead::new(planned.iter().map(copy).collect(), &beside).unwrap();
+        // Every fifth is not asked for.
+        let wanted = planned.iter().enumerate().filter(|(number, _)| number % 5 != 4);
+        let added = wanted
+            .map(|(_, file)| ahead.add(&mut names, &mut files, &file.name, file.bytes.as_slice(), &mut |_| None))
+            .collect();
+        (names, files, added)
+    }
+
+    /// Everything with names as text.
+    fn told(names: &Names, content: &Content) -> Vec<String> {
+        let text = |name: &Name| names.text(*name).into_owned();
+        match content {
+            Content::Object(object) => {
+                let symbols = object.symbols.iter().map(|symbol| {
+                    format!(
+                        "{} {:?} {:?}",
+                        text(&symbol.name),
+                        symbol.version.map(|version| text(&version.name)),
+                        symbol.definition
+                    )
+                });
+                let sections = object.sections.iter().map(|section| text(&section.name));
+                let groups = object.groups.iter().map(|group| text(&group.signature));
+                symbols.chain(sections).chain(groups).chain([format!("{:?}", object.references)]).collect()
+            }
+            Content::Shared(shared) => {
+                let symbols = shared.symbols.iter().map(|symbol| {
+                    format!("{} {:?}", text(&symbol.name), symbol.version.map(|version| text(&version.name)))
+                });
+                let names =
+                    shared.needed.iter().chain(&shared.local).chain(&shared.soname).chain(&shared.first_version);
+                symbols.chain(names.map(text)).collect()
+            }
+            Content::Archive(archive) => {
+                let index = archive.index.iter().flatten().map(|(name, member)| format!("{} {member}", text(name)));
+                index.chain([format!("{:?}", archive.members)]).collect()
+            }
+            Content::Unusable(why) => vec![format!("{why:?}")],
+        }
+    }
+
+    #[test]
+    fn what_is_read_ahead_is_what_is_read_one_by_one() {
+        let planned = real();
+        if planned.len() < 6 {
+            return println!("skipped: no C library to link with");
+        }
+        let wanted = planned.iter().enumerate().filter(|(number, _)| number % 5 != 4);
+        let wanted: Vec<Planned> = wanted
+            .map(|(_, file)| Planned { name: file.name.clone(), path: String::new(), bytes: file.bytes.clone() })
+            .collect();
+        let expected = one_by_one(&wanted);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for (names, files, added) in [ahead(&planned), pool.install(|| ahead(&planned))] {
+            assert_eq!(files.len(), expected.1.len());
+            for (file, other) in files.iter().zip(&expected.1) {
+                assert_eq!((&file.name, file.archive), (&other.name, other.archive));
+                assert_eq!(told(&names, &file.content), told(&expected.0, &other.content), "{}", file.name);
+            }
+            for (added, other) in added.iter().zip(&expected.2) {
+                assert_eq!((added.file, &added.parts, &added.faults), (other.file, &other.parts, &other.faults));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_names_do_not_depend_on_threads() {
+        let planned = real();
+        if planned.len() < 6 {
+            return println!("skipped: no C library to link with");
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let (alone, many) = (ahead(&planned).0, pool.install(|| ahead(&planned)).0);
+        assert_eq!(alone.len(), many.len());
+        assert!((0..alone.len() as u32).all(|number| alone.bytes(Name(number)) == many.bytes(Name(number))));
+    }
+}

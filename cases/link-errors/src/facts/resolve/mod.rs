@@ -37,6 +37,8 @@ pub struct Found {
     pub bytes: Bytes,
     /// The evidence it is.
     pub evidence: Option<EvidenceId>,
+    /// It is known to be an object or archive; nobody has to look at it to tell it from a script.
+    pub binary: bool,
 }
 
 /// The files of the machine the link ran on, as far as they are known. Several threads ask at once.
@@ -361,7 +363,7 @@ impl Resolver<'_> {
             return self.unknown(format!("{MOST_INPUTS} inputs of a link are taken"));
         }
         let Some(found) = self.open(path) else { return };
-        if peek(found.bytes.as_slice()) == Peek::Script {
+        if !found.binary && peek(found.bytes.as_slice()) == Peek::Script {
             return self.script_file(path, found.bytes.as_slice(), way);
         }
         let file = self.file(path);
