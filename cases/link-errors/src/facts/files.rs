@@ -25,7 +25,7 @@ use crate::model::names::{Name, Names};
 pub use ahead::{Ahead, Beside, Planned};
 
 /// Most symbols that are read of one table; more are a fault.
-const MOST_SYMBOLS: usize = 1 << 23;
+const MOST_SYMBOLS: usize = 1 << 22;
 
 /// LLVM's bitcode begins so, as it is or in a wrapper (llvm/include/llvm/Bitcode/BitcodeReader.h, `isRawBitcode`,
 /// `isBitcodeWrapper`).

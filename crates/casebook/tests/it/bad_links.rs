@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::objects::{Machine, RELA, STRTAB, SYMTAB, X86_64, archive, member_header, object, patch};
-use crate::tool::{Ran, ends_with, report};
+use crate::tool::{Ran, covered_once, ends_with, report};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("an_object_cut_anywhere", cut_object),
@@ -71,9 +71,14 @@ fn titles(report: &Value, code: &str) -> Vec<String> {
     own.map(|finding| finding["title"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// The other files were looked at: what none of them has is found.
+/// The other files were looked at, and what none of them has is found to be missing; but where the linker ends at the bad file, which LNK302
+/// says, it does not come so far.
 fn rest_is_modelled(report: &Value) -> Result<(), Failed> {
-    match titles(report, "LNK111").iter().any(|title| title.contains("lost_for_good")) {
+    for name in ["main.o", "helper.o"] {
+        covered_once(report, name, &["read"], "")?;
+    }
+    let missing = titles(report, "LNK111").iter().any(|title| title.contains("lost_for_good"));
+    match missing || !titles(report, "LNK302").is_empty() {
         true => Ok(()),
         false => Err(format!("`lost_for_good` is not found to be missing: {report}").into()),
     }
@@ -223,9 +228,9 @@ fn sparse_object() -> Result<(), Failed> {
 }
 
 fn sparse_symbols() -> Result<(), Failed> {
-    for (section, words) in [(SYMTAB, "are read"), (RELA, ""), (STRTAB, "")] {
+    for (section, words) in [(SYMTAB, "symbols; 4194304 are read"), (RELA, ""), (STRTAB, "")] {
         let folder = line("big.o")?;
-        sparse(&folder.path().join("big.o"), section, 24 * (1 << 30) / 24)?;
+        sparse(&folder.path().join("big.o"), section, 24 * ((1 << 30) / 24))?;
         let (report, _) = check(folder.path())?;
         says(&report, "big.o", words)?;
         rest_is_modelled(&report)?;
