@@ -3,6 +3,7 @@
 mod bfd;
 pub mod causes;
 pub mod chain;
+pub mod definitions;
 pub mod edges;
 pub mod edit;
 mod gold;

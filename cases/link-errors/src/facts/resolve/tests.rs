@@ -11,7 +11,7 @@ struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Disk for Files {
     fn find(&self, path: &str) -> Option<Found> {
-        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None })
+        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None, binary: false })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
