@@ -22,6 +22,43 @@ pub enum Figure {
     Grid(Grid),
     /// What a quantity was made of, over time, and the limits it met.
     Areas(Areas),
+    /// What leads to what.
+    Graph(Graph),
+}
+
+/// What leads to what, in columns from left to right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    /// What it shows.
+    pub title: String,
+    /// The boxes; those of one column stand in this order, from top to bottom.
+    pub nodes: Vec<GraphNode>,
+    /// The arrows between them.
+    pub edges: Vec<GraphEdge>,
+}
+
+/// One box of a [`Graph`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphNode {
+    /// What stands in it.
+    pub name: String,
+    /// Its column, from 0.
+    pub layer: usize,
+    /// How it is drawn.
+    pub tone: Tone,
+}
+
+/// One arrow of a [`Graph`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphEdge {
+    /// Index of the box it leaves.
+    pub from: usize,
+    /// Index of the box it leads to.
+    pub to: usize,
+    /// What stands on it.
+    pub text: String,
+    /// How it is drawn.
+    pub tone: Tone,
 }
 
 /// Who sent what to whom.

@@ -25,7 +25,10 @@ pub use coverage::{Coverage, ReadStatus, Unmodelled};
 pub use dial::{Dialer, Store};
 pub use evidence::{Bytes, Content, Digest, Evidence, EvidenceId, EvidenceSet, Span};
 pub use experiment::{Action, Done, Experiments};
-pub use figure::{AreaUnit, Areas, Bar, Figure, Grid, Lane, Layer, Level, Message, Sequence, Timeline, Tone};
+pub use figure::{
+    AreaUnit, Areas, Bar, Figure, Graph, GraphEdge, GraphNode, Grid, Lane, Layer, Level, Message, Sequence, Timeline,
+    Tone,
+};
 pub use finding::{Edit, Finding, FindingBuilder, Fix, FixClass, Severity, Status, Step};
 pub use lines::{LineColumn, LineIndex};
 pub use local::LocalTime;

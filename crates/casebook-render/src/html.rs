@@ -5,6 +5,7 @@
 mod areas;
 mod code;
 mod figure;
+mod graph;
 
 use std::io::{self, Write};
 

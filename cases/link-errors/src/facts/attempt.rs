@@ -14,6 +14,7 @@ use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
 use super::unseen::Unseen;
 use crate::model::causes::{Diagnosis, diagnose};
+use crate::model::chain::Graph;
 use crate::model::edit::{Tried, search};
 use crate::model::input::{Content, FileId, Input, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
@@ -79,6 +80,7 @@ pub struct Memo {
     diagnoses: OnceLock<Vec<Diagnosis>>,
     fix: OnceLock<Option<Tried>>,
     others: OnceLock<Vec<(Linker, Verdict)>>,
+    graph: OnceLock<Graph>,
 }
 
 impl Attempt {
@@ -119,6 +121,11 @@ impl Attempt {
             search(&self.program, self.linker, &self.outcome, &offers)
         };
         self.memo.fix.get_or_init(search).as_ref()
+    }
+
+    /// Who needs what of whom.
+    pub fn graph(&self) -> &Graph {
+        self.memo.graph.get_or_init(|| Graph::of(&self.program, &self.outcome))
     }
 
     /// What other linkers make of the line.

@@ -16,6 +16,7 @@ pub struct Link {
 }
 
 /// The reference graph of the files a linker took.
+#[derive(Debug)]
 pub struct Graph {
     /// For each taken file what it needs of which other taken file, in the order of its symbols.
     edges: HashMap<FileId, Vec<(Name, FileId)>, Fast>,

@@ -6,10 +6,10 @@ pub(super) use super::names::list;
 use crate::facts::Attempt;
 pub(super) use crate::facts::resolve::base as base_name;
 use crate::facts::source::{self, Source};
-use crate::model::chain::{Graph, input_of};
+use crate::model::chain::input_of;
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
-use crate::model::outcome::{Because, Outcome, Site, Undefined, Verdict};
+use crate::model::outcome::{Because, Site, Undefined, Verdict};
 use crate::model::spelling::readable;
 use crate::model::why::asked_version;
 
@@ -155,8 +155,8 @@ pub(super) fn definition_place(
 }
 
 /// `main.o needs png_write of libpng.a(write.o), which needs deflate`: why a file is part of the link, in words.
-pub(super) fn chain_words(attempt: &Attempt, outcome: &Outcome, file: FileId) -> Option<String> {
-    let graph = Graph::of(&attempt.program, outcome);
+pub(super) fn chain_words(attempt: &Attempt, file: FileId) -> Option<String> {
+    let graph = attempt.graph();
     let chain = graph.shortest(file)?;
     if chain.is_empty() {
         return None;
@@ -262,7 +262,7 @@ pub(super) fn needs(
         let rest = undefined.sites.len() - SHOWN;
         builder = builder.because(format!("`{name}` is needed at {rest} more places."));
     }
-    if let Some(chain) = chain_words(attempt, &attempt.outcome, first.file) {
+    if let Some(chain) = chain_words(attempt, first.file) {
         builder = builder.because(format!("Why {} is part of the link: {chain}.", file_name(attempt, first.file)));
     }
     builder

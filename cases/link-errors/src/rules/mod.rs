@@ -6,6 +6,7 @@ mod common;
 mod defined_twice;
 mod discarded;
 mod duplicates;
+mod figures;
 mod file_fixes;
 pub(crate) mod fixes;
 mod header;

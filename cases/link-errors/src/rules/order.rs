@@ -2,10 +2,11 @@
 //!
 //! Speaks on: fixtures/story-static. Silent on: fixtures/story-static-behind.
 
-use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use casebook_core::{EvidenceSet, Figure, Finding, Rule, rule};
 use serde_json::json;
 
 use super::common::{MOST_SYMBOLS, are, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
+use super::figures::extraction;
 use super::{definer, each, fixes, why};
 use crate::facts::{Attempt, Facts};
 use crate::model::causes::{Cause, Diagnosis};
@@ -95,6 +96,9 @@ fn finding(
                 ),
             )
             .replay(why(attempt, evidence, first.name));
+        if let Some(figure) = extraction(attempt, &undefined, member) {
+            builder = builder.figure(Figure::Graph(figure));
+        }
     }
     if let Some(fix) = fixes::find(attempt, evidence) {
         builder = builder.fix(fix);

@@ -1,9 +1,10 @@
 //! What findings about undefined symbols share: the symbols of one cause, who needs them, and the fix that was found.
 
-use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule};
+use casebook_core::{EvidenceSet, Figure, Finding, FindingBuilder, Rule};
 use serde_json::json;
 
 use super::common::{MOST_SYMBOLS, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
+use super::figures::extraction;
 use super::{fixes, why};
 use crate::facts::Attempt;
 use crate::model::causes::Diagnosis;
@@ -91,6 +92,9 @@ impl<'a> Symbols<'a> {
                     format!("`{}` of {from} for {by}", symbol(attempt, first.name)),
                 )
                 .replay(why(attempt, self.evidence, first.name));
+        }
+        if let Some(figure) = extraction(attempt, &self.all, file) {
+            builder = builder.figure(Figure::Graph(figure));
         }
         if fix && let Some(fix) = fixes::find(attempt, self.evidence) {
             builder = builder.fix(fix);

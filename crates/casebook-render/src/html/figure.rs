@@ -20,6 +20,7 @@ pub(super) fn draw(figure: &Figure, page: &mut String) {
         Figure::Timeline(timeline) => draw_timeline(timeline, page),
         Figure::Grid(grid) => draw_grid(grid, page),
         Figure::Areas(areas) => super::areas::draw(areas, page),
+        Figure::Graph(graph) => super::graph::draw(graph, page),
     }
 }
 
