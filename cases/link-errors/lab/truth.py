@@ -137,6 +137,8 @@ def write(scenario, linker, folder, versions):
     status, said = run(typed, folder)
     with open(os.path.join(folder, "ld.log"), "wb") as file:
         file.write(said)
+    with open(os.path.join(folder, "linker.txt"), "w") as file:
+        file.write(linker.says + "\n")
     if asks:
         # The driver tells what it would run, and runs nothing; rustc tells what it runs.
         shown = run(asks, folder)[1]

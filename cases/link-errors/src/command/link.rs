@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use casebook_core::{Arg, ArgKind, EvidenceSet, Shown, Verb, VerbError, VerbInput, Workshop};
+use casebook_core::{Arg, ArgKind, EvidenceSet, OutputFormat, Shown, Verb, VerbError, VerbInput, Workshop};
 
 use super::load::{COMMAND, attempts, load, said, text, workshop};
 use crate::facts::{Attempt, LIVE};
@@ -38,6 +38,9 @@ fn run(input: &VerbInput<'_>, out: &mut dyn Write) -> Result<u8, VerbError> {
             "there is no command",
             "casebook link -- cc main.o -lm; for texts and folders: casebook check PATH",
         ));
+    }
+    if input.flag("confirm") && input.format == OutputFormat::Json {
+        return Err(VerbError::with_hint("--confirm is told in text", "leave --format json or --confirm out"));
     }
     let workshop = workshop(input)?;
     let mut more = String::new();

@@ -1,17 +1,31 @@
 //! One link: the line, its files, and what its linker makes of them.
 
+use std::sync::OnceLock;
+
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
 use casebook_formats::elf::Machine;
+use rayon::prelude::*;
 
 use super::command::driver::{At, Host};
-use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
+use super::command::{self, Banner, Command, ItemKind, LinkLine, Log, Origin, Program as Tool, ResponseFile};
 use super::disk::Files;
 use super::files::Held;
 use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
-use crate::model::input::{Content, FileId, Program, Unusable};
+use super::unseen::Unseen;
+use crate::model::causes::{Diagnosis, diagnose};
+use crate::model::edit::{Tried, search};
+use crate::model::input::{Content, FileId, Input, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
+
+/// Linkers a line is held against beside its own: those of current distributions, and the one rustc brings.
+const OTHERS: &[Linker] = &[
+    Linker { kind: LinkerKind::Bfd, version: (2, 40) },
+    Linker { kind: LinkerKind::Gold, version: (2, 40) },
+    Linker { kind: LinkerKind::Lld, version: (19, 1) },
+    Linker { kind: LinkerKind::Mold, version: (1, 10) },
+];
 
 /// Bytes of evidence that hold a file of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +69,16 @@ pub struct Attempt {
     pub said: Vec<usize>,
     /// It was run here a moment ago: a file that is not there is missing, not left out of the evidence.
     pub live: bool,
+    /// What was worked out of it.
+    pub memo: Memo,
+}
+
+/// What many rules ask of a link, once one of them has asked. It follows from the link.
+#[derive(Debug, Default)]
+pub struct Memo {
+    diagnoses: OnceLock<Vec<Diagnosis>>,
+    fix: OnceLock<Option<Tried>>,
+    others: OnceLock<Vec<(Linker, Verdict)>>,
 }
 
 impl Attempt {
@@ -83,6 +107,35 @@ impl Attempt {
         }
     }
 
+    /// Why symbols are undefined.
+    pub fn diagnoses(&self) -> &[Diagnosis] {
+        self.memo.diagnoses.get_or_init(|| diagnose(&self.program, &self.outcome))
+    }
+
+    /// The smallest edit of the line that makes it link.
+    pub fn fix(&self) -> Option<&Tried> {
+        let search = || {
+            let offers: Vec<FileId> = self.offers.iter().map(|(file, _)| *file).collect();
+            search(&self.program, self.linker, &self.outcome, &offers)
+        };
+        self.memo.fix.get_or_init(search).as_ref()
+    }
+
+    /// What other linkers make of the line.
+    pub fn others(&self) -> &[(Linker, Verdict)] {
+        if let Some(known) = self.memo.others.get() {
+            return known;
+        }
+        let one = |linker: &Linker| (*linker, simulate(&self.program, *linker).verdict);
+        let others: Vec<&Linker> = OTHERS.iter().filter(|other| other.kind != self.linker.kind).collect();
+        // Not within the lock: a thread that waits for others takes up other work meanwhile, which can ask for the same.
+        let verdicts = match rayon::current_thread_index() {
+            Some(_) => others.into_par_iter().map(one).collect(),
+            None => others.into_iter().map(one).collect(),
+        };
+        self.memo.others.get_or_init(|| verdicts)
+    }
+
     /// The whole command.
     pub fn line_span(&self) -> Span {
         self.span
@@ -99,27 +152,36 @@ impl Attempt {
     }
 }
 
+/// A link, with files or without.
+#[derive(Debug)]
+pub enum Link {
+    /// Some of its files are here.
+    Seen(Box<Attempt>),
+    /// None is.
+    Unseen(Box<Unseen>),
+}
+
 /// All links of a text.
-pub fn attempts(
+pub fn links(
     item: &Evidence,
     log: &Log,
     banner: &Banner,
     set: &EvidenceSet,
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
-) -> Vec<Attempt> {
-    log.commands.iter().filter_map(|command| attempt(item, command, banner, set, files, unmodelled)).collect()
+) -> Vec<Link> {
+    log.commands.iter().map(|command| link(item, command, banner, set, files, unmodelled)).collect()
 }
 
-/// One command with its files; `None` where none of them is here.
-fn attempt(
+/// One command with its files.
+fn link(
     item: &Evidence,
     command: &Command,
     banner: &Banner,
     set: &EvidenceSet,
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
-) -> Option<Attempt> {
+) -> Link {
     let seen = files.seen_from(item);
     let look = |path: &str| -> At { seen.look(path) };
     let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
@@ -148,16 +210,21 @@ fn attempt(
         }
     }
     mark_foreign(&mut files.program, &machines, &line);
-    let any = files.program.inputs.iter().any(|input| {
-        line.rule(input.argument).is_none()
-            && !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
-    });
-    if !any {
-        return None;
+    if !is_seen(&line, &files) {
+        return Link::Unseen(Box::new(Unseen { evidence: item.id, span, line, linker, told, said: Vec::new() }));
     }
     let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
+    // What the line, its files and the model leave open is a gap of the text, where it stands.
+    let gap = |argument: Option<u32>, why: &String| {
+        let place = argument.and_then(|argument| line.span(argument)).unwrap_or(span);
+        Unmodelled::new(place, why.clone())
+    };
+    unmodelled.extend(line.unmodelled.iter().cloned());
+    unmodelled.extend(line.unknown.iter().map(|why| gap(None, why)));
+    unmodelled.extend(files.unknown.iter().map(|(argument, why)| gap(*argument, why)));
+    unmodelled.extend(outcome.unknown.iter().map(|unknown| gap(None, &unknown.what)));
     for (_, why) in &files.unknown {
         outcome.unknown.push(Unknown { what: why.clone(), file: None });
     }
@@ -168,7 +235,7 @@ fn attempt(
     if !told {
         assumed.push(format!("The line does not say which linker it is: {linker} is taken, the usual default."));
     }
-    Some(Attempt {
+    Link::Seen(Box::new(Attempt {
         evidence: item.id,
         span,
         line,
@@ -183,7 +250,25 @@ fn attempt(
         assumed,
         said: Vec::new(),
         live: item.path == super::LIVE,
-    })
+        memo: Memo::default(),
+    }))
+}
+
+/// Something of the line is here that is not the same on every machine: an input of its own, and where it names files by paths that are not
+/// absolute, one of those.
+fn is_seen(line: &LinkLine, files: &Resolution) -> bool {
+    let own = files.program.inputs.iter().filter(|input| line.rule(input.argument).is_none());
+    let here = |input: &&Input| {
+        !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
+    };
+    let near = |input: &&Input| {
+        let item = line.items.iter().find(|item| item.argument == input.argument);
+        item.is_some_and(|item| matches!(&item.kind, ItemKind::File(name) if !name.starts_with('/')))
+    };
+    if own.clone().any(|input| near(&input)) {
+        return own.filter(near).any(|input| here(&input));
+    }
+    own.into_iter().any(|input| here(&input))
 }
 
 /// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.

@@ -5,7 +5,7 @@ use casebook_formats::elf::Elf;
 use casebook_formats::gap::Gaps;
 
 use super::command::driver::Host;
-use super::command::{self, LinkLine, read_log};
+use super::command::{self, ItemKind, LinkLine, read_log};
 use super::resolve::{join, references_of_line, references_of_needed, references_of_script};
 use super::usual;
 
@@ -65,6 +65,8 @@ const SAID: &[&[u8]] = &[
     b"ld.lld: error: ",
     b"rust-lld: error: ",
     b"mold: error: ",
+    b"wild: error: ",
+    b"linker command failed with exit code",
     b"recompile with -fPIC",
     b"COLLECT_GCC_OPTIONS=",
 ];
@@ -73,11 +75,19 @@ fn sniff_text(sniff: &Sniff<'_>) -> bool {
     if sniff.head.contains(&0) {
         return false;
     }
+    if sniff.path == super::LIVE {
+        return true;
+    }
     if SAID.iter().any(|said| memchr::memmem::find(sniff.head, said).is_some()) {
         return true;
     }
     let name = sniff.path.rsplit('/').next().unwrap_or(sniff.path);
     if matches!(name, "link.txt" | "relink.txt") {
+        return true;
+    }
+    // What a linker says of itself: `ld --version`.
+    let first = sniff.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if first.len() < 256 && command::linker_version(&String::from_utf8_lossy(first)).is_some() {
         return true;
     }
     // A command: something is linked to something. Only the beginning is looked at, and only where it can be one.
@@ -120,7 +130,8 @@ fn text_refers(item: &Evidence) -> Vec<Reference> {
     out
 }
 
-/// Libraries beside the text and in the folders of `-L` that the line itself gives: what is not on the line may be there.
+/// Libraries beside the text and in the folders of `-L` that the line itself gives, and objects where the line takes such: what is not on the
+/// line may be there.
 fn beside(line: &LinkLine) -> Vec<Reference> {
     let own = line.search.iter().filter(|given| line.rule(given.argument).is_none()).map(|given| given.value.clone());
     let mut out = Vec::new();
@@ -131,15 +142,33 @@ fn beside(line: &LinkLine) -> Vec<Reference> {
             out.push(Reference { name: path.clone(), patterns: vec![path] });
         }
     }
+    let takes_objects = line.items.iter().any(|item| match &item.kind {
+        ItemKind::File(name) => name.ends_with(".o") && !name.contains('/'),
+        _ => false,
+    });
+    if takes_objects {
+        let path = join(line.directory.as_deref(), "./*.o");
+        out.push(Reference { name: path.clone(), patterns: vec![path] });
+    }
     out
+}
+
+/// True for `ET_DYN` in `e_type`, whatever the byte order.
+fn may_be_shared(bytes: &[u8]) -> bool {
+    matches!(bytes.get(16..18), Some([3, 0] | [0, 3]))
 }
 
 /// Libraries a shared object needs. Executables and objects need none for a link.
 fn elf_refers(item: &Evidence) -> Vec<Reference> {
+    // Most files of a link are objects, which two bytes tell.
+    if !may_be_shared(item.as_bytes()) {
+        return Vec::new();
+    }
     let mut gaps = Gaps::default();
     let Some(elf) = Elf::read(item.as_bytes(), &mut gaps) else { return Vec::new() };
     let Some(dynamic) = elf.dynamic(&mut gaps) else { return Vec::new() };
-    if dynamic.soname.is_none() {
+    let base = item.path.rsplit('/').next().unwrap_or(&item.path);
+    if dynamic.soname.is_none() && !base.contains(".so") {
         return Vec::new();
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

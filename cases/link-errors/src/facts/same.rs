@@ -3,8 +3,10 @@
 //! The linker's line is what counts; the command is what people know and can edit. Together they are one link: the arguments of the one, each
 //! with its place in the other.
 
+use casebook_core::EvidenceId;
+
 use super::attempt::{Attempt, is_linkers_own};
-use super::command::{Argument, Origin};
+use super::command::{Argument, LinkLine, Origin};
 
 /// Joins the two forms of each link.
 pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<Attempt> {
@@ -26,6 +28,44 @@ pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<
     typed.extend(alone);
     typed.sort_by_key(|attempt| (attempt.evidence, attempt.span.start));
     typed
+}
+
+/// The link with files that a link without is: the same file of the same inputs, told in a text of the same folder.
+pub fn seen_as(seen: &[Attempt], line: &LinkLine) -> Option<usize> {
+    seen.iter().position(|attempt| {
+        let names = |line: &LinkLine| -> Vec<String> {
+            let own = line.items.iter().filter(|item| line.rule(item.argument).is_none());
+            own.map(|item| item.kind.name().to_owned()).collect()
+        };
+        let output = |line: &LinkLine| line.options.output_file.as_ref().map(|given| given.value.clone());
+        output(&attempt.line) == output(line) && names(&attempt.line) == names(line)
+    })
+}
+
+/// Leaves out links that stand in another text of the folder too, with the same result: a log, and a link.txt that was made from it. Gives
+/// where those stood, and which of the rest each is.
+pub fn once(attempts: &mut Vec<Attempt>, folder: &dyn Fn(EvidenceId) -> String) -> Vec<(EvidenceId, u64, usize)> {
+    let mut twins = Vec::new();
+    let mut kept: Vec<Attempt> = Vec::new();
+    for attempt in std::mem::take(attempts) {
+        // One folder can be in the evidence twice, by an absolute path and by another: what comes of it is compared.
+        let result = |attempt: &Attempt| {
+            let outcome = &attempt.outcome;
+            (attempt.missing.len(), outcome.verdict, outcome.undefined.len(), outcome.duplicates.len())
+        };
+        let twin = seen_as(&kept, &attempt.line).filter(|twin| {
+            let other = &kept[*twin];
+            other.evidence != attempt.evidence
+                && folder(other.evidence) == folder(attempt.evidence)
+                && result(other) == result(&attempt)
+        });
+        match twin {
+            Some(twin) => twins.push((attempt.evidence, attempt.span.start, twin)),
+            None => kept.push(attempt),
+        }
+    }
+    *attempts = kept;
+    twins
 }
 
 /// They make the same file of the same inputs.

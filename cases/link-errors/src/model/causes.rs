@@ -2,7 +2,7 @@
 
 use super::chain::input_of;
 use super::input::{Content, FileId, Lto, Program, Visibility};
-use super::known::{Known, library_of};
+use super::known::{Known, library_of, library_stem};
 use super::names::Name;
 use super::outcome::{Outcome, Undefined, UndefinedWhy};
 use super::spelling::{Difference, Near, near, readable};
@@ -96,6 +96,13 @@ pub enum Cause {
     },
     /// Nothing here has it, and it is known what usually does.
     Usually(&'static Known),
+    /// The library that usually has it is on the line, and lacks it.
+    Lacks {
+        /// The library.
+        input: usize,
+        /// What is known of it.
+        known: &'static Known,
+    },
     /// Only weak references.
     WeakOnly,
     /// Nothing here has it.
@@ -147,6 +154,7 @@ fn same(a: &Cause, b: &Cause) -> bool {
         | (Cause::SharedLacks { file: a, .. }, Cause::SharedLacks { file: b, .. })
         | (Cause::Lto { file: a }, Cause::Lto { file: b }) => a == b,
         (Cause::Usually(a), Cause::Usually(b)) => a.flag == b.flag,
+        (Cause::Lacks { input: a, .. }, Cause::Lacks { input: b, .. }) => a == b,
         (Cause::Spelled { near: a }, Cause::Spelled { near: b }) => {
             a.file == b.file
                 && a.difference == b.difference
@@ -175,6 +183,10 @@ pub fn cause(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Cau
     // the shared object's affair.
     let kept = || found.iter().filter(|one| one.input.is_some()).find_map(hidden);
     match usable {
+        // Any object beside may have a `main`: that of another program.
+        Some(Cause::NotNamed { file, .. })
+            if program.names.bytes(undefined.name) == b"main"
+                && matches!(program.files[file.0 as usize].content, Content::Object(_)) => {}
         Some(Cause::NotNamed { .. }) if lacks.is_some() => return lacks.unwrap_or(Cause::Nowhere),
         Some(not_named @ Cause::NotNamed { .. }) => return kept().unwrap_or(not_named),
         Some(cause) => return cause,
@@ -212,10 +224,21 @@ pub fn cause(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Cau
         return Cause::Lto { file: slim.file };
     }
     if let Some(known) = std::str::from_utf8(name).ok().and_then(library_of) {
-        return Cause::Usually(known);
+        return match named(program, known) {
+            Some(input) => Cause::Lacks { input, known },
+            None => Cause::Usually(known),
+        };
     }
     let template = text.is_some_and(|text| text.split('(').next().is_some_and(|head| head.contains('<')));
     if template { Cause::Template } else { Cause::Nowhere }
+}
+
+/// The last input that is a library of this name. `-lm` of glibc is a linker script: its parts count.
+fn named(program: &Program, known: &Known) -> Option<usize> {
+    program.inputs.iter().rposition(|input| {
+        let name = &program.files[input.file.0 as usize].name;
+        library_stem(name.rsplit('/').next().unwrap_or(name)).is_some_and(|stem| known.is_called(stem))
+    })
 }
 
 /// The definition would do, if the linker came to it.

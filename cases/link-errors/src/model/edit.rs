@@ -2,7 +2,7 @@
 
 use super::chain::input_of;
 use super::input::{Content, FileId, Input, Program};
-use super::outcome::{Linker, Outcome, Verdict};
+use super::outcome::{Linker, Outcome, UndefinedWhy, Verdict};
 use super::why::{NotTaken, Passed, passed};
 use super::{outcome, simulate};
 
@@ -41,12 +41,37 @@ pub enum Edit {
         file: FileId,
         /// Behind what.
         behind: usize,
+        /// Take it whether objects need it or not: only another shared object does.
+        kept: bool,
     },
-    /// Take the input off the line.
+    /// Take the input off the line: it stands there twice.
     Remove {
         /// What goes.
         input: usize,
     },
+    /// Link without the input, whose symbols others have, or which nobody needs.
+    LeaveOut {
+        /// What goes.
+        input: usize,
+    },
+    /// Drop sections that nothing refers to (`--gc-sections`), and what they ask for with them.
+    GcSections,
+}
+
+/// Applies the edit to the program.
+pub fn apply(program: &mut Program, edit: &Edit) {
+    edit_inputs(&mut program.inputs, edit);
+    match *edit {
+        Edit::Add { file, behind, .. } => {
+            // A library without a soname is needed by the name it is given on the line.
+            let path = &program.files[file.0 as usize].name;
+            let base = path.rsplit('/').next().unwrap_or(path).to_owned();
+            let written = program.names.intern(base.as_bytes());
+            program.inputs[behind + 1].written = Some(written);
+        }
+        Edit::GcSections => program.options.gc_sections = Some(true),
+        _ => {}
+    }
 }
 
 /// Applies the edit to the inputs.
@@ -66,13 +91,16 @@ pub fn edit_inputs(inputs: &mut Vec<Input>, edit: &Edit) {
             inputs[first..=last].iter_mut().for_each(|input| input.group = Some(number));
         }
         Edit::NoAsNeeded { input } => inputs[input].as_needed = false,
-        Edit::Add { file, behind } => {
+        Edit::Add { file, behind, kept } => {
             let like = inputs[behind];
-            inputs.insert(behind + 1, Input { file, by_library: true, whole_archive: false, ..like });
+            let as_needed = like.as_needed && !kept;
+            let added = Input { file, as_needed, by_library: true, whole_archive: false, written: None, ..like };
+            inputs.insert(behind + 1, added);
         }
-        Edit::Remove { input } => {
+        Edit::Remove { input } | Edit::LeaveOut { input } => {
             inputs.remove(input);
         }
+        Edit::GcSections => {}
     }
 }
 
@@ -83,6 +111,8 @@ pub struct Tried {
     pub edits: Vec<Edit>,
     /// What the linker makes of it.
     pub outcome: Outcome,
+    /// The program with the edits: names of the outcome are names of this one.
+    pub program: Program,
 }
 
 /// How many lines are tried at most.
@@ -100,26 +130,28 @@ pub fn search(program: &Program, linker: Linker, first: &Outcome, offers: &[File
     while edits.len() < 5 {
         let mut best: Option<(usize, Edit, Outcome)> = None;
         let before = errors(&outcome);
-        let inputs = program.inputs.clone();
+        let (inputs, gc_sections) = (program.inputs.clone(), program.options.gc_sections);
         for edit in candidates(&program, &outcome, offers) {
             tries += 1;
             if tries > MOST {
                 break;
             }
-            edit_inputs(&mut program.inputs, &edit);
+            apply(&mut program, &edit);
             let tried = simulate(&program, linker);
             program.inputs.clone_from(&inputs);
+            program.options.gc_sections = gc_sections;
             let left = errors(&tried);
             if tried.verdict == Verdict::Links {
+                apply(&mut program, &edit);
                 edits.push(edit);
-                return Some(Tried { edits, outcome: tried });
+                return Some(Tried { edits, outcome: tried, program });
             }
             if left < before && best.as_ref().is_none_or(|(known, _, _)| left < *known) {
                 best = Some((left, edit, tried));
             }
         }
         let (_, edit, tried) = best?;
-        edit_inputs(&mut program.inputs, &edit);
+        apply(&mut program, &edit);
         outcome = tried;
         edits.push(edit);
     }
@@ -165,10 +197,27 @@ fn candidates(program: &Program, outcome: &Outcome, offers: &[FileId]) -> Vec<Ed
                     let file = program.files[file.0 as usize].archive.unwrap_or(file);
                     let behind = last.unwrap_or(program.inputs.len().saturating_sub(1));
                     if offers.contains(&file) && !program.inputs.is_empty() {
-                        add(Edit::Add { file, behind });
+                        add(Edit::Add { file, behind, kept: false });
+                        add(Edit::Add { file, behind, kept: true });
                     }
                 }
                 _ => {}
+            }
+        }
+        if undefined.why == UndefinedWhy::Discarded
+            && let Some(last) = last
+        {
+            // Of groups with one signature the first is kept: this file's, when it stands before the others.
+            objects(program)
+                .filter(|other| *other < last)
+                .for_each(|input| add(Edit::MoveBehind { input, behind: last }));
+        }
+        // A shared object that lacks it and that nobody needs.
+        for site in &undefined.sites {
+            if outcome.dropped.contains(&site.file)
+                && let Some(input) = input_of(program, site.file)
+            {
+                add(Edit::LeaveOut { input });
             }
         }
     }
@@ -179,7 +228,7 @@ fn candidates(program: &Program, outcome: &Outcome, offers: &[FileId]) -> Vec<Ed
                 .iter()
                 .rposition(|input| matches!(program.files[input.file.0 as usize].content, Content::Object(_)))
                 .unwrap_or(program.inputs.len() - 1);
-            add(Edit::Add { file: missing.shared, behind });
+            add(Edit::Add { file: missing.shared, behind, kept: false });
         }
     }
     for duplicate in &outcome.duplicates {
@@ -191,7 +240,24 @@ fn candidates(program: &Program, outcome: &Outcome, offers: &[FileId]) -> Vec<Ed
             }
         }
     }
+    // Who defines twice what another has, too: the second one goes, or the first.
+    for duplicate in &outcome.duplicates {
+        for file in [duplicate.second, duplicate.first] {
+            if let Some(input) = input_of(program, file).filter(|_| duplicate.first != duplicate.second) {
+                add(Edit::LeaveOut { input });
+            }
+        }
+    }
+    if program.options.gc_sections != Some(true) && !outcome.undefined.is_empty() {
+        add(Edit::GcSections);
+    }
     out
+}
+
+/// The objects among the inputs.
+fn objects(program: &Program) -> impl Iterator<Item = usize> + '_ {
+    let is_object = |input: &Input| matches!(program.files[input.file.0 as usize].content, Content::Object(_));
+    program.inputs.iter().enumerate().filter(move |(_, input)| is_object(input)).map(|(index, _)| index)
 }
 
 /// Libraries that become needed or are needed no more by the edit.

@@ -14,6 +14,23 @@ pub struct Known {
     pub package: &'static str,
 }
 
+impl Known {
+    /// The stem of a library's name (`png16` of `libpng16.so`) is this library, in some version.
+    pub fn is_called(&self, stem: &str) -> bool {
+        let Some(wanted) = self.flag.strip_prefix("-l") else { return false };
+        let version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte));
+        stem == wanted
+            || stem.strip_prefix(wanted).is_some_and(version)
+            || wanted.strip_prefix(stem).is_some_and(|rest| rest.contains('.') && version(rest))
+    }
+}
+
+/// `z` of `libz.so.1` and `libz.a`; `base` is the name without folders.
+pub fn library_stem(base: &str) -> Option<&str> {
+    let stem = base.strip_prefix("lib")?;
+    stem.strip_suffix(".a").or_else(|| stem.find(".so").map(|end| &stem[..end]))
+}
+
 const fn known(flag: &'static str, what: &'static str, package: &'static str) -> Known {
     Known { flag, what, package }
 }
@@ -264,6 +281,16 @@ pub fn library_of(name: &str) -> Option<&'static Known> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_go_by_their_stems_in_any_version() {
+        let known = library_of("png_read_info").expect("it is libpng's");
+        assert_eq!(library_stem("libpng16.so.16"), Some("png16"));
+        assert_eq!(library_stem("libz.a"), Some("z"));
+        assert_eq!(library_stem("crt1.o"), None);
+        assert!(known.is_called("png") && known.is_called("png16"));
+        assert!(!known.is_called("pngquant") && !known.is_called("z"));
+    }
 
     #[test]
     fn the_longest_prefix_counts() {

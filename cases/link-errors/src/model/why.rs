@@ -60,8 +60,10 @@ pub enum NotTaken {
 pub fn passed(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Vec<Passed> {
     let name = undefined.name;
     let mut out: Vec<Passed> = Vec::new();
-    for (index, file) in program.files.iter().enumerate() {
-        let id = FileId(index as u32);
+    let mut files = program.definitions().files(name).to_vec();
+    files.dedup();
+    for id in files {
+        let Some(file) = program.files.get(id.0 as usize) else { continue };
         let why = match &file.content {
             Content::Object(object) => in_object(program, outcome, id, object, undefined),
             Content::Shared(shared) => {
@@ -113,7 +115,10 @@ fn in_object(
         return Some(NotTaken::Static);
     }
     let archive = program.files[file.0 as usize].archive;
-    let taken = archive.is_none() || outcome.extracted.iter().any(|one| one.member == file);
+    let taken = match archive {
+        None => input_of(program, file).is_some(),
+        Some(_) => outcome.extracted.iter().any(|one| one.member == file),
+    };
     if taken {
         let grouped = match symbol.definition {
             Definition::Section(section) => {
@@ -150,6 +155,22 @@ fn in_object(
     })
 }
 
+/// The version a symbol is asked for under. Not every linker's message has it; the objects do.
+pub fn asked_version(program: &Program, undefined: &Undefined) -> Option<Name> {
+    let of = |file: FileId| match &program.files.get(file.0 as usize)?.content {
+        Content::Object(object) => {
+            let asks = |symbol: &&super::input::Symbol| symbol.name == undefined.name && symbol.is_undefined();
+            object.globals().map(|(_, symbol)| symbol).find(asks)?.version
+        }
+        _ => None,
+    };
+    undefined.version.or_else(|| {
+        let mut versions = undefined.sites.iter().map(|site| of(site.file).map(|version| version.name));
+        let first = versions.next()??;
+        versions.all(|version| version == Some(first)).then_some(first)
+    })
+}
+
 fn in_shared(
     program: &Program,
     outcome: &Outcome,
@@ -158,7 +179,7 @@ fn in_shared(
     found: &[&super::input::DynamicSymbol],
 ) -> NotTaken {
     let versions: Vec<Name> = found.iter().filter_map(|one| one.version).map(|version| version.name).collect();
-    let fits = match undefined.version {
+    let fits = match asked_version(program, undefined) {
         None => found.iter().any(|one| one.version.is_none_or(|version| version.default)),
         Some(wanted) => found.iter().any(|one| one.version.is_none_or(|version| version.name == wanted)),
     };

@@ -24,11 +24,11 @@ rule! {
     /// Fix: compile both with one setting, one compiler, one version.
     pub ABI = "LNK107" "other-abi" of "link-errors", Error, since "0.1.0",
     "the undefined function is defined for another ABI of the standard library or compiler",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
+    let mut out = each(facts, |attempt, diagnosis| {
         let Cause::Spelled { near } = diagnosis.cause else { return None };
         let symbols = Symbols::of(attempt, evidence, diagnosis);
         let raw = attempt.program.names.text(near.name).into_owned();
@@ -64,5 +64,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             commands: Vec::new(),
         });
         Some(symbols.end(builder, Some(near.file), false))
-    })
+    });
+    out.extend(super::told::strings(rule, facts, evidence));
+    out
 }

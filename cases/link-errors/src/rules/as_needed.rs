@@ -24,11 +24,11 @@ rule! {
     /// Fix: put the library behind what needs it, or take it in any case with `--no-as-needed`.
     pub AS_NEEDED = "LNK102" "library-dropped-before-its-user" of "link-errors", Error, since "0.1.0",
     "a shared library that has the undefined symbol was dropped by --as-needed before anybody needed it",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
+    let mut out = each(facts, |attempt, diagnosis| {
         let Cause::AsNeeded { input, user } = diagnosis.cause else { return None };
         let symbols = Symbols::of(attempt, evidence, diagnosis);
         let word = input_word(attempt, input);
@@ -44,12 +44,12 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         if let Some(first) = symbols.first() {
             builder = definer(builder, attempt, evidence, first);
         }
-        let by_driver = attempt
-            .line
-            .arguments
-            .iter()
-            .enumerate()
-            .any(|(index, argument)| argument.text == "--as-needed" && attempt.line.rule(index as u32).is_some());
+        let argument = attempt.program.inputs[input].argument;
+        // The option in force is the last one before the library.
+        let by_driver = (attempt.line.arguments.iter().enumerate())
+            .take(argument as usize)
+            .rfind(|(_, argument)| argument.text == "--as-needed")
+            .is_some_and(|(index, _)| attempt.line.rule(index as u32).is_some());
         builder = builder.because(format!(
             "{} decides about a library under --as-needed when it reads it: references further right do not count.{}",
             attempt.linker,
@@ -57,5 +57,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         ));
         let file = attempt.program.inputs[input].file;
         Some(symbols.end(builder, Some(file), true))
-    })
+    });
+    out.extend(super::told::order(rule, facts, evidence, true));
+    out
 }

@@ -2,28 +2,27 @@
 
 use casebook_core::{At, Evidence, EvidenceSet, Finding, FindingBuilder, Place, Rule};
 
+pub(super) use super::names::list;
 use crate::facts::Attempt;
+pub(super) use crate::facts::resolve::base as base_name;
 use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
-use crate::model::outcome::{Because, Linker, LinkerKind, Outcome, Site, Undefined, Verdict};
-use crate::model::simulate;
+use crate::model::outcome::{Because, Outcome, Site, Undefined, Verdict};
 use crate::model::spelling::readable;
-
-/// Linkers a line is held against beside its own: those of current distributions, and the one rustc brings.
-pub(super) const OTHERS: &[Linker] = &[
-    Linker { kind: LinkerKind::Bfd, version: (2, 40) },
-    Linker { kind: LinkerKind::Gold, version: (2, 40) },
-    Linker { kind: LinkerKind::Lld, version: (19, 1) },
-    Linker { kind: LinkerKind::Mold, version: (1, 10) },
-];
+use crate::model::why::asked_version;
 
 /// How many symbols, sites and the like are spelled out; the rest is counted.
 pub(super) const SHOWN: usize = 4;
 
-/// A symbol as people read it: demangled where it is mangled.
+/// A symbol as people read it: demangled where it is mangled, without arguments by default.
 pub(super) fn symbol(attempt: &Attempt, name: Name) -> String {
+    super::names::short(&demangled(attempt, name))
+}
+
+/// A symbol as linkers print it: demangled where it is mangled.
+pub(super) fn demangled(attempt: &Attempt, name: Name) -> String {
     let bytes = attempt.program.names.bytes(name);
     readable(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }
@@ -31,22 +30,14 @@ pub(super) fn symbol(attempt: &Attempt, name: Name) -> String {
 /// An undefined symbol with the version it is asked for under.
 pub(super) fn undefined_name(attempt: &Attempt, undefined: &Undefined) -> String {
     let name = symbol(attempt, undefined.name);
-    match undefined.version {
+    match asked_version(&attempt.program, undefined) {
         Some(version) => format!("{name}@{}", attempt.program.names.text(version)),
         None => name,
     }
 }
 
-/// `` `a` ``, `` `a` and `b` ``, `` `a`, `b` and 3 more ``
-pub(super) fn list(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match (quoted.as_slice(), names.len()) {
-        ([], _) => "nothing".to_owned(),
-        ([one], 1) => one.clone(),
-        ([rest @ .., last], total) if total == quoted.len() => format!("{} and {last}", rest.join(", ")),
-        (shown, total) => format!("{} and {} more", shown.join(", "), total - shown.len()),
-    }
-}
+/// Symbols a witness lists.
+pub(super) const MOST_SYMBOLS: usize = 1000;
 
 /// `is` for one, `are` for several.
 pub(super) fn are(count: usize) -> &'static str {
@@ -55,7 +46,9 @@ pub(super) fn are(count: usize) -> &'static str {
 
 /// The name of a file as linkers print it.
 pub(super) fn file_name(attempt: &Attempt, file: FileId) -> &str {
-    attempt.program.files.get(file.0 as usize).map_or("?", |file| file.name.as_str())
+    let name = attempt.program.files.get(file.0 as usize).map_or("?", |file| file.name.as_str());
+    // What -L. finds is called `./libz.so`.
+    name.strip_prefix("./").unwrap_or(name)
 }
 
 /// The word on the line an input comes from: `-lm`, `libfoo.a`.
@@ -187,8 +180,8 @@ pub(super) fn chain_words(attempt: &Attempt, outcome: &Outcome, file: FileId) ->
 pub(super) fn others(attempt: &Attempt) -> Option<String> {
     let own = attempt.outcome.verdict;
     let (mut link, mut fail) = (Vec::new(), Vec::new());
-    for linker in OTHERS.iter().filter(|other| other.kind != attempt.linker.kind) {
-        match simulate(&attempt.program, *linker).verdict {
+    for (linker, verdict) in attempt.others() {
+        match verdict {
             Verdict::Links => link.push(linker.to_string()),
             Verdict::Fails => fail.push(linker.to_string()),
             Verdict::Unknown => {}
@@ -223,6 +216,12 @@ pub(super) fn end(mut builder: FindingBuilder, attempt: &Attempt, evidence: &Evi
     }
     for assumed in &attempt.assumed {
         builder = builder.because(assumed.clone());
+    }
+    // What the linker said of it is proof enough.
+    if attempt.outcome.verdict == Verdict::Unknown && attempt.said.is_empty() {
+        for unknown in attempt.outcome.unknown.iter().take(SHOWN) {
+            builder = builder.missing(format!("what the model does not cover: {}", unknown.what));
+        }
     }
     builder.key(attempt.key()).build(evidence)
 }

@@ -6,6 +6,7 @@ use casebook_core::{EvidenceSet, Finding, Rule, rule};
 
 use super::common::{end, file_name, list};
 use super::duplicates::{Twice, pairs};
+use super::fixes;
 use crate::facts::Facts;
 use crate::model::outcome::LinkerKind;
 
@@ -45,6 +46,9 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                     "{} stops after these: symbols that are undefined, too, it does not tell.",
                     attempt.linker
                 ));
+            }
+            if let Some(fix) = fixes::find(attempt, evidence) {
+                builder = builder.fix(fix);
             }
             out.push(end(builder, attempt, evidence));
         }

@@ -35,6 +35,6 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             symbols.it()
         );
         let builder = symbols.at_user(rule, title).because("Of section groups with one signature the first is kept as it is; symbols that only a later one has are gone.");
-        Some(symbols.end(builder, Some(file), false))
+        Some(symbols.end(builder, Some(file), true))
     })
 }

@@ -4,7 +4,7 @@ use casebook_core::{EvidenceSet, FindingBuilder, Rule};
 use serde_json::json;
 
 use super::common::{
-    begin, bytes, definition_line, definition_place, file_name, input_place, list, symbol, taken_words,
+    MOST_SYMBOLS, begin, bytes, definition_line, definition_place, file_name, input_place, list, symbol, taken_words,
 };
 use super::why;
 use crate::facts::Attempt;
@@ -143,6 +143,7 @@ impl Pair {
                 .witness(
                     json!({
                         "symbol": attempt.program.names.text(*name),
+                        "symbols": self.names.iter().take(MOST_SYMBOLS).map(|one| attempt.program.names.text(*one)).collect::<Vec<_>>(),
                         "first": file_name(attempt, self.first),
                         "second": file_name(attempt, self.second),
                     }),

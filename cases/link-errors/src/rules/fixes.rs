@@ -5,14 +5,13 @@ use casebook_core::{Edit as TextEdit, EvidenceSet, Fix, FixClass, Span};
 use super::common::{file_name, input_word};
 use crate::facts::Attempt;
 use crate::facts::command::Program as Tool;
-use crate::model::edit::{Edit, Tried, needed_change, search};
+use crate::model::edit::{Edit, Tried, needed_change};
 use crate::model::input::{Content, FileId, Input};
 use crate::model::outcome::Verdict;
 
 /// The smallest edit of the line that makes it link, if one was found.
 pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
-    let offers: Vec<FileId> = attempt.offers.iter().map(|(file, _)| *file).collect();
-    let tried = search(&attempt.program, attempt.linker, &attempt.outcome, &offers)?;
+    let tried = attempt.fix()?;
     let mut words = Words::of(attempt);
     let mut titles = Vec::new();
     // Names of inputs hold for the line before the first edit only: what an index means is followed through the edits.
@@ -22,17 +21,22 @@ pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
         words.apply(attempt, &inputs, edit)?;
         crate::model::edit::edit_inputs(&mut inputs, edit);
     }
-    let class =
-        if tried.outcome.verdict == Verdict::Links && attempt.is_whole() { FixClass::Safe } else { FixClass::Display };
-    let title = format!("{}{}", titles.join(", then "), consequence(attempt, &tried));
+    let changes_more = |edit: &Edit| matches!(edit, Edit::LeaveOut { .. } | Edit::GcSections);
+    let class = match tried.outcome.verdict {
+        Verdict::Links if attempt.is_whole() => {
+            // What is left out of the program is more than its line.
+            if tried.edits.iter().any(changes_more) { FixClass::Unsafe } else { FixClass::Safe }
+        }
+        _ => FixClass::Display,
+    };
+    let title = format!("{}{}", titles.join(", then "), consequence(attempt, tried));
     let edits = words.text_edits(attempt);
     Some(Fix { title, class, edits: edits.unwrap_or_default(), commands: vec![words.command()] })
 }
 
 /// The words of the command with the smallest edit that makes it link.
 pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
-    let offers: Vec<FileId> = attempt.offers.iter().map(|(file, _)| *file).collect();
-    let tried = search(&attempt.program, attempt.linker, &attempt.outcome, &offers)?;
+    let tried = attempt.fix()?;
     let mut words = Words::of(attempt);
     let mut inputs: Vec<Input> = attempt.program.inputs.clone();
     for edit in &tried.edits {
@@ -46,7 +50,7 @@ pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
 fn consequence(attempt: &Attempt, tried: &Tried) -> String {
     let (new, gone) = needed_change(&attempt.outcome, &tried.outcome);
     let names = |list: &[crate::model::outcome::Needed]| {
-        list.iter().map(|one| attempt.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
+        list.iter().map(|one| tried.program.names.text(one.soname).into_owned()).collect::<Vec<_>>().join(", ")
     };
     match (new.is_empty(), gone.is_empty()) {
         (true, true) => String::new(),
@@ -73,8 +77,15 @@ fn title(attempt: &Attempt, inputs: &[Input], edit: &Edit) -> String {
             format!("look through everything from `{}` to `{}` as one group", name(*first), name(*last))
         }
         Edit::NoAsNeeded { input } => format!("take `{}` whether it is needed or not", name(*input)),
-        Edit::Add { file, .. } => format!("add `{}`", word_for(attempt, *file)),
+        Edit::Add { file, kept: false, .. } => format!("add `{}`", word_for(attempt, *file)),
+        Edit::Add { file, kept: true, .. } => {
+            format!("add `{}`, whether objects need it or not", word_for(attempt, *file))
+        }
         Edit::Remove { input } => format!("name `{}` only once", name(*input)),
+        Edit::LeaveOut { input } => format!("leave `{}` out", name(*input)),
+        Edit::GcSections => {
+            "let the linker drop sections that nothing refers to (--gc-sections), and what they ask for".to_owned()
+        }
     }
 }
 
@@ -136,6 +147,19 @@ impl Words {
             .max()
     }
 
+    /// The library at a position is taken whether it is needed or not.
+    fn keep(&mut self, at: usize) {
+        let pop = self.option("--pop-state");
+        self.words.insert(at + 1, pop);
+        if self.driver {
+            let push = self.option("--push-state,--no-as-needed");
+            self.words.insert(at, push);
+        } else {
+            self.words.insert(at, ("--no-as-needed".to_owned(), None));
+            self.words.insert(at, ("--push-state".to_owned(), None));
+        }
+    }
+
     fn option(&self, text: &str) -> (String, Option<usize>) {
         (if self.driver { format!("-Wl,{text}") } else { text.to_owned() }, None)
     }
@@ -162,23 +186,23 @@ impl Words {
             }
             Edit::NoAsNeeded { input } => {
                 let at = self.at(attempt, inputs, input)?;
-                let pop = self.option("--pop-state");
-                self.words.insert(at + 1, pop);
-                if self.driver {
-                    let push = self.option("--push-state,--no-as-needed");
-                    self.words.insert(at, push);
-                } else {
-                    self.words.insert(at, ("--no-as-needed".to_owned(), None));
-                    self.words.insert(at, ("--push-state".to_owned(), None));
-                }
+                self.keep(at);
             }
-            Edit::Add { file, behind } => {
+            Edit::Add { file, behind, kept } => {
                 let to = self.behind(attempt, inputs, behind)?;
                 self.words.insert(to + 1, (word_for(attempt, file), None));
+                if kept {
+                    self.keep(to + 1);
+                }
             }
-            Edit::Remove { input } => {
+            Edit::Remove { input } | Edit::LeaveOut { input } => {
                 let at = self.at(attempt, inputs, input)?;
                 self.words.remove(at);
+            }
+            Edit::GcSections => {
+                let to = self.behind(attempt, inputs, inputs.len().checked_sub(1)?)?;
+                let option = self.option("--gc-sections");
+                self.words.insert(to + 1, option);
             }
         }
         Some(())

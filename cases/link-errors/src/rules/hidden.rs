@@ -23,11 +23,11 @@ rule! {
     /// Fix: export the symbol where it is defined, or use what the library exports.
     pub HIDDEN = "LNK105" "definition-not-for-others" of "link-errors", Error, since "0.1.0",
     "the undefined symbol is defined, and static, hidden or local to its library",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
+    let mut out = each(facts, |attempt, diagnosis| {
         let (file, what, reason) = match diagnosis.cause {
             Cause::Hidden { file, how } => (file, how_words(how), how_reason(how)),
             Cause::HiddenReference { file } => (
@@ -47,7 +47,9 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             builder = builder.place(place);
         }
         Some(symbols.end(builder.because(reason), Some(file), false))
-    })
+    });
+    out.extend(super::told::kept(rule, facts, evidence));
+    out
 }
 
 fn how_words(how: HiddenHow) -> String {

@@ -6,11 +6,13 @@ mod common;
 mod defined_twice;
 mod discarded;
 mod duplicates;
+mod file_fixes;
 pub(crate) mod fixes;
 mod header;
 mod hidden;
 mod linkage;
 mod named_twice;
+mod names;
 mod not_found;
 mod not_named;
 mod notes;
@@ -26,10 +28,11 @@ mod transitive;
 mod undefined;
 mod version;
 
-use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule};
+use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Rule};
 
+use crate::facts::log::Message;
 use crate::facts::{Attempt, Facts};
-use crate::model::causes::{Diagnosis, diagnose};
+use crate::model::causes::Diagnosis;
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
 use crate::model::outcome::Undefined;
@@ -88,7 +91,7 @@ pub static RULES: &[&Rule] = &[
 fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<Finding>) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
-        for mut diagnosis in diagnose(&attempt.program, &attempt.outcome) {
+        for mut diagnosis in attempt.diagnoses().iter().cloned() {
             // Where files of the line are not here, the model sees too little: what counts is what the linker said.
             if !attempt.is_whole() {
                 diagnosis.symbols.retain(|index| was_said(facts, attempt, *index));
@@ -108,11 +111,21 @@ fn was_said(facts: &Facts, attempt: &Attempt, undefined: usize) -> bool {
     said.into_iter().any(|symbol| is_called(attempt, undefined.name, &symbol.text))
 }
 
+/// The message a finding is about, and the link it is of.
+fn said_of<'f>(facts: &'f Facts, finding: &Finding) -> Option<(&'f Attempt, &'f Message)> {
+    let At::Text(span) = finding.places.first()?.at else { return None };
+    let holds = |message: &Message| {
+        message.span.evidence == span.evidence && message.span.start <= span.start && span.end <= message.span.end
+    };
+    let index = facts.told.iter().position(holds)?;
+    Some((told::attempt_of(facts, index)?, &facts.told[index]))
+}
+
 /// A symbol is what a linker printed: as it stands in the object, or for people, where linkers differ in blanks.
 fn is_called(attempt: &Attempt, name: Name, printed: &str) -> bool {
     let printed = printed.split('@').next().unwrap_or(printed);
     let blanks = |text: &str| text.chars().filter(|letter| *letter != ' ').collect::<String>();
-    printed == attempt.program.names.text(name) || blanks(printed) == blanks(&common::symbol(attempt, name))
+    printed == attempt.program.names.text(name) || blanks(printed) == blanks(&common::demangled(attempt, name))
 }
 
 /// The first file that defines a name for others.

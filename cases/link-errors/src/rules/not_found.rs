@@ -6,6 +6,9 @@ use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
 use serde_json::json;
 
 use super::common::{end, line_place};
+use super::{file_fixes, said_of};
+use crate::facts::command::ItemKind;
+use crate::facts::log::Message;
 use crate::facts::resolve::{Missing, Near};
 use crate::facts::{Attempt, Facts};
 
@@ -25,8 +28,13 @@ rule! {
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
-    // What is not in the evidence is not known to be missing, but for a command that was run here.
-    for attempt in facts.attempts.iter().filter(|attempt| attempt.live) {
+    for attempt in &facts.attempts {
+        // What is not in the evidence is not known to be missing, but for a command that was run here. Where all else of the line is here, what
+        // is not may well be why it failed.
+        let libraries = attempt.files.missing.iter().all(|missing| missing.by_driver || is_library(attempt, missing));
+        if !attempt.live && (!libraries || !attempt.said.is_empty()) {
+            continue;
+        }
         for missing in attempt.files.missing.iter().filter(|missing| !missing.by_driver) {
             let item = attempt.line.items.get(missing.item as usize);
             let span = item.and_then(|item| attempt.line.item_span(item));
@@ -35,14 +43,50 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 Some(span) => casebook_core::Place::primary(casebook_core::At::Text(span), "not found"),
                 None => line_place(attempt, "the link"),
             };
-            let builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
+            let mut builder = FindingBuilder::new(rule, format!("`{word}` was not found"), place)
                 .witness(json!({"name": word, "tried": missing.tried}), word.clone())
                 .key(&word);
-            out.push(end(describe(builder, missing), attempt, evidence));
+            if let Some(fix) = file_fixes::not_found(attempt, evidence, missing) {
+                builder = builder.fix(fix);
+            }
+            let builder = describe(builder, missing);
+            let builder = if attempt.live {
+                builder
+            } else {
+                builder
+                    .missing("what the linker said, or the library: everything else on the line is here")
+                    .because(format!("If this evidence is from where it was linked, {} fails here.", attempt.linker))
+            };
+            out.push(end(builder, attempt, evidence));
         }
     }
-    out.extend(super::told::not_found(rule, facts, evidence));
+    let mut told = super::told::not_found(rule, facts, evidence);
+    for finding in &mut told {
+        let Some((attempt, message)) = said_of(facts, finding) else { continue };
+        let name = name(message);
+        let fix = (attempt.files.missing.iter().find(|missing| missing.name == name))
+            .and_then(|missing| file_fixes::not_found(attempt, evidence, missing));
+        finding.fixes.extend(fix);
+    }
+    out.extend(told);
     out
+}
+
+/// The file a message does not find, as the line names it.
+fn name(message: &Message) -> String {
+    match &message.library {
+        Some(library) if library.value.starts_with("-l") => library.value.clone(),
+        Some(library) => format!("-l{}", library.value),
+        None => {
+            let file = message.places.iter().find_map(|place| place.file.as_ref());
+            file.map_or_else(String::new, |file| file.value.clone())
+        }
+    }
+}
+
+fn is_library(attempt: &Attempt, missing: &Missing) -> bool {
+    let item = attempt.line.items.get(missing.item as usize);
+    item.is_some_and(|item| matches!(item.kind, ItemKind::Library(_) | ItemKind::Exact(_)))
 }
 
 fn written(attempt: &Attempt, missing: &Missing) -> String {

@@ -4,10 +4,11 @@
 
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
 
-use super::common::symbol;
+use super::common::{base_name, file_name, input_word, list, symbol};
 use super::each;
 use super::undefined::Symbols;
-use crate::facts::Facts;
+use crate::facts::command::How;
+use crate::facts::{Attempt, Facts};
 use crate::model::causes::Cause;
 
 rule! {
@@ -45,6 +46,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 "no object has this instance of the template".to_owned(),
                 "A template's members exist where they are instantiated with their definition in sight: put the definition into the header, or instantiate it explicitly (`template class X<int>;`) in one file.".to_owned(),
             ),
+            Cause::Lacks { input, known } => (
+                format!("`{}` on the line is {} without {}", input_word(attempt, *input), known.what, if diagnosis.symbols.len() == 1 { "it" } else { "them" }),
+                lacks(facts, attempt, *input),
+            ),
             Cause::Nowhere => (
                 "no file on the line defines it".to_owned(),
                 format!("Read: {} files of the line with all members of their archives. None defines it, under this name or one near to it.", attempt.program.inputs.len()),
@@ -57,8 +62,30 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         if matches!(diagnosis.cause, Cause::Nowhere) && !attempt.is_whole() {
             builder = builder.missing(format!("files of the line that are not here: {}", attempt.missing.join(", ")));
         }
-        Some(symbols.end(builder, None, false))
+        Some(symbols.end(builder, None, true))
     });
     out.extend(super::told::nowhere(rule, facts, evidence));
     out
+}
+
+/// What is known of a library that lacks what it should have.
+fn lacks(facts: &Facts, attempt: &Attempt, input: usize) -> String {
+    let name = attempt.program.inputs.get(input).map_or("", |input| file_name(attempt, input.file));
+    let made = facts.made(|output| base_name(output) == base_name(name)).filter_map(|made| match &made.how {
+        How::Archive(members) => Some(members),
+        How::Compiled { .. } => None,
+    });
+    match made.last() {
+        Some(members) => {
+            let shown: Vec<String> = members.iter().map(|member| base_name(member).to_owned()).collect();
+            format!(
+                "{name} was made of {} objects: {}. The one that has the definition is not among them, or was compiled so that it does not.",
+                members.len(),
+                list(&shown)
+            )
+        }
+        None => format!(
+            "{name} may be of another release than the headers, or built without this part, or the wrong file of this name is found first: look which it is, and whether an object was left out of it."
+        ),
+    }
 }

@@ -5,7 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
-use super::common::{are, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
+use super::common::{MOST_SYMBOLS, are, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
 use super::{definer, each, fixes, why};
 use crate::facts::{Attempt, Facts};
 use crate::model::causes::{Cause, Diagnosis};
@@ -23,14 +23,16 @@ rule! {
     /// Fix: put libraries behind the files that need them; where two archives need each other, `--start-group … --end-group`.
     pub ORDER = "LNK101" "archive-before-its-user" of "link-errors", Error, since "0.1.0",
     "an archive that has the undefined symbol was looked through before anybody needed it",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| match diagnosis.cause {
+    let mut out = each(facts, |attempt, diagnosis| match diagnosis.cause {
         Cause::Order { input, user, cycle } => Some(finding(rule, attempt, evidence, diagnosis, input, user, cycle)),
         _ => None,
-    })
+    });
+    out.extend(super::told::order(rule, facts, evidence, false));
+    out
 }
 
 fn finding(
@@ -80,6 +82,7 @@ fn finding(
             .witness(
                 json!({
                     "symbol": attempt.program.names.text(first.name),
+                    "symbols": undefined.iter().take(MOST_SYMBOLS).map(|one| attempt.program.names.text(one.name)).collect::<Vec<_>>(),
                     "defined_in": member.map(|file| file_name(attempt, file)),
                     "archive": word,
                     "needed_by": first.sites.first().map(|site| file_name(attempt, site.file)),

@@ -5,6 +5,7 @@
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
 
 use crate::facts::Facts;
+use crate::facts::log::Kind;
 
 rule! {
     /// A relocation of an object cannot be made in this kind of output: code with fixed addresses in a shared object or PIE, or a target out of reach.
@@ -18,5 +19,12 @@ rule! {
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    super::told::relocation(rule, facts, evidence)
+    let mut out = super::told::relocation(rule, facts, evidence);
+    for finding in &mut out {
+        let Some((attempt, message)) = super::said_of(facts, finding) else { continue };
+        if message.kind != Kind::RelocationRange {
+            finding.fixes.extend(super::file_fixes::fixed_address(attempt));
+        }
+    }
+    out
 }

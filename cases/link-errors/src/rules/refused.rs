@@ -1,13 +1,15 @@
 //! Findings about what a linker refuses beside undefined and duplicate symbols: LNK302, LNK303, LNK305, LNK306.
 
-use casebook_core::{EvidenceSet, Finding, Rule, rule};
+use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule, rule};
+use casebook_formats::elf::Class;
 use serde_json::json;
 
-use super::common::{begin, definition_place, end, file_name, input_place, symbol};
+use super::common::{begin, definition_place, end, file_name, input_place, line_place, symbol};
+use crate::facts::resolve::of_emulation;
 use crate::facts::{Attempt, Facts};
 use crate::model::chain::input_of;
 use crate::model::input::{Content, FileId, Unusable};
-use crate::model::outcome::Refusal;
+use crate::model::outcome::{LinkerKind, Refusal};
 
 rule! {
     /// A file of the line is none the linker can take: for another machine, damaged, code of a compiler's link-time optimiser without the plugin
@@ -60,7 +62,21 @@ rule! {
 fn check_files(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
+        if let Some(finding) = no_such_output(rule, attempt, evidence) {
+            out.push(finding);
+            continue;
+        }
+        // Members of one archive are told of once.
+        let mut archives: Vec<FileId> = Vec::new();
         for refusal in &attempt.outcome.refusals {
+            if let Refusal::File(file) = refusal
+                && let Some(archive) = attempt.program.files[file.0 as usize].archive
+            {
+                if archives.contains(&archive) {
+                    continue;
+                }
+                archives.push(archive);
+            }
             let (file, what, reason) = match refusal {
                 Refusal::NoIndex(file) => (
                     *file,
@@ -83,10 +99,13 @@ fn check_files(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Ve
             };
             let name = file_name(attempt, file).to_owned();
             let input = input_of(&attempt.program, file);
-            let builder = begin(rule, format!("{name} {what}"), attempt, input, &what)
+            let mut builder = begin(rule, format!("{name} {what}"), attempt, input, &what)
                 .because(reason)
                 .witness(json!({"file": name}), name.clone())
                 .key(&name);
+            if matches!(refusal, Refusal::NoIndex(_)) {
+                builder = builder.fix(super::file_fixes::index(attempt, &name));
+            }
             out.push(end(builder, attempt, evidence));
         }
     }
@@ -105,6 +124,25 @@ fn check_files(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Ve
     }));
     out.extend(super::told::unusable(rule, facts, evidence));
     out
+}
+
+/// wild makes output for 64-bit machines and nothing else: `-m` with another emulation ends it (`parse_emulation`, libwild/src/args/elf.rs).
+fn no_such_output(rule: &'static Rule, attempt: &Attempt, evidence: &EvidenceSet) -> Option<Finding> {
+    let emulation = attempt.line.options.emulation.as_ref()?;
+    let machine = of_emulation(&emulation.value)?;
+    if attempt.linker.kind != LinkerKind::Wild || machine.class == Class::Elf64 {
+        return None;
+    }
+    let title = format!("{} links for no machine of 32 bits: {}", attempt.linker, emulation.value);
+    let place = match attempt.line.span(emulation.argument) {
+        Some(span) => casebook_core::Place::primary(casebook_core::At::Text(span), "the output's machine"),
+        None => line_place(attempt, "the link"),
+    };
+    let builder = FindingBuilder::new(rule, title.clone(), place)
+        .because("Another linker can: -fuse-ld=bfd, gold, lld or mold.")
+        .witness(json!({"emulation": emulation.value}), emulation.value.clone())
+        .key(&title);
+    Some(end(builder, attempt, evidence))
 }
 
 fn unusable_words(unusable: &Unusable) -> Option<(String, String)> {
@@ -208,6 +246,9 @@ fn definition_place_if(
     defines.then(|| definition_place(attempt, evidence, file, name, "the definition")).flatten()
 }
 
+/// What ld.bfd says between a name of a version script and its node.
+const UNDEFINED_VERSION: &str = ": undefined version: ";
+
 fn check_script(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
@@ -225,6 +266,15 @@ fn check_script(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> V
                         attempt.linker
                     ),
                 ),
+                // `GLOBAL: undefined version: NODE` of ld.bfd.
+                Refusal::Other(words) if words.contains(UNDEFINED_VERSION) => {
+                    let (name, node) = words.split_once(UNDEFINED_VERSION).unwrap_or((words, ""));
+                    (
+                        format!("the version script names `{name}` (version {node}), which nothing defines"),
+                        "With --no-undefined-version every symbol that a version script names must be defined."
+                            .to_owned(),
+                    )
+                }
                 _ => continue,
             };
             let span = attempt.line.options.version_scripts.first().and_then(|given| attempt.line.span(given.argument));

@@ -54,6 +54,11 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
         } else {
             builder.because("Libraries that libraries need are looked for by -rpath-link, -rpath, the run path of the library that needs them, and the folders of the system; -L does not count.")
         };
+        if !lost.is_empty()
+            && let Some(fix) = super::file_fixes::needed(attempt, evidence, &lost)
+        {
+            builder = builder.fix(fix);
+        }
         Some(symbols.end(builder, None, true))
     })
 }

@@ -3,7 +3,7 @@
 use casebook_core::{EvidenceSet, Finding, FindingBuilder, Rule};
 use serde_json::json;
 
-use super::common::{begin, end, file_name, input_word, list, needs, symbol, undefined_name};
+use super::common::{MOST_SYMBOLS, begin, end, file_name, input_word, list, needs, symbol, undefined_name};
 use super::{fixes, why};
 use crate::facts::Attempt;
 use crate::model::causes::Diagnosis;
@@ -84,6 +84,7 @@ impl<'a> Symbols<'a> {
                 .witness(
                     json!({
                         "symbol": attempt.program.names.text(first.name),
+                        "symbols": self.all.iter().take(MOST_SYMBOLS).map(|one| attempt.program.names.text(one.name)).collect::<Vec<_>>(),
                         "needed_by": by,
                         "defined_in": file.map(|file| file_name(attempt, file)),
                     }),

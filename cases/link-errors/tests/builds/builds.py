@@ -130,7 +130,9 @@ def play(build, out, cache):
         entry, fault = truth.definition(symbol, os.path.relpath(found[0], folder) if found else at, folder)
         where.append(entry) if entry else faults.append(fault)
     faults += ["the log does not name " + symbol for symbol in build["where"] if not truth.named(symbol, text)]
-    # The fix is an edit of the very command that failed, and it is run.
+    # The fix is an edit of the very command that failed, and it is run; then the folder is again as the failed build left it.
+    failed = os.path.join(place, "failed")
+    shutil.copytree(source, failed, symlinks=True)
     mended = typed
     for before, after in build["fix"].get("edits", []):
         if before not in mended:
@@ -142,6 +144,8 @@ def play(build, out, cache):
         if status:
             faults.append("the fix does not link: " + said.decode(errors="replace").strip()[-400:])
             break
+    shutil.rmtree(source)
+    os.rename(failed, source)
     found = {
         "build": build["name"],
         "about": build["about"],

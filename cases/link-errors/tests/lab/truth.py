@@ -52,6 +52,7 @@ CODES = {
     "library-unversioned": {"LNK301"},
     "input-missing": {"LNK301"},
     "no-multilib": {"LNK301"},
+    "no-such-output": {"LNK302"},
     "thin-member-missing": {"LNK301", "LNK302"},
     # -l passes a library for another machine over, and then finds none.
     "wrong-machine": {"LNK302", "LNK301"},
@@ -98,7 +99,8 @@ def main():
             wrong = None
             if not codes & wanted:
                 wrong = f"{truth['cause']} ({', '.join(truth['symbols'][:2])}): wanted {sorted(wanted)}, check says {sorted(codes)}"
-            elif truth["symbols"] and not wanted <= {"LNK301", "LNK302"}:
+            # What the linker does not name, and no file tells: which symbol a relocation is against that cannot be made.
+            elif set(truth["symbols"]) - set(truth["unnamed"]) and not wanted <= {"LNK301", "LNK302"}:
                 told = " ".join(json.dumps(one) for one in loud if one["code"] in wanted)
                 if not any(symbol in told for symbol in truth["symbols"]):
                     wrong = f"{truth['cause']}: no word of {truth['symbols']}"

@@ -77,6 +77,8 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if let Some(name) = between(line, "against absolute symbol `", "'") {
+        observed.refuse("absolute", name);
     } else if line.starts_with("unresolvable relocation") || line.contains(": unresolvable R_X86_64_") {
         // Nothing in the output stands for a shared object's symbol.
         observed.refuse("unresolvable-relocation", between(line, "against symbol `", "'")?);
@@ -144,6 +146,8 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
     } else if line.contains("version script assignment of") {
         observed.refuse("unassigned", between(line, " to symbol ", " ")?);
     } else if let Some(name) = between(line, "relocation refers to global symbol \"", "\"") {
+        observed.refuse("discarded", name);
+    } else if let Some(name) = between(line, "relocation refers to local symbol \"", "\"") {
         observed.refuse("discarded", name);
     } else if line.contains("no archive symbol table") {
         observed.refuse("no-index", between(line, "error: ", ":")?);

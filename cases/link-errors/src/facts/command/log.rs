@@ -2,6 +2,7 @@
 
 use casebook_core::{EvidenceId, Span, Unmodelled};
 
+use super::made::{self, Flag, MOST_MADE, Made};
 use super::program::{self, Program};
 use super::shell::{self, Operator, ShellWord, Token};
 use super::tool::Banner;
@@ -12,6 +13,10 @@ use super::{Command, Word};
 pub struct Log {
     /// Commands that link, in order.
     pub commands: Vec<Command>,
+    /// What was made before, in order.
+    pub made: Vec<Made>,
+    /// Flags that it names outside of commands that compile.
+    pub flags: Vec<(Flag, Span)>,
     /// What the text says of tools, all of it.
     pub banner: Banner,
     /// What is not covered.
@@ -20,6 +25,9 @@ pub struct Log {
 
 /// Bytes of a text that are read; a log of a large build is far smaller.
 pub const MOST_BYTES: usize = 256 << 20;
+
+/// Flags outside of commands that are kept of one text.
+const MOST_FLAGS: usize = 100;
 
 /// Commands that are kept of one text.
 const MOST_COMMANDS: usize = 20_000;
@@ -111,12 +119,19 @@ impl Reader {
         }
         // What a driver says of itself looks like a command behind an assignment.
         const OWN: &[&[u8]] = &[b"COLLECT_", b"COMPILER_PATH=", b"LIBRARY_PATH=", b"OFFLOAD_", b"Configured with:"];
-        if (!may_link(line) && !line.starts_with(b"cd ")) || OWN.iter().any(|own| line.starts_with(own)) {
+        if OWN.iter().any(|own| line.starts_with(own)) {
             return;
         }
-        let mut gaps = Vec::new();
-        let tokens = shell::split(line, self.evidence, start, &mut gaps);
-        self.commands(tokens, &gaps);
+        let before = (self.out.commands.len(), self.out.made.len());
+        if may_link(line) || made::may_make(line) || line.starts_with(b"cd ") {
+            let mut gaps = Vec::new();
+            let tokens = shell::split(line, self.evidence, start, &mut gaps);
+            self.commands(tokens, &gaps);
+        }
+        // What a compiler or a link is given is its own.
+        if before == (self.out.commands.len(), self.out.made.len()) && self.out.flags.len() < MOST_FLAGS {
+            self.out.flags.extend(made::stray(line, self.evidence, start));
+        }
     }
 
     /// `make[1]: Entering directory '/x'`, with quotes of older versions too.
@@ -189,6 +204,12 @@ impl Reader {
             }
         }
         let words = &words[skipped.min(words.len())..];
+        if self.out.made.len() < MOST_MADE
+            && let Some(made) = made::made(words, folder.as_deref())
+        {
+            self.out.made.push(made);
+            return;
+        }
         let Some(found) = words.first().and_then(|word| program::program(&word.text)) else { return };
         if !links(&found, words) {
             return;
@@ -315,7 +336,7 @@ fn timestamp(line: &[u8]) -> Option<usize> {
 fn libtool(line: &[u8]) -> Option<usize> {
     let end = memchr::memmem::find(&line[..line.len().min(32)], b"libtool: ")? + "libtool: ".len();
     let rest = &line[end..];
-    prefix(rest, &[b"link: ", b"relink: "]).map(|length| end + length)
+    prefix(rest, &[b"link: ", b"relink: ", b"compile: "]).map(|length| end + length)
 }
 
 /// `… failed: error executing command /usr/bin/gcc …` of Bazel; newer: `error executing CppLink command (from target //x) …`.

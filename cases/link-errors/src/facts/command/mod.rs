@@ -8,6 +8,7 @@ pub mod driver;
 mod gnu_words;
 mod line;
 mod log;
+mod made;
 mod options;
 mod program;
 mod response;
@@ -25,9 +26,11 @@ use crate::model::outcome::LinkerKind;
 
 pub use line::read;
 pub use log::{Log, read_log};
+pub use made::{Flag, How, Made};
 pub use program::{Driver, Language, Program, program};
 pub use response::{Included, ResponseFile, Responses};
 pub use table::{KnownOption, known_options, refuses};
+pub(super) use tool::linker_version;
 pub use tool::{Banner, Tool};
 
 /// A word of a command.

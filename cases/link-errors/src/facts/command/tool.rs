@@ -101,7 +101,7 @@ fn version(text: &str) -> Option<(u16, u16)> {
 }
 
 /// What `--version` and `-v` of linkers print: `ldversion` in ld/ldver.c, `print_version` in gold/version.cc, `getLLDVersion`, `mold_version`.
-fn linker_version(line: &str) -> Option<(LinkerKind, Option<(u16, u16)>)> {
+pub(in crate::facts) fn linker_version(line: &str) -> Option<(LinkerKind, Option<(u16, u16)>)> {
     let last = |text: &str| version(text.rsplit(' ').next().unwrap_or_default());
     if line.starts_with("GNU ld ") {
         // `GNU ld (GNU Binutils for Debian) 2.40`, `GNU ld version 2.35.2-42.el9`.
@@ -123,8 +123,10 @@ fn linker_version(line: &str) -> Option<(LinkerKind, Option<(u16, u16)>)> {
     {
         return Some((LinkerKind::Mold, version(rest)));
     }
-    for prefix in ["Wild version ", "wild version ", "Wild linker version "] {
-        if let Some(rest) = line.strip_prefix(prefix) {
+    // `Wild 0.10.0 (compatible with GNU linkers)`: `print_version` in libwild/src/args.
+    for prefix in ["Wild ", "Wild version ", "wild version ", "Wild linker version "] {
+        let number = |rest: &&str| rest.starts_with(|letter: char| letter.is_ascii_digit());
+        if let Some(rest) = line.strip_prefix(prefix).filter(number) {
             return Some((LinkerKind::Wild, version(rest)));
         }
     }

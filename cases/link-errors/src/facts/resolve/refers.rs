@@ -8,6 +8,7 @@ use casebook_formats::ldscript::{self, EntryKind};
 use super::super::command::driver::Host;
 use super::super::command::{self, Command, ItemKind, LinkLine, ResponseFile, read_log};
 use super::paths::{join, parent};
+use crate::facts::usual;
 use crate::model::outcome::LinkerKind;
 
 /// Names that one text can ask for.
@@ -48,9 +49,15 @@ pub fn references_of_line(line: &LinkLine) -> Vec<Reference> {
         match &item.kind {
             ItemKind::File(name) | ItemKind::Script(name) | ItemKind::JustSymbols(name, _) => names.push(name.clone()),
             // Both, wherever they are: what a search passes over is of interest, too.
-            ItemKind::Library(name) => names.extend(folders.iter().flat_map(|folder| {
-                [format!("{folder}/lib{name}.so"), format!("{folder}/lib{name}.a"), format!("{folder}/lib{name}.so.*")]
-            })),
+            ItemKind::Library(name) => {
+                names.extend(
+                    folders
+                        .iter()
+                        .flat_map(|folder| ["so", "a", "so.*"].map(|end| format!("{folder}/lib{name}.{end}"))),
+                );
+                // In a folder that the line forgot.
+                names.extend(["so", "a"].map(|end| format!("*/lib{name}.{end}")));
+            }
             ItemKind::Exact(name) => names.extend(folders.iter().map(|folder| format!("{folder}/{name}"))),
             ItemKind::Source(_) => {}
         }
@@ -78,6 +85,10 @@ fn patterns(name: &str, folder: Option<&str>) -> Vec<String> {
         return vec![name.to_owned()];
     }
     let mut out = vec![join(folder, name)];
+    // Below the command's folder, not below others.
+    if name.starts_with("*/") {
+        return out;
+    }
     for above in ["", "../", "../../"] {
         let pattern = format!("{above}{name}");
         if !out.contains(&pattern) {
@@ -106,8 +117,13 @@ pub fn references_of_script(bytes: &[u8], path: &str) -> Vec<Reference> {
                 for entry in list {
                     match entry.kind {
                         EntryKind::Library => {
-                            add(&format!("lib{}.so", entry.name.text));
-                            add(&format!("lib{}.a", entry.name.text));
+                            for end in ["so", "a"] {
+                                add(&format!("lib{}.{end}", entry.name.text));
+                                // In a folder that the line forgot.
+                                if !usual::is_system(parent(path).unwrap_or(".")) {
+                                    add(&format!("*/lib{}.{end}", entry.name.text));
+                                }
+                            }
                         }
                         EntryKind::File | EntryKind::Sysroot => add(&entry.name.text),
                     }
@@ -130,6 +146,10 @@ pub fn references_of_needed(path: &str, needed: &[String], runpath: Option<&str>
         .map(|part| part.replace("${ORIGIN}", origin).replace("$ORIGIN", origin))
         .collect();
     folders.push(origin.to_owned());
+    // In a folder that nobody told the linker of.
+    if !usual::is_system(origin) {
+        folders.push(format!("{origin}/*"));
+    }
     for folder in
         ["/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"]
     {
