@@ -35,26 +35,33 @@ impl Link<'_> {
         id
     }
 
-    /// `processSymbolAssignments`: what the expressions read must be defined here; a shared object's symbol has no value.
+    /// `processSymbolAssignments`, and `assignAddresses` behind it: what the expressions read must be defined, where a symbol of a shared
+    /// object is let pass the first time (`getSymbolValue`). In between the name got its symbol, which `--wrap` can have made another.
     pub(super) fn assign_symbols(&mut self) {
         let program = self.program;
         for defsym in &program.options.defsym {
-            let mut value = (Kind::Defined { section: None, value: 0 }, SymbolType::None);
+            let mut symbol_type = SymbolType::None;
             for name in &defsym.reads {
                 match self.table.find(*name, None).map(|id| *self.table.get(id)) {
-                    Some(read) if read.is_defined() => {
-                        if defsym.reads.len() == 1 {
-                            value.1 = read.symbol_type;
-                        }
-                    }
-                    _ => {
-                        self.failed = true;
-                        let why = UndefinedWhy::Option;
-                        self.undefined.push(Undefined { name: *name, version: None, sites: Vec::new(), why });
-                    }
+                    Some(read) if read.is_defined() && defsym.reads.len() == 1 => symbol_type = read.symbol_type,
+                    Some(read) if read.is_defined() || read.is_shared() => {}
+                    _ => self.not_found(*name),
                 }
             }
-            self.assign(defsym.name, value.0, value.1);
+            self.assign(defsym.name, Kind::Defined { section: None, value: 0 }, symbol_type);
+        }
+        for name in program.options.defsym.iter().flat_map(|defsym| &defsym.reads) {
+            if !self.table.find(*name, None).is_some_and(|id| self.table.get(id).is_defined()) {
+                self.not_found(*name);
+            }
+        }
+    }
+
+    fn not_found(&mut self, name: Name) {
+        self.failed = true;
+        let why = UndefinedWhy::Option;
+        if !self.undefined.iter().any(|known| known.name == name && known.why == why) {
+            self.undefined.push(Undefined { name, version: None, sites: Vec::new(), why });
         }
     }
 
