@@ -21,7 +21,7 @@ impl Files<'_> {
 
 impl Disk for Files<'_> {
     fn find(&self, path: &str) -> Option<Found> {
-        Some(Found { bytes: Bytes::new(self.at(path)?.to_vec()), evidence: None })
+        Some(Found { bytes: Bytes::new(self.at(path)?.to_vec()), evidence: None, binary: false })
     }
 
     fn list(&self, _folder: &str) -> Vec<String> {

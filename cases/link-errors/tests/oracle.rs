@@ -1,7 +1,7 @@
 //! The model against the real linkers: random links, written as files, what each linker made of them, and what the model says.
 //!
 //! `CASEBOOK_LINKS=N` scenarios (500), `CASEBOOK_SEED=S` (fixed, and a fresh one), `CASEBOOK_LINKERS=bfd,gold,lld14,lld19,rust-lld,mold,wild`,
-//! `CASEBOOK_FEATURES=wide,-tls,wrap=50` (see `features`), `CASEBOOK_WILD=PATH`, `CASEBOOK_THREADS=N` (2), `CASEBOOK_KEEP=DIR` keeps
+//! `CASEBOOK_FEATURES=wide,-tls,wrap=50` (see `features`), `CASEBOOK_WILD=PATH`, `CASEBOOK_THREADS=N` (as many as there are cores), `CASEBOOK_KEEP=DIR` keeps
 //! what disagrees, `CASEBOOK_SHOW=N` how many disagreements are made small (3), `CASEBOOK_AGAINST=LINKER` puts a linker in the
 //! model's place, `CASEBOOK_PAIRS=1` counts how often linkers differ, `CASEBOOK_WHOLE=1` makes nothing small, `CASEBOOK_CRASHES=1` counts
 //! linkers' own errors as disagreements where the model does not foresee them.
@@ -68,13 +68,14 @@ fn settings() -> driver::Settings {
         setting("CASEBOOK_LINKERS").map(|text| text.split(',').map(str::to_string).collect()).unwrap_or_default();
     let (linkers, absent) = linkers::find(&wanted);
     absent.iter().for_each(|line| println!("{line}"));
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     driver::Settings {
         links: number("CASEBOOK_LINKS", 500),
         seed: number("CASEBOOK_SEED", 1),
         features: features::Features::parse(&setting("CASEBOOK_FEATURES").unwrap_or("plain".into())).unwrap(),
         linkers,
         against: setting("CASEBOOK_AGAINST").and_then(|name| linkers::find(&[name]).0.pop()),
-        threads: number("CASEBOOK_THREADS", 2) as usize,
+        threads: number("CASEBOOK_THREADS", cores as u64) as usize,
         shown: number("CASEBOOK_SHOW", 3) as usize,
         keep: setting("CASEBOOK_KEEP"),
         whole: setting("CASEBOOK_WHOLE").is_some(),

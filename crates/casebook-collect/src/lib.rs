@@ -46,13 +46,17 @@ pub const MAPPED_KINDS: &[&str] =
 /// was built holds thousands of them, and by themselves they say nothing.
 pub const REFERRED_KINDS: &[&str] = &["elf", "archive", "linker-script"];
 
+/// Names of kinds that their first bytes tell beyond doubt. They are asked first: a link has thousands of these files, and other sniffers look
+/// for words in all they are given.
+pub const CERTAIN_KINDS: &[&str] = &["elf", "archive"];
+
 /// Bytes a sniffer may look at.
 pub const HEAD: usize = 64 << 10;
 
 /// How to read.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Kinds of evidence that can be recognised, the most specific first within a case.
+    /// Kinds of evidence that can be recognised: those of [`CERTAIN_KINDS`], then the most specific first within a case.
     pub kinds: Vec<&'static Kind>,
     /// Read everything named as this kind, whatever it looks like.
     pub force_kind: Option<&'static Kind>,
@@ -70,7 +74,8 @@ pub struct Options {
 
 impl Options {
     /// The defaults for these kinds.
-    pub fn new(kinds: Vec<&'static Kind>) -> Self {
+    pub fn new(mut kinds: Vec<&'static Kind>) -> Self {
+        kinds.sort_by_key(|kind| !CERTAIN_KINDS.contains(&kind.name));
         Self {
             kinds,
             force_kind: None,

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
-use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Sniff};
+use casebook_core::{Bytes, Coverage, EvidenceId, Kind, ReadStatus, Reference, Sniff};
 
 use crate::encoding::{encoding, utf16};
-use crate::source::{Disk, Refusal, Source, explain, folder};
+use crate::map::MAP_FROM;
+use crate::source::{Disk, Refusal, Source, explain, folder, too_large};
 use crate::spool::{Ended, spool};
 use crate::tally::Tally;
 use crate::{Collected, HEAD, MAPPED_KINDS, Options, REFERRED_KINDS, Reading, bundle, git, walk};
@@ -24,6 +25,22 @@ use crate::{Collected, HEAD, MAPPED_KINDS, Options, REFERRED_KINDS, Reading, bun
 enum Found {
     Named,
     Referred(Option<&'static Kind>),
+}
+
+/// Evidence with references.
+struct Open {
+    id: EvidenceId,
+    /// Where it came from, and they are looked for.
+    source: Rc<dyn Source>,
+    disk: PathBuf,
+    /// What it refers to, where that is known.
+    references: Option<Vec<Reference>>,
+}
+
+impl Open {
+    fn new(id: EvidenceId, source: Rc<dyn Source>, disk: &Path) -> Self {
+        Self { id, source, disk: disk.to_path_buf(), references: None }
+    }
 }
 
 /// Reads evidence, input by input.
@@ -36,8 +53,10 @@ pub struct Loader<'o> {
     passed: HashMap<u64, usize>,
     /// Tallies of walks and bundles, by path.
     tallies: Vec<(String, Tally)>,
-    /// Sources of evidence whose references are still to be followed.
-    queue: VecDeque<(EvidenceId, Rc<dyn Source>, PathBuf)>,
+    /// Evidence whose references are still to be followed.
+    queue: VecDeque<Open>,
+    /// Folders by their paths, and what they are called without links and `..`.
+    folders: HashMap<String, String>,
     walked: Vec<EvidenceId>,
     by_reference: HashSet<EvidenceId>,
     total: u64,
@@ -54,6 +73,7 @@ impl<'o> Loader<'o> {
             passed: HashMap::new(),
             tallies: Vec::new(),
             queue: VecDeque::new(),
+            folders: HashMap::new(),
             walked: Vec::new(),
             by_reference: HashSet::new(),
             total: 0,
@@ -107,7 +127,7 @@ impl<'o> Loader<'o> {
     /// Takes a text as if it were a file of the current folder, and reads what it refers to.
     pub fn text(&mut self, name: &str, text: Vec<u8>) -> Option<EvidenceId> {
         let id = self.offer(name, Bytes::new(text), Found::Named, None)?;
-        self.queue.push_back((id, Rc::new(Disk), PathBuf::from(name)));
+        self.queue.push_back(Open::new(id, Rc::new(Disk), Path::new(name)));
         self.follow();
         Some(id)
     }
@@ -363,7 +383,7 @@ impl<'o> Loader<'o> {
                 let id = self.add(shown, Some(kind), bytes, identity);
                 self.walked.push(id);
                 self.out.files.insert(id, path.to_path_buf());
-                self.queue.push_back((id, Rc::new(Disk), path.to_path_buf()));
+                self.queue.push_back(Open::new(id, Rc::new(Disk), path));
                 ids.push(id);
             }
             Err(refusal) => tally.line(Coverage::failed(shown, kind.name, refusal.bytes, refusal.why)),
@@ -408,7 +428,7 @@ impl<'o> Loader<'o> {
             let id = self.add(&shown, Some(kind), bytes, identity);
             self.walked.push(id);
             self.out.files.insert(id, PathBuf::from(path));
-            self.queue.push_back((id, Rc::clone(&members) as Rc<dyn Source>, PathBuf::from(path)));
+            self.queue.push_back(Open::new(id, Rc::clone(&members) as Rc<dyn Source>, Path::new(path)));
             ids.push(id);
         }
         self.tallies.push((path.to_owned(), tally));
@@ -443,7 +463,7 @@ impl<'o> Loader<'o> {
             };
             let id = self.add(path, Some(kind), bytes, source.identity(path));
             self.walked.push(id);
-            self.queue.push_back((id, Rc::clone(&source), PathBuf::from(path)));
+            self.queue.push_back(Open::new(id, Rc::clone(&source), Path::new(path)));
             ids.push(id);
         }
         if paths.len() > self.options.max_files {
@@ -459,7 +479,7 @@ impl<'o> Loader<'o> {
     }
 
     fn from(&mut self, source: Rc<dyn Source>, path: &str, disk: &Path, found: Found) -> Option<EvidenceId> {
-        let identity = source.identity(path);
+        let identity = self.identity(&*source, path);
         if let Some(id) = self.seen.get(&identity).copied() {
             if matches!(found, Found::Named) {
                 // Named and found by a walk or a reference: what was named counts.
@@ -472,7 +492,7 @@ impl<'o> Loader<'o> {
             Ok(bytes) => {
                 let id = self.offer(path, bytes, found, Some(identity))?;
                 self.out.files.insert(id, disk.to_path_buf());
-                self.queue.push_back((id, source, disk.to_path_buf()));
+                self.queue.push_back(Open { references: self.first_look(id), ..Open::new(id, source, disk) });
                 Some(id)
             }
             Err(refusal) => {
@@ -494,14 +514,15 @@ impl<'o> Loader<'o> {
             Found::Named => None,
         };
         let forced = self.options.force_kind.or(inherited);
-        let kind = match (encoding(head), forced) {
+        let kind = match forced {
             // No reader takes UTF-16, also when told to.
-            (Some(why), Some(kind)) if !head.is_empty() && utf16(head).is_some() => {
+            Some(kind) if utf16(head).is_some() => {
+                let why = encoding(head).unwrap_or_default();
                 self.out.coverage.push(Coverage::failed(path, kind.name, slice.len() as u64, why));
                 return None;
             }
-            (_, Some(kind)) => Some(kind),
-            _ => self.kind(path, head, head.len() == slice.len()),
+            Some(kind) => Some(kind),
+            None => self.kind(path, head, head.len() == slice.len()),
         };
         let keep = self.options.keep_unknown && utf16(head).is_none();
         let Some(kind) = kind.map(Some).or(keep.then_some(None)) else {
@@ -529,11 +550,19 @@ impl<'o> Loader<'o> {
     }
 
     fn read(&mut self, source: &dyn Source, path: &str) -> Result<Bytes, Refusal> {
-        // Large files are told by their head first: some kinds are walked and take no memory.
-        let kind = source.mapped_head(path).and_then(|head| self.kind(path, &head, false));
-        let bytes = source.read(path, self.limit(kind))?;
-        let size = bytes.as_slice().len() as u64;
-        if kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
+        let mapped = source.is_mapped();
+        let most = if mapped { self.options.max_mapped_bytes } else { 0 };
+        let bytes = source.read(path, self.options.max_evidence_bytes.max(most))?;
+        // Large files are told by their head: some kinds are walked and take no memory.
+        let slice = bytes.as_slice();
+        let size = slice.len() as u64;
+        let head = &slice[..slice.len().min(HEAD)];
+        let kind = self.kind(path, head, head.len() == slice.len());
+        let limit = self.limit(kind);
+        if size > limit {
+            return Err(Refusal::new(size, too_large(size, limit)));
+        }
+        if mapped && size >= MAP_FROM && kind.is_some_and(|kind| MAPPED_KINDS.contains(&kind.name)) {
             return Ok(bytes);
         }
         if self.total + size > self.options.max_total_bytes {
@@ -542,6 +571,34 @@ impl<'o> Loader<'o> {
         }
         self.total += size;
         Ok(bytes)
+    }
+
+    /// One name for the same file however it is written. Thousands of files share a few folders, each of which is asked for once.
+    fn identity(&mut self, source: &dyn Source, path: &str) -> String {
+        let base = path.rsplit('/').next().unwrap_or(path);
+        let is_link = || fs::symlink_metadata(path).map_or(true, |meta| meta.is_symlink());
+        if !source.is_mapped() || matches!(base, "" | "." | "..") || is_link() {
+            return source.identity(path);
+        }
+        let above = parent(path);
+        let folder = match self.folders.get(above) {
+            Some(folder) => folder,
+            None => self.folders.entry(above.to_owned()).or_insert(source.identity(above)),
+        };
+        format!("{}/{base}", folder.trim_end_matches('/'))
+    }
+
+    /// What evidence refers to, of kinds that are large and many: the pages that were looked at are given back, and the heads of all of them
+    /// together would be too much.
+    fn first_look(&self, id: EvidenceId) -> Option<Vec<Reference>> {
+        let item = self.out.evidence.get(id)?;
+        let kind = self.options.kinds.iter().find(|kind| item.kind == Some(kind.name))?;
+        if !MAPPED_KINDS.contains(&kind.name) {
+            return None;
+        }
+        let references = kind.refers.map(|refers| refers(item));
+        item.bytes.release(0..item.as_bytes().len());
+        references
     }
 
     fn add(&mut self, path: &str, kind: Option<&'static Kind>, bytes: Bytes, identity: String) -> EvidenceId {

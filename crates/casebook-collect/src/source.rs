@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use casebook_core::Bytes;
@@ -25,9 +25,9 @@ impl Refusal {
 pub(crate) trait Source {
     /// Whole content, at most `limit` bytes.
     fn read(&self, path: &str, limit: u64) -> Result<Bytes, Refusal>;
-    /// The first bytes of a file that is mapped, and not read as a whole.
-    fn mapped_head(&self, _path: &str) -> Option<Vec<u8>> {
-        None
+    /// True when what is large is mapped, and takes no memory until somebody reads it.
+    fn is_mapped(&self) -> bool {
+        false
     }
     /// Names in a folder, in byte order; empty when there is none.
     fn list(&self, folder: &str) -> Vec<String>;
@@ -70,14 +70,8 @@ impl Source for Disk {
         map::read(file, meta.len(), limit).map_err(shut)
     }
 
-    fn mapped_head(&self, path: &str) -> Option<Vec<u8>> {
-        let meta = fs::metadata(path).ok()?;
-        if !meta.is_file() || meta.len() < map::MAP_FROM {
-            return None;
-        }
-        let mut head = Vec::new();
-        io::Read::take(File::open(path).ok()?, crate::HEAD as u64).read_to_end(&mut head).ok()?;
-        Some(head)
+    fn is_mapped(&self) -> bool {
+        true
     }
 
     fn list(&self, folder: &str) -> Vec<String> {

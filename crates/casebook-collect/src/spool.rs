@@ -18,10 +18,13 @@ pub(crate) enum Ended {
     Broken(io::Error),
 }
 
+/// Streams up to here stay in memory.
+const HELD: u64 = 128 << 10;
+
 /// At most `limit` bytes of a stream.
 pub(crate) fn spool(mut stream: impl Read, limit: u64) -> io::Result<(Bytes, Ended)> {
     let mut head = Vec::new();
-    let first = (&mut stream).take(map::MAP_FROM.min(limit)).read_to_end(&mut head);
+    let first = (&mut stream).take(HELD.min(limit)).read_to_end(&mut head);
     if let Err(error) = first {
         return Ok((Bytes::new(head), Ended::Broken(error)));
     }

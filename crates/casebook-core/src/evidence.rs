@@ -1,5 +1,6 @@
 //! Evidence: bytes with an id, a path and a digest. It is never changed.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -188,6 +189,8 @@ impl Evidence {
 pub struct EvidenceSet {
     items: Vec<Evidence>,
     links: Vec<Link>,
+    /// The first link of each name of a file, an index of `links`: a link line refers to tens of thousands of files.
+    by_name: HashMap<EvidenceId, HashMap<String, usize>>,
 }
 
 /// `name`, written in `from`, was resolved to `to` by whoever read the files.
@@ -223,12 +226,15 @@ impl EvidenceSet {
 
     /// Records that `name` in `from` stands for `to`.
     pub fn link(&mut self, from: EvidenceId, name: impl Into<String>, to: Vec<EvidenceId>) {
-        self.links.push(Link { from, name: name.into(), to });
+        let name = name.into();
+        self.by_name.entry(from).or_default().entry(name.clone()).or_insert(self.links.len());
+        self.links.push(Link { from, name, to });
     }
 
     /// What `name` in `from` stands for; `None` when nothing was found (a missing file).
     pub fn resolve(&self, from: EvidenceId, name: &str) -> Option<&[EvidenceId]> {
-        self.links.iter().find(|link| link.from == from && link.name == name).map(|link| link.to.as_slice())
+        let index = *self.by_name.get(&from)?.get(name)?;
+        self.links.get(index).map(|link| link.to.as_slice())
     }
 
     /// All links, in the order they were recorded.

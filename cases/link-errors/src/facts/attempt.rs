@@ -1,7 +1,10 @@
 //! One link: the line, its files, and what its linker makes of them.
 
+use std::sync::OnceLock;
+
 use casebook_core::{Evidence, EvidenceId, EvidenceSet, Span, Unmodelled};
 use casebook_formats::elf::Machine;
+use rayon::prelude::*;
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, ItemKind, LinkLine, Log, Origin, Program as Tool, ResponseFile};
@@ -10,9 +13,19 @@ use super::files::Held;
 use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
 use super::unseen::Unseen;
+use crate::model::causes::{Diagnosis, diagnose};
+use crate::model::edit::{Tried, search};
 use crate::model::input::{Content, FileId, Input, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
+
+/// Linkers a line is held against beside its own: those of current distributions, and the one rustc brings.
+const OTHERS: &[Linker] = &[
+    Linker { kind: LinkerKind::Bfd, version: (2, 40) },
+    Linker { kind: LinkerKind::Gold, version: (2, 40) },
+    Linker { kind: LinkerKind::Lld, version: (19, 1) },
+    Linker { kind: LinkerKind::Mold, version: (1, 10) },
+];
 
 /// Bytes of evidence that hold a file of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +69,16 @@ pub struct Attempt {
     pub said: Vec<usize>,
     /// It was run here a moment ago: a file that is not there is missing, not left out of the evidence.
     pub live: bool,
+    /// What was worked out of it.
+    pub memo: Memo,
+}
+
+/// What many rules ask of a link, once one of them has asked. It follows from the link.
+#[derive(Debug, Default)]
+pub struct Memo {
+    diagnoses: OnceLock<Vec<Diagnosis>>,
+    fix: OnceLock<Option<Tried>>,
+    others: OnceLock<Vec<(Linker, Verdict)>>,
 }
 
 impl Attempt {
@@ -82,6 +105,35 @@ impl Attempt {
             }
             _ => None,
         }
+    }
+
+    /// Why symbols are undefined.
+    pub fn diagnoses(&self) -> &[Diagnosis] {
+        self.memo.diagnoses.get_or_init(|| diagnose(&self.program, &self.outcome))
+    }
+
+    /// The smallest edit of the line that makes it link.
+    pub fn fix(&self) -> Option<&Tried> {
+        let search = || {
+            let offers: Vec<FileId> = self.offers.iter().map(|(file, _)| *file).collect();
+            search(&self.program, self.linker, &self.outcome, &offers)
+        };
+        self.memo.fix.get_or_init(search).as_ref()
+    }
+
+    /// What other linkers make of the line.
+    pub fn others(&self) -> &[(Linker, Verdict)] {
+        if let Some(known) = self.memo.others.get() {
+            return known;
+        }
+        let one = |linker: &Linker| (*linker, simulate(&self.program, *linker).verdict);
+        let others: Vec<&Linker> = OTHERS.iter().filter(|other| other.kind != self.linker.kind).collect();
+        // Not within the lock: a thread that waits for others takes up other work meanwhile, which can ask for the same.
+        let verdicts = match rayon::current_thread_index() {
+            Some(_) => others.into_par_iter().map(one).collect(),
+            None => others.into_iter().map(one).collect(),
+        };
+        self.memo.others.get_or_init(|| verdicts)
     }
 
     /// The whole command.
@@ -164,6 +216,15 @@ fn link(
     let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
+    // What the line, its files and the model leave open is a gap of the text, where it stands.
+    let gap = |argument: Option<u32>, why: &String| {
+        let place = argument.and_then(|argument| line.span(argument)).unwrap_or(span);
+        Unmodelled::new(place, why.clone())
+    };
+    unmodelled.extend(line.unmodelled.iter().cloned());
+    unmodelled.extend(line.unknown.iter().map(|why| gap(None, why)));
+    unmodelled.extend(files.unknown.iter().map(|(argument, why)| gap(*argument, why)));
+    unmodelled.extend(outcome.unknown.iter().map(|unknown| gap(None, &unknown.what)));
     for (_, why) in &files.unknown {
         outcome.unknown.push(Unknown { what: why.clone(), file: None });
     }
@@ -189,6 +250,7 @@ fn link(
         assumed,
         said: Vec::new(),
         live: item.path == super::LIVE,
+        memo: Memo::default(),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! The files of a link, out of the evidence.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use casebook_core::{Evidence, EvidenceId, EvidenceSet};
 
@@ -11,7 +11,8 @@ use super::resolve::{Disk, Found, clean, join};
 pub struct Files<'e> {
     set: &'e EvidenceSet,
     by_path: HashMap<String, EvidenceId>,
-    folders: HashSet<String>,
+    /// Names of the files in each folder; a folder that only holds folders has none.
+    folders: HashMap<String, BTreeSet<String>>,
     /// What links of evidence lead to, by the name as written.
     by_name: HashMap<(EvidenceId, String), EvidenceId>,
 }
@@ -19,14 +20,16 @@ pub struct Files<'e> {
 impl<'e> Files<'e> {
     /// All files of the evidence.
     pub fn of(set: &'e EvidenceSet) -> Self {
-        let mut files = Self { set, by_path: HashMap::new(), folders: HashSet::new(), by_name: HashMap::new() };
+        let mut files = Self { set, by_path: HashMap::new(), folders: HashMap::new(), by_name: HashMap::new() };
         for item in set.iter() {
             let path = clean(&item.path);
-            let mut folder = path.as_str();
+            let (mut folder, base) = path.rsplit_once('/').unwrap_or(("", &path));
+            files.folders.entry(folder.to_owned()).or_default().insert(base.to_owned());
             while let Some((above, _)) = folder.rsplit_once('/') {
-                if !files.folders.insert(above.to_owned()) {
+                if files.folders.contains_key(above) {
                     break;
                 }
+                files.folders.insert(above.to_owned(), BTreeSet::new());
                 folder = above;
             }
             files.by_path.entry(path).or_insert(item.id);
@@ -73,7 +76,7 @@ impl<'e> Seen<'e> {
     pub fn look(&self, path: &str) -> At {
         if self.evidence(path).is_some() {
             At::File
-        } else if self.files.folders.contains(&clean(path)) {
+        } else if self.files.folders.contains_key(&clean(path)) {
             At::Folder
         } else {
             At::Nothing
@@ -84,15 +87,15 @@ impl<'e> Seen<'e> {
 impl Disk for Seen<'_> {
     fn find(&self, path: &str) -> Option<Found> {
         let item = self.evidence(path)?;
-        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id) })
+        let binary = matches!(item.kind, Some("elf" | "archive"));
+        Some(Found { bytes: item.bytes.clone(), evidence: Some(item.id), binary })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
         for folder in [clean(&join(Some(&self.folder), folder)), clean(folder)] {
-            let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-            let inside = self.files.by_path.keys().filter_map(|path| path.strip_prefix(&prefix));
-            out.extend(inside.filter(|rest| !rest.contains('/')).map(str::to_owned));
+            let folder = if folder == "." { "" } else { &folder };
+            out.extend(self.files.folders.get(folder).into_iter().flatten().cloned());
         }
         out.sort_unstable();
         out.dedup();

@@ -3,8 +3,10 @@
 //! A file that linkers refuse is a file too: [`Content::Unusable`] says why. Damage that leaves the symbols whole is a
 //! [`Fault`], and the facts around it are kept: who calls decides what a linker makes of it.
 
+mod ahead;
 mod archive;
 mod object;
+mod rename;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,10 @@ use casebook_formats::gap::Gaps;
 use crate::model::input::{Content, File, FileId, Unusable};
 use crate::model::names::{Name, Names};
 
+pub use ahead::{Ahead, Beside, Planned};
+
 /// Most symbols that are read of one table; more are a fault.
-const MOST_SYMBOLS: usize = 1 << 23;
+const MOST_SYMBOLS: usize = 1 << 22;
 
 /// LLVM's bitcode begins so, as it is or in a wrapper (llvm/include/llvm/Bitcode/BitcodeReader.h, `isRawBitcode`,
 /// `isBitcodeWrapper`).

@@ -75,6 +75,9 @@ fn sniff_text(sniff: &Sniff<'_>) -> bool {
     if sniff.head.contains(&0) {
         return false;
     }
+    if sniff.path == super::LIVE {
+        return true;
+    }
     if SAID.iter().any(|said| memchr::memmem::find(sniff.head, said).is_some()) {
         return true;
     }
@@ -150,8 +153,17 @@ fn beside(line: &LinkLine) -> Vec<Reference> {
     out
 }
 
+/// True for `ET_DYN` in `e_type`, whatever the byte order.
+fn may_be_shared(bytes: &[u8]) -> bool {
+    matches!(bytes.get(16..18), Some([3, 0] | [0, 3]))
+}
+
 /// Libraries a shared object needs. Executables and objects need none for a link.
 fn elf_refers(item: &Evidence) -> Vec<Reference> {
+    // Most files of a link are objects, which two bytes tell.
+    if !may_be_shared(item.as_bytes()) {
+        return Vec::new();
+    }
     let mut gaps = Gaps::default();
     let Some(elf) = Elf::read(item.as_bytes(), &mut gaps) else { return Vec::new() };
     let Some(dynamic) = elf.dynamic(&mut gaps) else { return Vec::new() };

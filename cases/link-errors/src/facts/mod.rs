@@ -14,7 +14,7 @@ pub mod source;
 pub mod unseen;
 pub mod usual;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use casebook_core::{Coverage, EvidenceId, Input, Read, Span, Unmodelled};
 
@@ -96,7 +96,7 @@ pub fn read(input: &Input<'_>) -> Read {
     let with_files: BTreeSet<usize> = facts.attempts.iter().flat_map(|attempt| attempt.said.iter().copied()).collect();
     let alone = facts.told.iter().enumerate().filter(|(index, _)| !with_files.contains(index)).map(|(_, one)| one);
     facts.beside = beside::read(alone, input.evidence);
-    covered(&facts, input, &gaps, &mut coverage);
+    covered(&facts, input, gaps, &mut coverage);
     coverage.sort_by_key(|line| line.evidence);
     Read::new(facts, coverage)
 }
@@ -135,14 +135,17 @@ fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String, twins: &[(Evid
 }
 
 /// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.
-fn covered(facts: &Facts, input: &Input<'_>, gaps: &[Unmodelled], coverage: &mut Vec<Coverage>) {
+fn covered(facts: &Facts, input: &Input<'_>, gaps: Vec<Unmodelled>, coverage: &mut Vec<Coverage>) {
     let opened = facts.attempts.iter().flat_map(|attempt| &attempt.files.opened).filter_map(|opened| opened.evidence);
     let used: BTreeSet<EvidenceId> = opened.collect();
+    let mut by_evidence: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
+    for gap in gaps {
+        by_evidence.entry(gap.span.evidence).or_default().push(gap);
+    }
     for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
         for item in input.of_kind(kind) {
             if used.contains(&item.id) || !item.referred {
-                let mut own: Vec<Unmodelled> =
-                    gaps.iter().filter(|gap| gap.span.evidence == item.id).cloned().collect();
+                let mut own = by_evidence.remove(&item.id).unwrap_or_default();
                 own.dedup();
                 let line = Coverage::read(item, own);
                 coverage.push(if used.contains(&item.id) { line } else { line.with_note("no link here takes it") });

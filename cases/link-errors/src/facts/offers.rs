@@ -1,6 +1,8 @@
 //! Libraries and objects that are here and not on the line, and files on it that are for another machine.
 
-use casebook_core::{Evidence, EvidenceSet};
+use std::collections::HashSet;
+
+use casebook_core::{Evidence, EvidenceId, EvidenceSet};
 use casebook_formats::elf::Machine;
 
 use super::command::LinkLine;
@@ -38,6 +40,7 @@ pub(super) fn offers(
         let prefix = if folder.is_empty() { String::new() } else { format!("{}/", clean(folder)) };
         folders.push((clean(folder), prefix));
     }
+    let opened: HashSet<EvidenceId> = files.opened.iter().filter_map(|opened| opened.evidence).collect();
     let mut objects = 0;
     for item in set.iter().filter(|item| matches!(item.kind, Some("elf" | "archive"))) {
         let path = clean(&item.path);
@@ -45,8 +48,7 @@ pub(super) fn offers(
         let above = clean(above);
         let library = base.starts_with("lib") && (base.ends_with(".so") || base.ends_with(".a"));
         let object = base.ends_with(".o") && above == home;
-        let opened = files.opened.iter().any(|opened| opened.evidence == Some(item.id));
-        if !(library || object) || opened {
+        if !(library || object) || opened.contains(&item.id) {
             continue;
         }
         let Some((_, prefix)) = folders.iter().find(|(folder, _)| *folder == above) else { continue };
@@ -64,12 +66,13 @@ pub(super) fn offers(
         let added = files::add(&mut program.names, &mut program.files, &name, item.as_bytes(), &mut |_| None);
         files.opened.push(Opened { file: added.file, path: name, evidence: Some(item.id), added });
     }
+    let named: HashSet<FileId> = files.program.inputs.iter().map(|input| input.file).collect();
     let mut out = Vec::new();
     for (index, file) in files.program.files.iter().enumerate() {
         let id = FileId(index as u32);
         let whole = file.archive.is_none() && matches!(file.content, Content::Object(_));
         let library = matches!(file.content, Content::Shared(_) | Content::Archive(_));
-        if (library || whole) && !files.program.inputs.iter().any(|input| input.file == id) {
+        if (library || whole) && !named.contains(&id) {
             out.push((id, files.path(id).unwrap_or(&file.name).to_owned()));
         }
     }

@@ -2,7 +2,10 @@
 //! them. All linkers see the same input; what they make of it differs.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
 
+use super::definitions::Definitions;
 use super::names::{Name, Names};
 
 /// A file of the link or a member of an archive, by its number in [`Program::files`].
@@ -13,9 +16,9 @@ pub struct FileId(pub u32);
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Names of symbols, sections, versions and sonames.
-    pub names: Names,
+    pub names: Part<Names>,
     /// All files: those on the line, members of archives, shared objects that others need.
-    pub files: Vec<File>,
+    pub files: Part<Vec<File>>,
     /// What stands on the line, in order, linker scripts already replaced by what they name.
     pub inputs: Vec<Input>,
     /// Options of the whole link.
@@ -25,6 +28,51 @@ pub struct Program {
     pub closure: BTreeMap<(FileId, Name), FileId>,
     /// Arguments at which a group without files ends.
     pub empty_groups: Vec<u32>,
+    /// Which files have which names, once somebody has asked.
+    definitions: OnceLock<Arc<Definitions>>,
+}
+
+impl Program {
+    /// Which files have which names. Files that are added or changed after the first call are not in it.
+    pub fn definitions(&self) -> &Definitions {
+        self.definitions.get_or_init(|| Arc::new(Definitions::of(self)))
+    }
+}
+
+/// A part of a program that its copies share until one of them changes it: edits of a line are tried on the same files.
+#[derive(Clone, Debug, Default)]
+pub struct Part<T>(Arc<T>);
+
+impl<T> Deref for Part<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Part<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Part<Vec<T>> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a, T: Clone> IntoIterator for &'a mut Part<Vec<T>> {
+    type Item = &'a mut T;
+    type IntoIter = std::slice::IterMut<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Arc::make_mut(&mut self.0).iter_mut()
+    }
 }
 
 /// One file.

@@ -3,9 +3,12 @@
 mod bfd;
 pub mod causes;
 pub mod chain;
+pub mod definitions;
 pub mod edges;
 pub mod edit;
 mod gold;
+#[cfg(test)]
+mod handmade;
 pub mod input;
 pub mod known;
 pub mod liveness;

@@ -42,6 +42,11 @@ impl Names {
         self.find(hash(name), name).ok()
     }
 
+    /// Takes all names of another table, in their order; the numbers they have here, by those they have there.
+    pub fn absorb(&mut self, other: &Names) -> Vec<Name> {
+        (0..other.len() as u32).map(|number| self.intern(other.bytes(Name(number)))).collect()
+    }
+
     /// The name, or the slot it is to have.
     #[inline]
     fn find(&self, hash: u32, name: &[u8]) -> Result<Name, usize> {

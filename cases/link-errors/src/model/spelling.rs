@@ -67,14 +67,19 @@ pub fn near(program: &Program, wanted: Name) -> Vec<Near> {
     let Some(key) = asked.key().filter(|key| key.len() > 1) else { return Vec::new() };
     let lower = key.to_ascii_lowercase();
     let mut out: Vec<Near> = Vec::new();
+    // A name is defined in many files; the first of them stands for all.
+    let mut seen = vec![false; program.names.len()];
+    // Names that are not mangled are compared letter by letter; an operator or destructor is not in its mangled name as it is read.
+    let identifier = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let by_length = asked.readable.is_none() || !identifier;
     for (index, file) in program.files.iter().enumerate() {
         let id = FileId(index as u32);
         let mut offer = |name: Name| {
-            if name == wanted || out.iter().any(|known| known.name == name) {
+            if name == wanted || seen.get_mut(name.0 as usize).is_none_or(|seen| std::mem::replace(seen, true)) {
                 return;
             }
             let other = program.names.bytes(name);
-            let quick = contains(other, lower.as_bytes()) || close_in_length(other, bytes);
+            let quick = (by_length && close_in_length(other, bytes)) || contains(other, lower.as_bytes());
             if !quick {
                 return;
             }
@@ -101,8 +106,11 @@ pub fn near(program: &Program, wanted: Name) -> Vec<Near> {
     out
 }
 
+/// True when `lower`, in small letters, is in it in any letters.
 fn contains(haystack: &[u8], lower: &[u8]) -> bool {
-    haystack.len() >= lower.len() && haystack.windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower))
+    let Some(first) = lower.first().copied() else { return true };
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), haystack)
+        .any(|at| haystack.get(at..at + lower.len()).is_some_and(|part| part.eq_ignore_ascii_case(lower)))
 }
 
 fn close_in_length(a: &[u8], b: &[u8]) -> bool {

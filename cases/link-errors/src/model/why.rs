@@ -60,8 +60,10 @@ pub enum NotTaken {
 pub fn passed(program: &Program, outcome: &Outcome, undefined: &Undefined) -> Vec<Passed> {
     let name = undefined.name;
     let mut out: Vec<Passed> = Vec::new();
-    for (index, file) in program.files.iter().enumerate() {
-        let id = FileId(index as u32);
+    let mut files = program.definitions().files(name).to_vec();
+    files.dedup();
+    for id in files {
+        let Some(file) = program.files.get(id.0 as usize) else { continue };
         let why = match &file.content {
             Content::Object(object) => in_object(program, outcome, id, object, undefined),
             Content::Shared(shared) => {

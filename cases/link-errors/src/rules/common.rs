@@ -9,18 +9,9 @@ use crate::facts::source::{self, Source};
 use crate::model::chain::{Graph, input_of};
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
-use crate::model::outcome::{Because, Linker, LinkerKind, Outcome, Site, Undefined, Verdict};
-use crate::model::simulate;
+use crate::model::outcome::{Because, Outcome, Site, Undefined, Verdict};
 use crate::model::spelling::readable;
 use crate::model::why::asked_version;
-
-/// Linkers a line is held against beside its own: those of current distributions, and the one rustc brings.
-pub(super) const OTHERS: &[Linker] = &[
-    Linker { kind: LinkerKind::Bfd, version: (2, 40) },
-    Linker { kind: LinkerKind::Gold, version: (2, 40) },
-    Linker { kind: LinkerKind::Lld, version: (19, 1) },
-    Linker { kind: LinkerKind::Mold, version: (1, 10) },
-];
 
 /// How many symbols, sites and the like are spelled out; the rest is counted.
 pub(super) const SHOWN: usize = 4;
@@ -189,8 +180,8 @@ pub(super) fn chain_words(attempt: &Attempt, outcome: &Outcome, file: FileId) ->
 pub(super) fn others(attempt: &Attempt) -> Option<String> {
     let own = attempt.outcome.verdict;
     let (mut link, mut fail) = (Vec::new(), Vec::new());
-    for linker in OTHERS.iter().filter(|other| other.kind != attempt.linker.kind) {
-        match simulate(&attempt.program, *linker).verdict {
+    for (linker, verdict) in attempt.others() {
+        match verdict {
             Verdict::Links => link.push(linker.to_string()),
             Verdict::Fails => fail.push(linker.to_string()),
             Verdict::Unknown => {}

@@ -5,14 +5,13 @@ use casebook_core::{Edit as TextEdit, EvidenceSet, Fix, FixClass, Span};
 use super::common::{file_name, input_word};
 use crate::facts::Attempt;
 use crate::facts::command::Program as Tool;
-use crate::model::edit::{Edit, Tried, needed_change, search};
+use crate::model::edit::{Edit, Tried, needed_change};
 use crate::model::input::{Content, FileId, Input};
 use crate::model::outcome::Verdict;
 
 /// The smallest edit of the line that makes it link, if one was found.
 pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
-    let offers: Vec<FileId> = attempt.offers.iter().map(|(file, _)| *file).collect();
-    let tried = search(&attempt.program, attempt.linker, &attempt.outcome, &offers)?;
+    let tried = attempt.fix()?;
     let mut words = Words::of(attempt);
     let mut titles = Vec::new();
     // Names of inputs hold for the line before the first edit only: what an index means is followed through the edits.
@@ -30,15 +29,14 @@ pub(super) fn find(attempt: &Attempt, _: &EvidenceSet) -> Option<Fix> {
         }
         _ => FixClass::Display,
     };
-    let title = format!("{}{}", titles.join(", then "), consequence(attempt, &tried));
+    let title = format!("{}{}", titles.join(", then "), consequence(attempt, tried));
     let edits = words.text_edits(attempt);
     Some(Fix { title, class, edits: edits.unwrap_or_default(), commands: vec![words.command()] })
 }
 
 /// The words of the command with the smallest edit that makes it link.
 pub(crate) fn words(attempt: &Attempt, _: &EvidenceSet) -> Option<Vec<String>> {
-    let offers: Vec<FileId> = attempt.offers.iter().map(|(file, _)| *file).collect();
-    let tried = search(&attempt.program, attempt.linker, &attempt.outcome, &offers)?;
+    let tried = attempt.fix()?;
     let mut words = Words::of(attempt);
     let mut inputs: Vec<Input> = attempt.program.inputs.clone();
     for edit in &tried.edits {

@@ -32,7 +32,7 @@ use casebook_core::{At, EvidenceSet, Finding, FindingBuilder, Rule};
 
 use crate::facts::log::Message;
 use crate::facts::{Attempt, Facts};
-use crate::model::causes::{Diagnosis, diagnose};
+use crate::model::causes::Diagnosis;
 use crate::model::input::{Content, FileId};
 use crate::model::names::Name;
 use crate::model::outcome::Undefined;
@@ -91,7 +91,7 @@ pub static RULES: &[&Rule] = &[
 fn each(facts: &Facts, mut finding: impl FnMut(&Attempt, &Diagnosis) -> Option<Finding>) -> Vec<Finding> {
     let mut out = Vec::new();
     for attempt in &facts.attempts {
-        for mut diagnosis in diagnose(&attempt.program, &attempt.outcome) {
+        for mut diagnosis in attempt.diagnoses().iter().cloned() {
             // Where files of the line are not here, the model sees too little: what counts is what the linker said.
             if !attempt.is_whole() {
                 diagnosis.symbols.retain(|index| was_said(facts, attempt, *index));

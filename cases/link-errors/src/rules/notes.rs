@@ -3,7 +3,7 @@
 use casebook_core::{EvidenceSet, Finding, Rule, rule};
 use serde_json::json;
 
-use super::common::{OTHERS, begin, end, file_name, input_word, list};
+use super::common::{begin, end, file_name, input_word, list};
 use crate::facts::Facts;
 use crate::model::chain::input_of;
 use crate::model::outcome::{Because, Verdict};
@@ -75,11 +75,8 @@ fn check_depends(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> 
     for attempt in
         facts.attempts.iter().filter(|attempt| attempt.outcome.verdict == Verdict::Links && attempt.is_whole())
     {
-        for linker in OTHERS.iter().filter(|other| other.kind != attempt.linker.kind) {
+        if let Some((linker, _)) = attempt.others().iter().find(|(_, verdict)| *verdict == Verdict::Fails) {
             let other = simulate(&attempt.program, *linker);
-            if other.verdict != Verdict::Fails {
-                continue;
-            }
             let undefined: Vec<String> =
                 other.undefined.iter().map(|one| super::common::symbol(attempt, one.name)).collect();
             let twice: Vec<String> =
@@ -102,7 +99,6 @@ fn check_depends(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> 
                 )
                 .key(linker.kind.as_str());
             out.push(builder.key(attempt.key()).build(evidence));
-            break;
         }
     }
     out

@@ -1,4 +1,4 @@
-//! Runs scenarios by the hundred on every linker, two at a time, and says where the model is wrong.
+//! Runs scenarios by the hundred on every linker, several at a time, and says where the model is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -72,7 +72,10 @@ fn confused(program: &Program, predicted: &Observed, observed: &mut Observed) {
     for (name, winner) in predicted.winners.iter().filter(|(name, _)| aliases || tls.contains(name)) {
         observed.winners.entry(name.clone()).or_insert_with(|| winner.clone());
     }
-    // A new name for an absolute symbol has its value, which says whose that is.
+}
+
+/// A new name for an absolute symbol has its value, which says whose that is.
+fn renamed(program: &Program, predicted: &Observed, observed: &mut Observed) {
     observed.winners.retain(|name, _| {
         !program.options.defsym.iter().any(|defsym| program.names.text(defsym.name) == *name)
             || predicted.winners.contains_key(name)
@@ -96,6 +99,9 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
     if let (LinkerKind::Mold | LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         confused(&lowered.program, predicted, &mut observed);
     }
+    if let Some(predicted) = &predicted {
+        renamed(&lowered.program, predicted, &mut observed);
+    }
     if let (LinkerKind::Wild, Some(predicted)) = (real.linker.kind, &predicted) {
         // It leaves out common symbols that nothing refers to (`SymbolCopyInfo::new`).
         let common = |winners: &BTreeSet<String>| winners.iter().all(|winner| winner == crate::read::COMMON);
@@ -103,7 +109,7 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
             observed.winners.entry(name.clone()).or_insert_with(|| winners.clone());
         }
     }
-    // What was collected is in no symbol table, and the model need not say so.
+    // What was collected is in no symbol table, and the model need not say so; nor of which version of a name it is.
     if let Some(predicted) = &predicted {
         let collects = lowered.program.options.gc_sections.unwrap_or(real.linker.kind == crate::LinkerKind::Wild);
         if collects {
@@ -111,7 +117,9 @@ fn one(settings: &Settings, real: &Real, scenario: &Scenario, folder: &Path) -> 
                 predicted
                     .winners
                     .iter()
-                    .filter(|(name, _)| observed.winners.get(*name).is_none_or(shared_alone))
+                    .filter(|(name, said)| {
+                        observed.winners.get(*name).is_none_or(|seen| shared_alone(seen) || seen.is_subset(said))
+                    })
                     .map(|(name, winner)| (name.clone(), winner.clone()))
                     .collect::<Vec<_>>(),
             );
@@ -125,6 +133,12 @@ fn shared_alone(winners: &BTreeSet<String>) -> bool {
     winners.iter().all(|winner| winner.starts_with(crate::read::SHARED))
 }
 
+/// A folder in memory where there is one: the files of thousands of links live for milliseconds each. `TMPDIR` has its way.
+fn place() -> tempfile::TempDir {
+    let memory = std::env::var_os("TMPDIR").is_none().then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
+    memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
 fn fresh(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).unwrap();
@@ -133,7 +147,7 @@ fn fresh(folder: &Path) {
 pub fn run(settings: &Settings) -> Tally {
     let tally = Mutex::new(Tally::default());
     let next = AtomicU64::new(0);
-    let place = tempfile::tempdir().unwrap();
+    let place = place();
     std::thread::scope(|scope| {
         for thread in 0..settings.threads {
             let (tally, next, folder) = (&tally, &next, place.path().join(format!("t{thread}")));
@@ -158,7 +172,8 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
     fresh(folder);
     let results: Vec<(Observed, Option<Observed>)> =
         settings.linkers.iter().map(|real| one(settings, real, &scenario, folder)).collect();
-    let mut tally = tally.lock().unwrap();
+    let mut held = tally.lock().unwrap();
+    let tally = &mut *held;
     for feature in &features {
         tally.features.entry(*feature).or_default()[0] += 1;
     }
@@ -174,6 +189,11 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
                     || !predicted.unknown.is_empty()
                     || predicted.refusals.iter().any(|why| why.starts_with("crash"))
             });
+            if let Some(predicted) = predicted.as_ref().filter(|_| foreseen) {
+                // Where the model is sure neither links, and there is no more to hold against the other.
+                run[2] += u64::from(predicted.unknown.is_empty());
+                undecided(&mut tally.unknown, predicted);
+            }
             let how = if foreseen { "foreseen" } else { "not foreseen" };
             tally.crashed.entry(format!("{}, {how}: {}", real.name, general(line))).or_insert((0, seed)).0 += 1;
             if !foreseen && settings.crashes {
@@ -188,9 +208,7 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
             continue;
         };
         if !predicted.unknown.is_empty() {
-            for what in &predicted.unknown {
-                *tally.unknown.entry(what.clone()).or_default() += 1;
-            }
+            undecided(&mut tally.unknown, predicted);
             continue;
         }
         run[2] += 1;
@@ -221,6 +239,13 @@ fn scenario(settings: &Settings, seed: u64, folder: &Path, tally: &Mutex<Tally>)
     }
 }
 
+/// Counts what the model leaves open.
+fn undecided(unknown: &mut BTreeMap<String, u64>, predicted: &Observed) {
+    for what in &predicted.unknown {
+        *unknown.entry(what.clone()).or_default() += 1;
+    }
+}
+
 /// A message without its numbers, so that like ones are counted together.
 fn general(line: &str) -> String {
     line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
@@ -231,7 +256,7 @@ pub fn smallest(settings: &Settings, seed: u64, linker: usize, first: &[Differen
     let real = &settings.linkers[linker];
     let (scenario, _) = generate::scenario(seed, &settings.features);
     let scenario = scenario.for_linker(real.linker.kind);
-    let place = tempfile::tempdir().unwrap();
+    let place = place();
     let folder = place.path().join("s");
     let differences = |scenario: &Scenario| {
         fresh(&folder);

@@ -10,7 +10,9 @@ pub fn parse(kind: LinkerKind, text: &str, observed: &mut Observed) {
     let text = text.replace(">>> referenced", "\n>>> referenced");
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         // `--warn-unresolved-symbols` says the same in a warning.
-        let warned = line.contains("warning: undefined ") || line.contains("symbol not found: ");
+        let warned = line.contains("warning: undefined ")
+            || line.contains("symbol not found: ")
+            || line.ends_with("[--no-allow-shlib-undefined]");
         if (line.contains("warning: ") && !warned) || line.starts_with(">>>") {
             continue;
         }
@@ -75,6 +77,8 @@ fn bfd(line: &str, observed: &mut Observed) -> Option<()> {
         // They follow a message that says more.
     } else if line.contains("assertion fail") || line.contains("internal error") {
         observed.crash(line);
+    } else if let Some(name) = between(line, "against absolute symbol `", "'") {
+        observed.refuse("absolute", name);
     } else if line.starts_with("unresolvable relocation") || line.contains(": unresolvable R_X86_64_") {
         // Nothing in the output stands for a shared object's symbol.
         observed.refuse("unresolvable-relocation", between(line, "against symbol `", "'")?);
@@ -143,6 +147,8 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
         observed.refuse("unassigned", between(line, " to symbol ", " ")?);
     } else if let Some(name) = between(line, "relocation refers to global symbol \"", "\"") {
         observed.refuse("discarded", name);
+    } else if let Some(name) = between(line, "relocation refers to local symbol \"", "\"") {
+        observed.refuse("discarded", name);
     } else if line.contains("no archive symbol table") {
         observed.refuse("no-index", between(line, "error: ", ":")?);
     } else if line.contains("--copy-dt-needed-entries is not supported") {
@@ -156,7 +162,8 @@ fn gold(line: &str, observed: &mut Observed) -> Option<()> {
 fn lld(line: &str, observed: &mut Observed) -> Option<()> {
     for kind in ["symbol", "hidden symbol", "internal symbol", "protected symbol", "reference"] {
         if let Some(name) = between(line, &format!(": undefined {kind}: "), "") {
-            observed.undefined.insert(name.into());
+            // The model's input has `f@@V`, which is a symbol apart from `f@V`, as a name and a version.
+            observed.undefined.insert(name.replace("@@", "@"));
             return Some(());
         }
     }
@@ -170,6 +177,10 @@ fn lld(line: &str, observed: &mut Observed) -> Option<()> {
         observed.duplicates.insert(plain(name));
     } else if let Some(name) = between(line, "TLS attribute mismatch: ", "") {
         observed.refuse("tls", name);
+    } else if let Some(name) = between(line, "cannot refer to absolute symbol: ", "") {
+        observed.refuse("absolute", name);
+    } else if line.contains("has an STT_TLS symbol but doesn't have an SHF_TLS section") {
+        observed.refuse("tls-segment", "");
     } else if line.contains("R_X86_64_GOTTPOFF must be used in") {
         // lld 14 does not see that a symbol is thread-local in one file alone.
         observed.refuse("tls", "");

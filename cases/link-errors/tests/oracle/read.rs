@@ -205,7 +205,9 @@ fn winner(
         // `--defsym` gives the value of an absolute symbol to another.
         let Content::Object(object) = &file.content else { return None };
         let names = alias(program, number);
-        let is_here = object.symbols.iter().any(|symbol| symbol.name == number || Some(symbol.name) == names);
+        let is_here = object.symbols.iter().any(|symbol| {
+            symbol.definition == Definition::Absolute && (symbol.name == number || Some(symbol.name) == names)
+        });
         return is_here.then(|| file.name.clone());
     }
     let found = places.range(..=(symbol.section, symbol.value)).next_back();

@@ -6,18 +6,18 @@ use std::rc::Rc;
 
 use casebook_core::{EvidenceId, Kind};
 
-use super::{Found, Loader, hash};
+use super::{Found, Loader, Open, hash};
 use crate::refer;
 use crate::source::Source;
 
 impl Loader<'_> {
     /// Reads what evidence refers to, and what that refers to; each file once, so cycles end.
     pub(super) fn follow(&mut self) {
-        while let Some((id, source, disk)) = self.queue.pop_front() {
+        while let Some(Open { id, source, disk, references }) = self.queue.pop_front() {
             let Some(item) = self.out.evidence.get(id) else { continue };
             let kind = self.options.kinds.iter().copied().find(|kind| item.kind == Some(kind.name));
             let Some(refers) = kind.and_then(|kind| kind.refers) else { continue };
-            let (from, references) = (item.path.clone(), refers(item));
+            let (from, references) = (item.path.clone(), references.unwrap_or_else(|| refers(item)));
             for reference in references {
                 if self.out.evidence.resolve(id, &reference.name).is_some() {
                     continue;
@@ -56,7 +56,9 @@ impl Loader<'_> {
             if let Some(id) = self.from(Rc::clone(source), &file, &origin, Found::Referred(kind)) {
                 if self.out.evidence.len() > before {
                     self.by_reference.insert(id);
-                    self.claim(&source.identity(&file), &file);
+                    if !self.passed.is_empty() {
+                        self.claim(&source.identity(&file), &file);
+                    }
                 }
                 to.push(id);
             }

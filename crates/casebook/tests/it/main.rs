@@ -5,12 +5,14 @@
 
 mod bad_captures;
 mod bad_input;
+mod bad_links;
 mod bundles;
 mod checksum;
 mod cli;
 mod fixtures;
 mod generated;
 mod link;
+mod objects;
 #[cfg(target_os = "linux")]
 mod probe;
 mod tool;
@@ -29,6 +31,7 @@ fn main() {
     let groups: &[(&str, &[(&str, Test)])] = &[
         ("bad_captures", bad_captures::TESTS),
         ("bad_input", bad_input::TESTS),
+        ("bad_links", bad_links::TESTS),
         ("bundles", bundles::TESTS),
         ("checksum", checksum::TESTS),
         ("cli", cli::TESTS),

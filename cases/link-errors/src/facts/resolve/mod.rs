@@ -20,7 +20,7 @@ use casebook_core::{Bytes, EvidenceId};
 use casebook_formats::elf::Machine;
 
 use super::command::{Item, ItemKind, LinkLine};
-use super::files::{self, Added, Outside};
+use super::files::{self, Added, Ahead, Outside, Planned};
 use crate::model::input::{Content, File, FileId, Input, Program, Unusable};
 use crate::model::names::Names;
 use crate::model::outcome::LinkerKind;
@@ -37,10 +37,12 @@ pub struct Found {
     pub bytes: Bytes,
     /// The evidence it is.
     pub evidence: Option<EvidenceId>,
+    /// It is known to be an object or archive; nobody has to look at it to tell it from a script.
+    pub binary: bool,
 }
 
-/// The files of the machine the link ran on, as far as they are known.
-pub trait Disk {
+/// The files of the machine the link ran on, as far as they are known. Several threads ask at once.
+pub trait Disk: Sync {
     /// The file at a path, which is absolute where the folder of the command is known.
     fn find(&self, path: &str) -> Option<Found>;
 
@@ -159,6 +161,9 @@ const DEEPEST: usize = 10;
 /// Linker scripts that are read for one program, each time they are named: scripts that name scripts can be more than anybody waits for.
 const MOST_SCRIPTS: usize = 2_000;
 
+/// Of these, scripts that are named by scripts.
+const MOST_NESTED: usize = 200;
+
 /// Bytes of such scripts.
 const MOST_SCRIPT_BYTES: usize = 256 << 20;
 
@@ -167,7 +172,36 @@ const MOST_INPUTS: usize = 4_000_000;
 
 /// Finds the files of a line, as this linker does, and reads them.
 pub fn resolve(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk) -> Resolution {
-    resolve_with(line, linker, disk, &files::add)
+    let beside = |archive: &str, name: &str| disk.find(&join(paths::parent(archive), name)).map(|found| found.bytes);
+    match Ahead::new(planned(line, linker, disk), &beside) {
+        Some(ahead) => resolve_with(line, linker, disk, &|names, files, name, bytes, outside| {
+            ahead.add(names, files, name, bytes, outside)
+        }),
+        None => resolve_with(line, linker, disk, &files::add),
+    }
+}
+
+/// The files that will be read, in order, by a first way through the line on which none is. Those that only other files name are not among them.
+fn planned(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk) -> Vec<Planned> {
+    /// What is nearly the name of a file is asked the second time.
+    struct Blind<'a>(&'a dyn Disk);
+    impl Disk for Blind<'_> {
+        fn find(&self, path: &str) -> Option<Found> {
+            self.0.find(path)
+        }
+    }
+    let named = |_: &mut Names, files: &mut Vec<File>, name: &str, _: &[u8], _: &mut Outside<'_>| {
+        let file = FileId(files.len() as u32);
+        files.push(File { name: name.to_owned(), content: Content::Unusable(Unusable::Missing), archive: None });
+        Added { file, parts: Vec::new(), faults: Vec::new(), unlisted: 0 }
+    };
+    let found = resolve_with(line, linker, &Blind(disk), &named);
+    let files = &found.program.files;
+    let planned = found.opened.into_iter().filter_map(|Opened { file, path, .. }| {
+        let bytes = disk.find(&path)?.bytes;
+        Some(Planned { name: files.get(file.0 as usize)?.name.clone(), path, bytes })
+    });
+    planned.collect()
 }
 
 fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Load<'_>) -> Resolution {
@@ -183,6 +217,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
         script_bytes: 0,
+        nested: 0,
         item: 0,
         block: None,
     };
@@ -217,6 +252,8 @@ struct Resolver<'a> {
     scripts: Vec<String>,
     /// Bytes of scripts that were read.
     script_bytes: usize,
+    /// Scripts that scripts named.
+    nested: usize,
     /// The item that is being read.
     item: u32,
     /// The `--start-lib` block that is being read.
@@ -272,9 +309,10 @@ impl Resolver<'_> {
 
     fn unknown(&mut self, why: impl Into<String>) {
         const MOST: usize = 1000;
-        if self.out.unknown.len() < MOST {
-            let argument = self.argument();
-            self.out.unknown.push((Some(argument), why.into()));
+        let one = (Some(self.argument()), why.into());
+        // Each once: what scripts name in a circle comes again and again.
+        if self.out.unknown.len() < MOST && !self.out.unknown.contains(&one) {
+            self.out.unknown.push(one);
         }
     }
 
@@ -332,7 +370,7 @@ impl Resolver<'_> {
             return self.unknown(format!("{MOST_INPUTS} inputs of a link are taken"));
         }
         let Some(found) = self.open(path) else { return };
-        if peek(found.bytes.as_slice()) == Peek::Script {
+        if !found.binary && peek(found.bytes.as_slice()) == Peek::Script {
             return self.script_file(path, found.bytes.as_slice(), way);
         }
         let file = self.file(path);

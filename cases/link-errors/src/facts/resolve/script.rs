@@ -3,7 +3,7 @@
 use casebook_formats::ldscript::{self, Command, Entry, EntryKind, Script};
 
 use super::paths::{clean, join, parent};
-use super::{DEEPEST, MOST_SCRIPT_BYTES, MOST_SCRIPTS, Resolver, Way};
+use super::{DEEPEST, MOST_NESTED, MOST_SCRIPT_BYTES, MOST_SCRIPTS, Resolver, Way};
 use crate::model::outcome::LinkerKind;
 
 impl Resolver<'_> {
@@ -17,7 +17,9 @@ impl Resolver<'_> {
             return self.unknown(format!("linker scripts in each other, deeper than {DEEPEST}"));
         }
         self.script_bytes = self.script_bytes.saturating_add(bytes.len());
-        if self.out.scripts.len() >= MOST_SCRIPTS || self.script_bytes > MOST_SCRIPT_BYTES {
+        self.nested += usize::from(!self.scripts.is_empty());
+        if self.nested > MOST_NESTED || self.out.scripts.len() >= MOST_SCRIPTS || self.script_bytes > MOST_SCRIPT_BYTES
+        {
             return self.unknown("more linker scripts are named than are read");
         }
         let script = ldscript::read(bytes);

@@ -11,7 +11,7 @@ struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Disk for Files {
     fn find(&self, path: &str) -> Option<Found> {
-        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None })
+        self.0.get(&clean(path)).map(|bytes| Found { bytes: Bytes::new(bytes.clone()), evidence: None, binary: false })
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
@@ -201,6 +201,22 @@ fn what_shared_objects_need_is_found_as_ld_bfd_finds_it() {
     // -L is not searched for it.
     assert_eq!(resolution.lost.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["libq.so.1"]);
     assert!(run("ld a.o -Ll -lp", LinkerKind::Lld, &files).program.closure.is_empty());
+}
+
+#[test]
+fn scripts_that_name_each_other_end() {
+    // Each names all of the others twice: ten to the tenth, were they all followed.
+    let all = (0..10).map(|number| format!("s{number} s{number} ")).collect::<String>();
+    let names: Vec<String> = (0..10).map(|number| format!("/b/s{number}")).collect();
+    let script = format!("INPUT({all})").into_bytes();
+    let mut list: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), script.clone())).collect();
+    list.push(("/b/a.o", object()));
+    let files = files(&list);
+    for linker in [LinkerKind::Bfd, LinkerKind::Gold, LinkerKind::Lld, LinkerKind::Mold, LinkerKind::Wild] {
+        let resolution = run("ld a.o s0", linker, &files);
+        assert!(resolution.scripts.len() <= 201, "{linker:?}: {}", resolution.scripts.len());
+        assert!(resolution.unknown.iter().any(|(_, why)| why.contains("more linker scripts")), "{linker:?}");
+    }
 }
 
 #[test]

@@ -157,6 +157,7 @@ impl Link<'_> {
         self.undefine_bounds();
         self.define_header();
         self.record_assignments();
+        self.check_absolutes()?;
         self.size_dynamic()?;
         self.sweep();
         self.assign_all();
@@ -272,9 +273,10 @@ impl Link<'_> {
             let real = self.table.get(self.table.real(id));
             let defined = (real.is_defined() || real.kind == Kind::Common) && real.place != Place::Linker;
             let by_object = defined && !real.by_script && !real.start_stop;
-            // A default version is named by its plain name, which stands for it.
+            // A default version is named by its plain name, which stands for it, but with -r (`_bfd_elf_add_default_symbol`).
+            let relocatable = self.program.options.output == Output::Relocatable;
             if by_object
-                && !(entry.key.version.is_some() && entry.key.default)
+                && (relocatable || entry.key.version.is_none() || !entry.key.default)
                 && let Some(owner) = real.origin()
             {
                 let lives = match real.place {

@@ -15,5 +15,7 @@ mod relocs;
 mod report;
 mod statements;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(super) use link::simulate;

@@ -2,11 +2,11 @@
 //! bfd/elf64-x86-64.c; `elf_x86_allocate_dynrelocs`, `_bfd_x86_elf_adjust_dynamic_symbol` in bfd/elfxx-x86.c). Other processors' ways are alike.
 
 use super::gc::is_debugging;
-use super::link::Link;
+use super::link::{Fatal, Link};
 use super::table::{BfdId, Entry, EntryId, Kind, Place};
-use crate::model::input::{Output, Section, SymbolType, Uses, Visibility};
+use crate::model::input::{Content, Definition, Output, Section, SymbolType, Uses, Visibility};
 use crate::model::liveness::{ALLOC, EXCLUDE};
-use crate::model::outcome::Unknown;
+use crate::model::outcome::{Refusal, Unknown};
 
 /// `SHF_EXECINSTR`
 const CODE: u64 = 4;
@@ -49,6 +49,65 @@ impl Link<'_> {
             }
         }
         wanted
+    }
+
+    /// A reference to an absolute symbol that is relative to the place is refused where the output can be moved and the symbol cannot be
+    /// another's (`_bfd_elf_x86_valid_reloc_p`, bfd/elfxx-x86.c). It ends the link.
+    pub(super) fn check_absolutes(&mut self) -> Result<(), Fatal> {
+        if !self.is_pic() {
+            return Ok(());
+        }
+        let program = self.program;
+        for bfd in self.objects.clone() {
+            let Content::Object(object) = &program.files[self.file(bfd).0 as usize].content else { continue };
+            for reference in &object.references {
+                let Some(section) = object.sections.get(reference.section as usize) else { continue };
+                if section.flags & ALLOC == 0
+                    || section.flags & EXCLUDE != 0
+                    || !self.is_in_output(bfd, reference.section)
+                {
+                    continue;
+                }
+                let name = match self.entry_of(bfd, object, reference.symbol).map(|id| self.table.get(id)) {
+                    Some(entry) => {
+                        let absolute = entry.is_defined() && entry.place == Place::Absolute && !entry.by_script;
+                        (absolute && self.refers_local(entry)).then(|| self.full_name(entry))
+                    }
+                    None => object
+                        .symbols
+                        .get(reference.symbol as usize)
+                        .filter(|symbol| symbol.definition == Definition::Absolute)
+                        .map(|symbol| program.names.bytes(symbol.name).to_vec()),
+                };
+                let Some(name) = name else { continue };
+                let name = String::from_utf8_lossy(&name).into_owned();
+                if reference.uses.contains(Uses::CALL) || reference.uses.contains(Uses::TLS) {
+                    let what = format!("relocation against absolute symbol `{name}' is disallowed");
+                    self.refusals.push(Refusal::Other(what));
+                    return Err(Fatal);
+                }
+                if reference.uses.contains(Uses::ADDRESS) || reference.uses.contains(Uses::UNKNOWN) {
+                    // R_X86_64_64 goes through, R_X86_64_PC32 does not.
+                    let what = format!("a reference to the absolute symbol {name}: it depends on its relocation");
+                    self.unknown.push(Unknown { what, file: None });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `SYMBOL_REFERENCES_LOCAL`
+    fn refers_local(&self, entry: &Entry) -> bool {
+        let options = &self.program.options;
+        if entry.is_hidden() || entry.forced_local {
+            return true;
+        }
+        if !entry.was_common && !entry.def_regular {
+            return false;
+        }
+        let bound = options.output.is_executable() || options.symbolic || entry.start_stop;
+        let function = matches!(entry.symbol_type, SymbolType::Function | SymbolType::IFunc);
+        !entry.dynamic || bound || (entry.visibility == Visibility::Protected && !function)
     }
 
     /// A weak reference that code calls or that has an entry of the GOT gets a place in `.dynsym`.
@@ -174,6 +233,15 @@ impl Link<'_> {
             && !entry.by_script
             && entry.forced_local
             && !entry.dynamic
+    }
+
+    /// Room was made for the relocation of this one's entry in the GOT, which is not always written.
+    pub(super) fn may_leave_room(&self, id: EntryId) -> bool {
+        let entry = self.table.get(id);
+        self.wanted_of(id).uses.contains(Uses::GOT)
+            && entry.is_defined()
+            && entry.place != Place::Absolute
+            && self.refers_local(entry)
     }
 
     /// A function is used as a thread-local variable, which only an assignment can bring about: `elf_x86_64_tls_transition` leaves it alone,

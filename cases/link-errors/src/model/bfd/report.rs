@@ -9,7 +9,7 @@ use super::table::{Entry, EntryId, Key, Kind, Place};
 use crate::model::input::{Content, Definition, Output, Uses, Visibility};
 use crate::model::liveness::{ALLOC, EXCLUDE};
 use crate::model::names::Fast;
-use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy};
+use crate::model::outcome::{Refusal, Site, Undefined, UndefinedWhy, Unknown};
 
 /// Where the linker stops writing symbols.
 enum Stop {
@@ -96,6 +96,8 @@ impl Link<'_> {
             return Ok(());
         }
         let in_shared = reports(&self.program.options).1;
+        // The room is that of all symbols together, and the last of them finds none.
+        let lacking_room = self.table.ids().find(|id| self.lacks_room(*id));
         for local in [true, false] {
             let ids: Vec<EntryId> = self.table.ids().filter(|id| self.table.get(*id).forced_local == local).collect();
             let stopping: Vec<EntryId> = ids.iter().copied().filter(|id| self.stops(*id).is_some()).collect();
@@ -110,11 +112,26 @@ impl Link<'_> {
                     self.report_lack(id);
                 }
                 if stopping.contains(&id) {
+                    if lacking_room.is_some() {
+                        self.room_is_open();
+                    }
                     return self.stop_at(id);
                 }
             }
         }
+        if let Some(id) = lacking_room {
+            let name = String::from_utf8_lossy(&self.full_name(self.table.get(id))).into_owned();
+            self.refusals.push(Refusal::Other(format!("internal error over {name}")));
+            if self.table.ids().any(|id| self.may_leave_room(id)) {
+                self.room_is_open();
+            }
+        }
         Ok(())
+    }
+
+    fn room_is_open(&mut self) {
+        let what = "an absolute symbol that is not exported has an entry in the GOT: whether its relocation finds room depends on others";
+        self.unknown.push(Unknown { what: what.to_owned(), file: None });
     }
 
     /// A shared object asks for it, and no object does whose relocations were looked at.
@@ -185,9 +202,6 @@ impl Link<'_> {
             Kind::UndefinedWeak | Kind::DefinedWeak => true,
             _ => false,
         };
-        if self.lacks_room(id) {
-            return Some(Stop::Aborts);
-        }
         if self.lacks_address(id) {
             return Some(Stop::NoAddress);
         }

@@ -49,6 +49,8 @@ pub(super) struct Link<'p> {
     pub(super) objects: Vec<Regular>,
     pub(super) libraries: Vec<Library>,
     pub(super) signatures: HashMap<Name, Kept, Fast>,
+    /// With `-r`, the symbols that groups had the names of when their sections were laid out (`Layout::layout_group`).
+    pub(super) group_symbols: Vec<SymbolId>,
     /// How many symbols were ever found undefined in objects: where it grows, a group is searched again.
     pub(super) saw_undefined: u64,
     /// Sections `--gc-sections` begins with.
@@ -76,6 +78,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         objects: Vec::new(),
         libraries: Vec::new(),
         signatures: HashMap::default(),
+        group_symbols: Vec::new(),
         saw_undefined: 0,
         worklist: Vec::new(),
         gc: program.options.gc_sections == Some(true) && program.options.output != Output::Relocatable,

@@ -11,5 +11,7 @@ mod resolve;
 mod script;
 mod special;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(super) use link::simulate;

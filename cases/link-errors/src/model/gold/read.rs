@@ -8,8 +8,8 @@ use super::link::{Fatal, Kept, Library, Link, Regular};
 use super::resolve::Incoming;
 use super::table::{DynamicId, Instance, Place, Source};
 use crate::model::input::{
-    Archive, Binding, Content, Definition, ExcludeLibs, FileId, Lto, Object, Output, Program, Shared, SymbolType,
-    Unusable, Visibility,
+    Archive, Binding, Content, Definition, ExcludeLibs, FileId, Group, Lto, Object, Output, Program, Shared,
+    SymbolType, Unusable, Visibility,
 };
 use crate::model::liveness::RETAIN;
 use crate::model::names::{Fast, Name};
@@ -331,18 +331,13 @@ impl<'p> Link<'p> {
         let headers = object.sections.iter().filter(|section| section.kind == GROUP).count();
         // Groups whose section is not told stand before all sections.
         for group in groups.by_ref().take(object.groups.len().saturating_sub(headers)) {
-            if group.comdat && !keep(&mut self.signatures, group.signature, true) {
-                omitted.extend(&group.sections);
-            }
+            self.group(group, &mut omitted);
         }
         for (index, section) in object.sections.iter().enumerate().skip(1) {
             let name = program.names.bytes(section.name);
             if section.kind == GROUP {
-                if let Some(group) = groups.next()
-                    && group.comdat
-                    && !keep(&mut self.signatures, group.signature, true)
-                {
-                    omitted.extend(&group.sections);
+                if let Some(group) = groups.next() {
+                    self.group(group, &mut omitted);
                 }
                 continue;
             }
@@ -363,6 +358,15 @@ impl<'p> Link<'p> {
             }
         }
         gone
+    }
+
+    /// `include_section_group`
+    fn group(&mut self, group: &Group, omitted: &mut Vec<u32>) {
+        if group.comdat && !keep(&mut self.signatures, group.signature, true) {
+            omitted.extend(&group.sections);
+        } else if self.program.options.output == Output::Relocatable {
+            self.group_symbols.extend(self.table.find(group.signature, None));
+        }
     }
 
     /// `Input_objects::add_object` and `add_from_dynobj`

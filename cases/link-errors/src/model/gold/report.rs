@@ -29,7 +29,11 @@ impl Link<'_> {
     pub(super) fn report(&mut self, is_static: bool, live: Option<&Live>) -> Result<(), Fatal> {
         self.report_expressions()?;
         if self.program.options.output == Output::Relocatable {
-            return Ok(());
+            // One that became a default version's is in no symbol table (`Output_section::write_header`).
+            return match self.group_symbols.iter().any(|id| self.table.real(*id) != *id) {
+                true => self.crash("symtab_index, at symtab.h"),
+                false => Ok(()),
+            };
         }
         let asked = self.asked(live);
         self.report_versions(&asked);

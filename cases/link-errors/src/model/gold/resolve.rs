@@ -110,6 +110,11 @@ impl Link<'_> {
         }
         let entry = self.table.find(name, new.version);
         let plain = if default { self.table.find(name, None) } else { None };
+        if entry.is_none() && default && new.version.is_none() {
+            // `--wrap` took its version, and the entry made for the name is found for that of the default version, empty as it is: gold ends
+            // by a signal.
+            return self.crash("Symbol_table::add_from_object");
+        }
         let mut was_undefined = false;
         let id;
         if let Some(known) = entry {

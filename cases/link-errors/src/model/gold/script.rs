@@ -151,13 +151,15 @@ impl Lookup {
         is_known: &dyn Fn(&str, Option<Name>) -> bool,
     ) -> Vec<(String, String)> {
         let mut out = Vec::new();
-        for (number, node) in script.nodes.iter().enumerate() {
+        // With `-r` the script is forgotten when the line has been read (`main`, main.cc).
+        for (number, node) in script.nodes.iter().enumerate().filter(|_| !self.is_empty) {
+            let tag = self.tags.get(number).copied().flatten();
             for (index, pattern) in node.global.iter().enumerate() {
                 if pattern.cxx || self.matched.contains(&(number, index)) {
                     continue;
                 }
                 let Some(text) = name_of(&pattern.text, pattern.literal) else { continue };
-                if !is_known(&text, self.tags[number]) {
+                if !is_known(&text, tag) {
                     out.push((node.name.clone().unwrap_or_default(), text));
                 }
             }
@@ -193,6 +195,28 @@ fn name_of(text: &str, literal: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::name_of;
+    use crate::model::input::{Output, Pattern, Program, VersionNode, VersionScript};
+    use crate::model::outcome::{Linker, LinkerKind, Refusal};
+    use crate::model::simulate;
+
+    /// As ld.gold 2.40 does it, given an empty object.
+    #[test]
+    fn a_relocatable_link_forgets_its_version_script() {
+        let lacks = |output| {
+            let pattern = Pattern { text: "f".into(), literal: false, cxx: false };
+            let nodes = vec![VersionNode { global: vec![pattern], ..VersionNode::default() }];
+            let mut program = Program::default();
+            program.options.output = output;
+            program.options.undefined_version = Some(false);
+            program.options.versions = Some(VersionScript { nodes });
+            let outcome = simulate(&program, Linker { kind: LinkerKind::Gold, version: (2, 40) });
+            let lacks =
+                |refusal: &Refusal| matches!(refusal, Refusal::Other(why) if why.contains("symbol not defined"));
+            outcome.refusals.iter().any(lacks)
+        };
+        assert!(lacks(Output::Shared));
+        assert!(!lacks(Output::Relocatable));
+    }
 
     #[test]
     fn a_backslash_makes_a_wildcard_a_name() {

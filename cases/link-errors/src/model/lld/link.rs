@@ -1,20 +1,25 @@
-//! A whole link by lld (`LinkerDriver::link`, lld/ELF/Driver.cpp), up to the point where all names are resolved.
+//! A whole link by lld (`LinkerDriver::link`, lld/ELF/Driver.cpp): the phases in their order, and where errors end it early.
 
 use std::collections::HashMap;
 
+use super::gc::Live;
 use super::resolve::Incoming;
 use super::table::{Instance, Kind, SymbolId, Table};
-use crate::model::input::{
-    Archive, Binding, Content, Definition, FileId, Object, Output, Program, Shared, SymbolType, Unusable, Visibility,
-};
+use crate::model::input::{Binding, Content, FileId, Object, Output, Program, Unresolved, Unusable, Visibility};
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{Because, Duplicate, Event, Extraction, Linker, Outcome, Refusal, Undefined, Unknown};
 
 /// An object on the line, or a member that waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) file: FileId,
     pub(super) lazy: bool,
+    /// It stands behind `--just-symbols`.
+    pub(super) addresses_only: bool,
+    /// Its symbols from the first global one on, once it is part of the link.
+    pub(super) symbols: Vec<SymbolId>,
+    /// Sections that went with their group; empty where none did.
+    pub(super) discarded: Vec<bool>,
 }
 
 /// A shared object, once for each soname.
@@ -23,38 +28,45 @@ pub(super) struct SharedFile {
     pub(super) file: FileId,
     pub(super) soname: Name,
     pub(super) needed: bool,
-    /// It was asked for by standing on the line without `--as-needed`.
-    pub(super) by_line: bool,
     pub(super) because: Option<(FileId, Name)>,
 }
 
-/// Where the parsing of an object stands: a member that has to be taken is parsed in between.
-struct Frame {
-    instance: Instance,
-    /// True while the symbols of a waiting member are entered.
-    lazy: bool,
-    /// Definitions first, then references.
-    references: bool,
-    next: u32,
+/// A symbol of `--wrap`, its `__real_` and its `__wrap_`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wrapped {
+    pub(super) symbol: SymbolId,
+    pub(super) real: SymbolId,
+    pub(super) wrap: SymbolId,
+    /// The three names.
+    pub(super) names: (Name, Name, Name),
 }
 
 /// The state of the link.
 pub(super) struct Link<'p> {
     pub(super) program: &'p Program,
     pub(super) version: u16,
+    /// LLVM 14 and before, where names are resolved by `Symbol::compare` and sections are read before symbols.
+    pub(super) old: bool,
     pub(super) table: Table,
     pub(super) instances: Vec<Waiting>,
     /// Objects of the link in order.
     pub(super) objects: Vec<Instance>,
-    /// Symbols of each object from the first global one.
-    pub(super) symbols: HashMap<Instance, Vec<SymbolId>, Fast>,
-    pub(super) discarded: HashMap<Instance, Vec<bool>, Fast>,
-    groups: HashMap<Name, Instance, Fast>,
+    pub(super) groups: HashMap<Name, Instance, Fast>,
     pub(super) shared: Vec<SharedFile>,
-    /// What shared objects ask for strongly.
-    pub(super) required: Vec<(usize, SymbolId)>,
+    pub(super) sonames: HashMap<Name, u32, Fast>,
+    /// What shared objects ask for strongly: index in `shared`, and the symbol.
+    pub(super) required: Vec<(u32, SymbolId)>,
+    /// The first instance of the archive whose index lld 14 reads (`ArchiveFile::parsed`).
+    pub(super) parsing: Option<u32>,
+    pub(super) wrapped: Vec<Wrapped>,
+    pub(super) live: Option<Live>,
     pub(super) fortran_common: bool,
+    /// `config->exportDynamic`
     pub(super) exports: bool,
+    /// An undefined symbol ends the link: no warning, as `--warn-unresolved-symbols` makes of most.
+    pub(super) failed: bool,
+    /// `__rela_iplt_start` is the linker's, and `__rela_iplt_end` is not.
+    pub(super) start_alone: bool,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) undefined: Vec<Undefined>,
@@ -70,17 +82,22 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
     let mut link = Link {
         program,
         version,
+        old: version < 15,
         table: Table::default(),
         instances: Vec::new(),
         objects: Vec::new(),
-        symbols: HashMap::default(),
-        discarded: HashMap::default(),
         groups: HashMap::default(),
         shared: Vec::new(),
+        sonames: HashMap::default(),
         required: Vec::new(),
+        parsing: None,
+        wrapped: Vec::new(),
+        live: None,
         // Off from LLVM 15 on (D122450).
         fortran_common: options.fortran_common.unwrap_or(version < 15),
         exports: options.output == Output::Shared || options.export_dynamic,
+        failed: false,
+        start_alone: false,
         duplicates: Vec::new(),
         refusals: Vec::new(),
         undefined: Vec::new(),
@@ -95,34 +112,131 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
 impl Link<'_> {
     fn run(&mut self) {
         let program = self.program;
-        let options = &program.options;
-        if !self.files_are_usable() {
+        if !self.options_are_known() || !self.files_are_usable() {
             return;
         }
-        for name in options.undefined.iter().chain(&options.require_defined) {
+        for name in &program.options.undefined {
             let id = self.ask(*name, Binding::Global);
             self.table.get_mut(id).referenced = true;
         }
         for index in 0..program.inputs.len() {
             self.open(index);
         }
-        let entry = options.entry.or_else(|| program.names.get(b"_start"));
-        let default_entry = options.output.is_executable() || options.entry.is_some();
-        if let Some(id) = entry.filter(|_| default_entry).and_then(|name| self.table.find(name, None)) {
-            self.force(id);
+        self.options_ask();
+        if !self.old {
+            self.wrap_symbols();
+            self.check_objects();
         }
-        for name in options.defsym.iter().flat_map(|defsym| &defsym.reads) {
-            let id = self.ask(*name, Binding::Global);
-            let symbol = self.table.get_mut(id);
-            symbol.used_in_object = true;
-            symbol.referenced = true;
-        }
-        let wrapped = self.wrapped();
-        self.check_objects();
-        if !self.duplicates.is_empty() || !self.refusals.is_empty() {
+        if self.has_errors() {
             return;
         }
-        self.finish(&wrapped);
+        self.declare_symbols();
+        self.exclude_libraries();
+        if self.old {
+            self.wrap_symbols();
+        }
+        let relocatable = program.options.output == Output::Relocatable;
+        if !relocatable {
+            self.reserved_symbols();
+            self.scan_version_script();
+        }
+        if self.has_errors() {
+            return;
+        }
+        self.exclude_libraries();
+        self.redirect_symbols();
+        self.place_commons();
+        self.mark_live();
+        if self.demotes_early() {
+            self.demote();
+        }
+        if !relocatable {
+            self.section_symbols();
+        }
+        if !self.demotes_early() {
+            self.demote();
+        }
+        self.assign_symbols();
+        if !relocatable {
+            self.scan_relocations();
+            self.report_shared();
+        }
+        self.check_written();
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        !self.duplicates.is_empty() || !self.refusals.is_empty()
+    }
+
+    /// `setUnresolvedSymbolPolicy`: true where undefined symbols are reported, in objects and in shared objects.
+    pub(super) fn reports(&self) -> (bool, bool) {
+        let options = &self.program.options;
+        let shared = options.output == Output::Shared;
+        let (mut objects, mut libraries) = match options.unresolved {
+            None => (!shared, !shared),
+            Some(Unresolved::Report) => (true, true),
+            Some(Unresolved::Ignore) => (false, false),
+            Some(Unresolved::IgnoreInObjects) => (false, true),
+            Some(Unresolved::IgnoreInShared) => (true, false),
+        };
+        objects = options.defs.unwrap_or(objects);
+        libraries = options.allow_shlib_undefined.map_or(libraries, |allow| !allow);
+        (objects, libraries)
+    }
+
+    /// Up to LLVM 17 what nobody needs is undefined from `markLive` on (`demoteSharedSymbols`, `demoteSharedAndLazySymbols`), from 18 on
+    /// when sections are laid out, and what is in a section that goes is too (1981b1b).
+    pub(super) fn demotes_early(&self) -> bool {
+        self.version < 18
+    }
+
+    /// `config->isPic`
+    pub(super) fn is_pic(&self) -> bool {
+        matches!(self.program.options.output, Output::Shared | Output::Pie | Output::StaticPie)
+    }
+
+    /// There is a dynamic symbol table (`config->hasDynSymTab`).
+    pub(super) fn has_dynamic(&self) -> bool {
+        !self.shared.is_empty() || self.is_pic() || (self.old && self.program.options.export_dynamic)
+    }
+
+    /// The name of the entry, none for `-r` (`setConfigs`).
+    pub(super) fn entry(&self) -> Option<Name> {
+        let options = &self.program.options;
+        let default = || self.program.names.get(b"_start").filter(|_| options.output != Output::Relocatable);
+        options.entry.or_else(default)
+    }
+
+    pub(super) fn object_of(&self, instance: Instance) -> Option<(FileId, &Object)> {
+        let file = self.instances.get(instance.0 as usize)?.file;
+        match &self.program.files[file.0 as usize].content {
+            Content::Object(object) => Some((file, object)),
+            _ => None,
+        }
+    }
+
+    /// True for a section that is not part of the link, though its object is.
+    pub(super) fn is_gone(&self, instance: Instance, section: u32) -> bool {
+        self.instances[instance.0 as usize].discarded.get(section as usize) == Some(&true)
+    }
+
+    /// The symbol a relocation of the object means, where it is no local one.
+    pub(super) fn symbol_of(&self, instance: Instance, object: &Object, symbol: u32) -> Option<SymbolId> {
+        let index = symbol.checked_sub(object.first_global)? as usize;
+        self.instances[instance.0 as usize].symbols.get(index).copied()
+    }
+
+    /// Options of others are errors (`OPT_UNKNOWN` in `ELFOptTable::parse`).
+    fn options_are_known(&mut self) -> bool {
+        let program = self.program;
+        let unknown = [
+            (program.inputs.iter().any(|input| input.copy_needed), "--copy-dt-needed-entries"),
+            (!program.options.require_defined.is_empty(), "--require-defined"),
+        ];
+        for (_, option) in unknown.iter().filter(|(given, _)| *given) {
+            self.refusals.push(Refusal::Other(format!("unknown argument '{option}'")));
+        }
+        self.refusals.is_empty()
     }
 
     /// Files that cannot be read end the link before anything is resolved (`LinkerDriver::linkerMain`).
@@ -130,12 +244,14 @@ impl Link<'_> {
         for input in &self.program.inputs {
             let file = input.file;
             match &self.program.files[file.0 as usize].content {
-                Content::Unusable(Unusable::Bitcode(_)) => {
-                    let what = "code for a link-time optimiser: lld compiles it, this model does not".to_owned();
-                    self.unknown.push(Unknown { what, file: Some(file) });
-                }
+                Content::Unusable(Unusable::Bitcode(_)) => self.bitcode(file),
                 Content::Unusable(_) => self.refusals.push(Refusal::File(file)),
-                Content::Shared(_) if self.program.options.output == Output::Static => {
+                Content::Shared(_)
+                    if matches!(
+                        self.program.options.output,
+                        Output::Static | Output::StaticPie | Output::Relocatable
+                    ) =>
+                {
                     self.refusals.push(Refusal::File(file));
                 }
                 _ => {}
@@ -144,27 +260,48 @@ impl Link<'_> {
         self.refusals.is_empty()
     }
 
+    pub(super) fn bitcode(&mut self, file: FileId) {
+        let what = "code for a link-time optimiser: lld compiles it, this model does not".to_owned();
+        self.unknown.push(Unknown { what, file: Some(file) });
+    }
+
     /// `addUnusedUndefined`: an option asks for a symbol.
-    fn ask(&mut self, name: Name, binding: Binding) -> SymbolId {
+    pub(super) fn ask(&mut self, name: Name, binding: Binding) -> SymbolId {
         let id = self.table.insert(name, None);
-        let new = Incoming {
-            file: None,
-            instance: None,
-            from_shared: false,
-            binding,
-            symbol_type: SymbolType::None,
-            visibility: Visibility::Default,
-        };
-        if let Some((member, because)) = self.undefined(id, &new) {
+        if let Some((member, because)) = self.undefined(id, &Incoming::internal(binding, Visibility::Default), false) {
             self.extract(member, because);
         }
         id
     }
 
-    /// `handleUndefined`: a symbol is taken from its archive.
-    fn force(&mut self, id: SymbolId) {
+    /// The entry, what `--defsym` reads, and what `-u` found. In 14 what is read comes before the entry, in 19 behind it.
+    fn options_ask(&mut self) {
+        let program = self.program;
+        let options = &program.options;
+        if !self.old {
+            self.force_entry();
+        }
+        for name in options.defsym.iter().flat_map(|defsym| &defsym.reads) {
+            let id = self.ask(*name, Binding::Global);
+            let symbol = self.table.get_mut(id);
+            symbol.used = true;
+            symbol.referenced |= !self.old;
+        }
+        if self.old {
+            self.force_entry();
+        }
+        for name in &options.undefined {
+            if let Some(id) = self.table.find(*name, None).filter(|id| self.table.get(*id).is_defined()) {
+                self.table.get_mut(id).used = true;
+            }
+        }
+    }
+
+    /// `handleUndefined`: the entry is taken from its archive.
+    fn force_entry(&mut self) {
+        let Some(id) = self.entry().and_then(|name| self.table.find(name, None)) else { return };
         let symbol = self.table.get_mut(id);
-        symbol.used_in_object = true;
+        symbol.used = true;
         if let Kind::Lazy(member) = symbol.kind {
             let because = Because::Option(symbol.name);
             self.extract(member, because);
@@ -177,274 +314,18 @@ impl Link<'_> {
         let file = input.file;
         self.trace.push(Event::Open(file));
         match &program.files[file.0 as usize].content {
-            Content::Object(_) => self.object(file, false),
+            Content::Object(_) => self.object(file, false, input.just_symbols),
             Content::Archive(archive) if input.whole_archive => {
                 for member in &archive.members {
                     let because = Because::Whole;
                     self.extracted.push(Extraction { member: *member, because });
                     self.trace.push(Event::Extract(*member, because));
-                    self.object(*member, false);
+                    self.object(*member, false, false);
                 }
             }
-            Content::Archive(archive) => self.archive(file, archive),
-            // `createSharedFile` in `LinkerDriver::addFile`: a name of its own, else the one on the line.
-            Content::Shared(shared) => {
-                self.shared_file(file, shared, shared.soname.or(input.written), !input.as_needed);
-            }
+            Content::Archive(archive) => self.archive(archive),
+            Content::Shared(shared) => self.shared_file(file, shared, input),
             Content::Unusable(_) => {}
         }
-    }
-
-    /// All members of an archive wait. Up to LLVM 14 its index said for which symbols, from 15 on their own symbol tables do (D119909).
-    fn archive(&mut self, file: FileId, archive: &Archive) {
-        if self.version >= 15 {
-            for member in &archive.members {
-                self.object(*member, true);
-            }
-            return;
-        }
-        let Some(index) = &archive.index else {
-            if !archive.members.is_empty() {
-                // "archive has no index; run ranlib": from LLVM 13 on it is read as if it had.
-                for member in &archive.members {
-                    self.object(*member, true);
-                }
-            }
-            return;
-        };
-        let _ = file;
-        let instances: Vec<Instance> = archive
-            .members
-            .iter()
-            .map(|member| {
-                self.instances.push(Waiting { file: *member, lazy: true });
-                Instance(self.instances.len() as u32 - 1)
-            })
-            .collect();
-        for (name, member) in index {
-            let Some(instance) = instances.get(*member as usize).copied() else { continue };
-            let (stem, version) = self.split(*name);
-            let id = self.table.insert(stem, version);
-            if let Some((member, because)) = self.lazy(id, instance, self.instances[instance.0 as usize].file) {
-                self.extract(member, because);
-            }
-        }
-    }
-
-    fn split(&self, name: Name) -> (Name, Option<crate::model::input::Version>) {
-        let names = &self.program.names;
-        let text = names.bytes(name);
-        let Some(at) = text.iter().position(|byte| *byte == b'@') else { return (name, None) };
-        let default = text.get(at + 1) == Some(&b'@');
-        match (names.get(&text[..at]), names.get(&text[at + 1 + usize::from(default)..])) {
-            (Some(stem), Some(version)) => (stem, Some(crate::model::input::Version { name: version, default })),
-            _ => (name, None),
-        }
-    }
-
-    fn object(&mut self, file: FileId, lazy: bool) {
-        let instance = Instance(self.instances.len() as u32);
-        self.instances.push(Waiting { file, lazy });
-        match &self.program.files[file.0 as usize].content {
-            Content::Object(object) if !lazy => {
-                self.begin(instance, object);
-                self.parse(Frame { instance, lazy: false, references: false, next: object.first_global });
-            }
-            Content::Object(object) => {
-                self.parse(Frame { instance, lazy: true, references: false, next: object.first_global });
-            }
-            Content::Unusable(Unusable::Bitcode(_)) => {
-                let what = "code for a link-time optimiser: lld compiles it, this model does not".to_owned();
-                self.unknown.push(Unknown { what, file: Some(file) });
-            }
-            // "archive member is neither ET_REL nor LLVM bitcode" is a warning.
-            _ if lazy => {}
-            _ => self.refusals.push(Refusal::File(file)),
-        }
-    }
-
-    fn extract(&mut self, member: Instance, because: Because) {
-        if let Some(frame) = self.taken(member, because) {
-            self.parse(frame);
-        }
-    }
-
-    /// `Symbol::extract`: a member that waits becomes part of the link.
-    fn taken(&mut self, member: Instance, because: Because) -> Option<Frame> {
-        let waiting = self.instances.get_mut(member.0 as usize)?;
-        if !waiting.lazy {
-            return None;
-        }
-        waiting.lazy = false;
-        let file = waiting.file;
-        self.extracted.push(Extraction { member: file, because });
-        self.trace.push(Event::Extract(file, because));
-        match &self.program.files[file.0 as usize].content {
-            Content::Object(object) => {
-                self.begin(member, object);
-                Some(Frame { instance: member, lazy: false, references: false, next: object.first_global })
-            }
-            Content::Unusable(Unusable::Bitcode(_)) => None,
-            _ => {
-                self.refusals.push(Refusal::File(file));
-                None
-            }
-        }
-    }
-
-    /// `ObjFile::parse`: groups first.
-    fn begin(&mut self, instance: Instance, object: &Object) {
-        self.objects.push(instance);
-        let mut gone: Vec<bool> = Vec::new();
-        for group in object.groups.iter().filter(|group| group.comdat) {
-            if *self.groups.entry(group.signature).or_insert(instance) == instance {
-                continue;
-            }
-            gone.resize(object.sections.len(), false);
-            for section in &group.sections {
-                if let Some(gone) = gone.get_mut(*section as usize) {
-                    *gone = true;
-                }
-            }
-        }
-        if !gone.is_empty() {
-            self.discarded.insert(instance, gone);
-        }
-        let ids = object.globals().map(|(_, symbol)| self.table.insert(symbol.name, symbol.version)).collect();
-        self.symbols.insert(instance, ids);
-    }
-
-    /// Enters the symbols of an object, and of all members that have to be taken on the way.
-    fn parse(&mut self, first: Frame) {
-        let program = self.program;
-        let mut stack = vec![first];
-        while let Some(frame) = stack.last_mut() {
-            let instance = frame.instance;
-            let file = self.instances[instance.0 as usize].file;
-            let Content::Object(object) = &program.files[file.0 as usize].content else {
-                stack.pop();
-                continue;
-            };
-            if frame.lazy && !self.instances[instance.0 as usize].lazy {
-                // Taken while its symbols were entered: there is nothing left to wait for.
-                stack.pop();
-                continue;
-            }
-            let Some(symbol) = object.symbols.get(frame.next as usize) else {
-                if frame.lazy || frame.references {
-                    stack.pop();
-                } else {
-                    frame.references = true;
-                    frame.next = object.first_global;
-                }
-                continue;
-            };
-            frame.next += 1;
-            let (lazy, references) = (frame.lazy, frame.references);
-            if symbol.is_undefined() != references {
-                continue;
-            }
-            let id = self.table.insert(symbol.name, symbol.version);
-            let new = Incoming {
-                file: Some(file),
-                instance: Some(instance),
-                from_shared: false,
-                binding: symbol.binding,
-                symbol_type: symbol.kind,
-                visibility: symbol.visibility,
-            };
-            let take = if lazy {
-                self.lazy(id, instance, file)
-            } else if references {
-                let take = self.undefined(id, &new);
-                let entry = self.table.get_mut(id);
-                entry.used_in_object = true;
-                entry.referenced = true;
-                take
-            } else {
-                self.table.get_mut(id).used_in_object = true;
-                match symbol.definition {
-                    Definition::Common { size, .. } => self.common(id, &new, size),
-                    Definition::Section(section) => self.defined(id, &new, Some(section), symbol.value),
-                    _ => self.defined(id, &new, None, symbol.value),
-                }
-                None
-            };
-            if let Some(frame) = take.and_then(|(member, because)| self.taken(member, because)) {
-                stack.push(frame);
-            }
-        }
-    }
-
-    /// `SharedFile::parse`
-    fn shared_file(&mut self, file: FileId, shared: &Shared, soname: Option<Name>, needed: bool) {
-        let Some(soname) = soname else {
-            let what = "a shared object without a name".to_owned();
-            return self.unknown.push(Unknown { what, file: Some(file) });
-        };
-        if let Some(known) = self.shared.iter_mut().find(|known| known.soname == soname) {
-            known.needed |= needed;
-            known.by_line |= needed;
-            return;
-        }
-        let index = self.shared.len();
-        self.shared.push(SharedFile { file, soname, needed, by_line: needed, because: None });
-        let (_, in_shared) = self.reports();
-        for symbol in &shared.symbols {
-            if symbol.binding == Binding::Local || (symbol.defined && symbol.version_local) {
-                continue;
-            }
-            let new = Incoming {
-                file: Some(file),
-                instance: None,
-                from_shared: true,
-                binding: symbol.binding,
-                symbol_type: symbol.kind,
-                visibility: symbol.visibility,
-            };
-            if !symbol.defined {
-                let version = symbol.version.map(|version| crate::model::input::Version { default: false, ..version });
-                let id = self.table.insert(symbol.name, version);
-                if let Some((member, because)) = self.undefined(id, &new) {
-                    self.extract(member, because);
-                }
-                self.table.get_mut(id).export_dynamic = true;
-                if symbol.binding != Binding::Weak && in_shared {
-                    self.required.push((index, id));
-                }
-                continue;
-            }
-            if symbol.version.is_none_or(|version| version.default) {
-                let id = self.table.insert(symbol.name, None);
-                self.shared_symbol(id, &new, symbol.size);
-            }
-            if let Some(version) = symbol.version {
-                let version = crate::model::input::Version { default: false, ..version };
-                let id = self.table.insert(symbol.name, Some(version));
-                self.shared_symbol(id, &new, symbol.size);
-            }
-        }
-    }
-
-    /// `addWrappedSymbols`: for each `--wrap` the symbol, `__real_` and `__wrap_`.
-    fn wrapped(&mut self) -> Vec<(SymbolId, SymbolId, SymbolId)> {
-        let program = self.program;
-        let mut out = Vec::new();
-        for wrap in &program.options.wrap {
-            let Some(symbol) = self.table.find(wrap.name, None) else { continue };
-            if out.iter().any(|(known, _, _)| *known == symbol) {
-                continue;
-            }
-            let binding = self.table.get(symbol).binding;
-            let wrapper = self.ask(wrap.wrapped, binding);
-            if let Some(real) = self.table.find(wrap.real, None) {
-                let binding = self.table.get(symbol).binding;
-                self.ask(wrap.name, binding);
-                self.table.get_mut(symbol).binding = self.table.get(real).binding;
-            }
-            let real = self.ask(wrap.real, Binding::Global);
-            out.push((symbol, real, wrapper));
-        }
-        out
     }
 }

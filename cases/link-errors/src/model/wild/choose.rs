@@ -4,22 +4,32 @@
 use std::collections::HashMap;
 
 use super::link::{Kind, Link};
+use super::read::is_plain;
 use super::symbols::{Content, Strength, SymbolId};
 use crate::model::input::{Object, Visibility};
 use crate::model::names::{Fast, Name};
 use crate::model::outcome::{Duplicate, Event};
 
+/// A symbol that two names lead to: threads settle names, and what it means is what the last of them says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Race {
+    id: SymbolId,
+    first: SymbolId,
+    second: SymbolId,
+}
+
 impl Link<'_> {
-    /// False when wild ends at duplicates.
-    pub(super) fn choose(&mut self) -> bool {
+    /// None when wild ends at duplicates, of which it names all; symbols that threads race for.
+    pub(super) fn choose(&mut self) -> Option<Vec<Race>> {
+        let mut races: Vec<Race> = Vec::new();
         let mut known: HashMap<SymbolId, SymbolId, Fast> = HashMap::default();
         for (first, others) in self.names.contested() {
             let all: Vec<SymbolId> = std::iter::once(first).chain(others).collect();
             let Some(chosen) = self.select(&all) else { continue };
             for id in &all {
-                if known.insert(*id, chosen).is_some_and(|before| before != chosen) {
-                    // Both names are settled at once, by different threads.
-                    self.cannot_say("a default version that is defined twice, by its name and with its version", None);
+                // By its name, and by its name with a version.
+                if let Some(before) = known.insert(*id, chosen).filter(|before| *before != chosen) {
+                    races.push(Race { id: *id, first: before, second: chosen });
                 }
                 self.means[id.0 as usize] = chosen;
             }
@@ -32,7 +42,26 @@ impl Link<'_> {
                 }
             }
         }
-        self.duplicates.is_empty()
+        self.duplicates.is_empty().then_some(races)
+    }
+
+    /// The race as it ends in one of two ways.
+    pub(super) fn end(&mut self, race: Race, second: bool) {
+        if let Some(means) = self.means.get_mut(race.id.0 as usize) {
+            *means = if second { race.second } else { race.first };
+        }
+    }
+
+    /// `handle_rust_version_script`: what the script names is global, hidden elsewhere or not.
+    pub(super) fn show(&mut self) {
+        let plain = self.program.options.versions.iter().filter(|script| is_plain(script));
+        for pattern in plain.flat_map(|script| &script.nodes).flat_map(|node| &node.global) {
+            let name = self.program.names.get(pattern.text.as_bytes());
+            let id = name.and_then(|name| self.names.get(name)).map(|id| self.definition(id));
+            if let Some(flags) = id.and_then(|id| self.flags_mut(id)) {
+                flags.local = false;
+            }
+        }
     }
 
     fn visibility(&self, id: SymbolId) -> Visibility {

@@ -4,7 +4,7 @@ use super::symbols::{Entry, File, Flags, Names, SymbolId};
 use crate::model::edges::{Edges, Tables};
 use crate::model::input::{FileId, Output, Program};
 use crate::model::names::Name;
-use crate::model::outcome::{Duplicate, Event, Linker, Outcome, Refusal, Undefined, UndefinedWhy, Unknown};
+use crate::model::outcome::{Duplicate, Event, Linker, Outcome, Refusal, Undefined, UndefinedWhy, Unknown, Verdict};
 
 /// `OutputKind` (output_kind.rs)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) struct Link<'p> {
     pub(super) kept: Vec<Vec<bool>>,
     /// A section that is kept refers to a file that is not part of the link.
     pub(super) misplaced: bool,
+    /// A section that is kept has a thread-local reference whose relocation decides.
+    pub(super) tls_is_open: bool,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) undefined: Vec<Undefined>,
     pub(super) refusals: Vec<Refusal>,
@@ -55,7 +57,7 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
     if linker.version != (0, 10) {
         return super::outcome::uncovered(linker);
     }
-    let mut link = Link {
+    let link = Link {
         program,
         kind: Kind::StaticExecutable,
         files: Vec::new(),
@@ -66,26 +68,52 @@ pub(in crate::model) fn simulate(program: &Program, linker: Linker) -> Outcome {
         bounds: Vec::new(),
         kept: Vec::new(),
         misplaced: false,
+        tls_is_open: false,
         duplicates: Vec::new(),
         undefined: Vec::new(),
         refusals: Vec::new(),
         unknown: Vec::new(),
         trace: Vec::new(),
     };
-    link.run();
-    link.outcome(linker)
+    link.run(linker)
 }
 
+/// Symbols that threads race for: with more than this, what comes of it is not looked into.
+const RACES: usize = 4;
+
 impl Link<'_> {
-    fn run(&mut self) {
+    fn run(mut self, linker: Linker) -> Outcome {
         if !self.read() {
-            return;
+            return self.outcome(linker);
         }
         self.wrap();
         self.resolve();
-        if !self.choose() {
-            return;
+        let Some(races) = self.choose() else { return self.outcome(linker) };
+        if races.is_empty() {
+            self.lay_out();
+            return self.outcome(linker);
         }
+        let ways = if races.len() > RACES { 1 } else { 1_u32 << races.len() };
+        let mut outcomes = (0..ways).map(|way| {
+            let mut link = self.clone();
+            for (number, race) in races.iter().enumerate().filter(|_| ways > 1) {
+                link.end(*race, way & (1 << number) != 0);
+            }
+            link.lay_out();
+            link.outcome(linker)
+        });
+        let mut outcome = outcomes.next().unwrap_or_else(|| super::outcome::uncovered(linker));
+        if races.len() > RACES || outcomes.any(|other| differ(&other, &outcome)) {
+            let what = "a default version that is defined twice, by its name and with its version".to_owned();
+            outcome.verdict = Verdict::Unknown;
+            outcome.unknown.push(Unknown { what, file: None });
+        }
+        outcome
+    }
+
+    /// From the definitions to the output (`resolve_sections_and_canonicalise_undefined`, `layout::compute`).
+    fn lay_out(&mut self) {
+        self.show();
         self.settle();
         let other = self.tables_are_open().then(|| {
             let mut other = self.clone();
@@ -161,4 +189,11 @@ impl Link<'_> {
             self.unknown.push(unknown);
         }
     }
+}
+
+/// Not the same, whatever the steps were; of a link that fails, what is said counts alone.
+fn differ(one: &Outcome, other: &Outcome) -> bool {
+    let said = |outcome: &Outcome| (outcome.verdict, outcome.undefined.clone(), outcome.refusals.clone());
+    let made = |outcome: &Outcome| (outcome.needed.clone(), outcome.definitions.clone());
+    said(one) != said(other) || (one.verdict != Verdict::Fails && made(one) != made(other))
 }

@@ -13,5 +13,7 @@ mod reach;
 mod read;
 mod resolve;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 pub(super) use link::simulate;

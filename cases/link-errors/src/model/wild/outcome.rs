@@ -30,6 +30,10 @@ impl Link<'_> {
         if self.kind == Kind::Relocatable {
             return;
         }
+        if self.tls_is_open {
+            let what = "a thread-local reference to a symbol that is not thread-local or nowhere, in a shared object";
+            self.cannot_say(what, None);
+        }
         let entry = self.entry_name().and_then(|name| self.names.get(name)).map(|id| self.definition(id));
         if entry.is_some_and(|id| self.flags(id).dynamic) {
             let what = "Entry point must be an address or absolute value.".to_owned();
@@ -103,17 +107,22 @@ impl Link<'_> {
         self.asked().any(|(_, definition)| self.file_of(definition) == shared)
     }
 
-    /// What objects ask for, and what it means.
+    /// What objects and `--defsym` ask for, and what it means.
     fn asked(&self) -> impl Iterator<Item = (Name, SymbolId)> {
         let objects = self.files.iter().filter(|file| file.loaded && matches!(file.content, Content::Object(_)));
-        objects.flat_map(|file| {
+        let asked = objects.flat_map(|file| {
             (0..file.len()).filter_map(|index| {
                 let entry = file.entry(index).filter(|entry| entry.undefined)?;
                 let definition = self.definition(SymbolId(file.first + index));
                 let name = self.entry(definition).map_or(entry.name, |found| found.name);
                 Some((name, definition))
             })
-        })
+        });
+        let read = self.program.options.defsym.iter().flat_map(|defsym| defsym.reads.iter().copied());
+        asked.chain(read.filter_map(|name| {
+            let definition = self.names.get(name).map(|id| self.definition(id))?;
+            self.flags(definition).resolved.then_some((name, definition))
+        }))
     }
 
     fn definitions(&self) -> Vec<(Name, FileId)> {

@@ -2,6 +2,7 @@
 //! lack, versions that nobody defines.
 
 use super::link::{Kind, Link};
+use super::read::is_plain;
 use super::symbols::{Content, Own, SymbolId};
 use crate::model::edges::{Edges, Tables};
 use crate::model::input::{Definition, ExcludeLibs, Object, Program, Section, SymbolType, Unresolved, Visibility};
@@ -354,10 +355,7 @@ impl Link<'_> {
         if tls && !flags.dynamic && self.kind == Kind::Shared && !self.is_thread_local(definition) {
             // `process_got_tls_offset` refuses it, and writes nothing for what is undefined where `allocate_resolution` made room, where
             // the reference is for the offset (`R_X86_64_GOTTPOFF`). Which relocation it is is not known here.
-            self.cannot_say(
-                "a thread-local reference to a symbol that is not thread-local or nowhere, in a shared object",
-                None,
-            );
+            self.tls_is_open = true;
         }
         if !flags.absolute || own.weak || ignored || !nowhere || !options.defs.unwrap_or(executable) {
             return;
@@ -423,12 +421,4 @@ impl Link<'_> {
             }
         }
     }
-}
-
-/// A script without versions whose names are global and all others local is not asked for versions (`RustVersionScript`).
-fn is_plain(script: &crate::model::input::VersionScript) -> bool {
-    let [node] = &script.nodes[..] else { return false };
-    node.name.is_none()
-        && node.local.iter().any(|pattern| pattern.text == "*" && !pattern.literal)
-        && node.global.iter().all(|pattern| pattern.literal || !pattern.text.contains(['*', '?', '[']))
 }

@@ -233,7 +233,8 @@ impl Link<'_> {
         }
         if !shared {
             let versions = self.program.options.versions.as_ref();
-            self.flags[at].local = versions.is_some_and(|script| hides(script, self.program.names.bytes(entry.name)));
+            self.flags[at].local =
+                versions.is_some_and(|script| is_plain(script) || hides(script, self.program.names.bytes(entry.name)));
         }
         if entry.default {
             self.names.add(entry.name, id);
@@ -257,8 +258,7 @@ impl Link<'_> {
     }
 }
 
-/// True where the version script makes the name local (`find_match`, version_script.rs). Where only names are global and `*` is local, in
-/// one node without a name, what is global is looked up by name later; that comes to the same.
+/// True where the version script makes the name local (`find_match`, version_script.rs).
 fn hides(script: &VersionScript, name: &[u8]) -> bool {
     let is_glob = |text: &str| text.contains(['*', '?', '[']);
     let exact = |pattern: &&crate::model::input::Pattern| {
@@ -295,4 +295,13 @@ fn hides(script: &VersionScript, name: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// A script without versions whose names are global and all others local: it is not asked for versions, and what is global is looked up
+/// by name when definitions are chosen (`RustVersionScript`).
+pub(super) fn is_plain(script: &VersionScript) -> bool {
+    let [node] = &script.nodes[..] else { return false };
+    node.name.is_none()
+        && node.local.iter().any(|pattern| pattern.text == "*" && !pattern.literal)
+        && node.global.iter().all(|pattern| pattern.literal || !pattern.text.contains(['*', '?', '[']))
 }

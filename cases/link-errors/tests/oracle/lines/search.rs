@@ -18,7 +18,7 @@ struct Real;
 impl Disk for Real {
     fn find(&self, path: &str) -> Option<Found> {
         let bytes = std::fs::read(path).ok()?;
-        Some(Found { bytes: Bytes::new(bytes), evidence: None })
+        Some(Found { bytes: Bytes::new(bytes), evidence: None, binary: false })
     }
 
     fn is_complete(&self) -> bool {
