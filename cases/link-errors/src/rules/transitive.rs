@@ -46,7 +46,10 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 _ => false,
             });
             if let Some((index, _)) = needing {
-                builder = builder.because(format!("{library} comes in because {} needs it.", file_name(attempt, crate::model::input::FileId(index as u32))));
+                builder = builder.because(format!(
+                    "{library} comes in because {} needs it.",
+                    file_name(attempt, crate::model::input::FileId(index as u32))
+                ));
             }
             builder = builder
                 .because(format!(
