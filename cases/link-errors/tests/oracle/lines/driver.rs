@@ -214,6 +214,41 @@ pub fn difference(ours: &[String], real: &[String]) -> String {
     format!("ours … {} …, real … {} …", some(ours), some(real))
 }
 
+/// Lines that were compared, options the driver refused, and where the two are not the same.
+type Held = (usize, usize, Vec<String>);
+
+fn hold(driver: &Driver, folder: &Path) -> Held {
+    let here = folder.to_string_lossy().into_owned();
+    let seen = |path: &str| if path.starts_with('/') { look(path) } else { look(&format!("{here}/{path}")) };
+    let (mut compared, mut refused, mut wrong) = (0, 0, Vec::new());
+    if Command::new(driver.program).arg("--version").output().is_err() {
+        eprintln!("skipped: {} is not installed", driver.program);
+        return (compared, refused, wrong);
+    }
+    let mut random = Random(7);
+    let mut host = Host::probe(&seen, "x86_64", Some("Debian"), None);
+    host.clang = driver.clang;
+    host.clang_resources = driver.resources.map(str::to_owned);
+    for _ in 0..sets() {
+        let options = options(&mut random, driver);
+        let Some(real) = real(driver.program, &options, folder) else {
+            refused += 1;
+            continue;
+        };
+        let mut words = vec![driver.program.to_owned()];
+        words.extend(options.iter().cloned());
+        let command = command::Command::of_words(&words, Some(&here));
+        let line = command::read(&command, None, &host, &|_| None);
+        let ours = plain(line.arguments.into_iter().map(|argument| argument.text).collect());
+        let real = plain(real);
+        compared += 1;
+        if ours != real {
+            wrong.push(format!("{} {}: {}", driver.program, options.join(" "), difference(&ours, &real)));
+        }
+    }
+    (compared, refused, wrong)
+}
+
 #[test]
 fn drivers_make_the_lines_that_the_model_says() {
     let folder = std::env::temp_dir().join(format!("casebook-driver-{}", std::process::id()));
@@ -221,37 +256,14 @@ fn drivers_make_the_lines_that_the_model_says() {
     for name in ["a.o", "b.o", "libx.a", "x.ld"] {
         std::fs::write(folder.join(name), "").unwrap();
     }
-    let here = folder.to_string_lossy().into_owned();
-    let seen = |path: &str| if path.starts_with('/') { look(path) } else { look(&format!("{here}/{path}")) };
-    let (mut compared, mut refused, mut wrong) = (0, 0, Vec::new());
-    for driver in DRIVERS {
-        if Command::new(driver.program).arg("--version").output().is_err() {
-            eprintln!("skipped: {} is not installed", driver.program);
-            continue;
-        }
-        let mut random = Random(7);
-        let mut host = Host::probe(&seen, "x86_64", Some("Debian"), None);
-        host.clang = driver.clang;
-        host.clang_resources = driver.resources.map(str::to_owned);
-        for _ in 0..sets() {
-            let options = options(&mut random, driver);
-            let Some(real) = real(driver.program, &options, &folder) else {
-                refused += 1;
-                continue;
-            };
-            let mut words = vec![driver.program.to_owned()];
-            words.extend(options.iter().cloned());
-            let command = command::Command::of_words(&words, Some(&here));
-            let line = command::read(&command, None, &host, &|_| None);
-            let ours = plain(line.arguments.into_iter().map(|argument| argument.text).collect());
-            let real = plain(real);
-            compared += 1;
-            if ours != real {
-                wrong.push(format!("{} {}: {}", driver.program, options.join(" "), difference(&ours, &real)));
-            }
-        }
-    }
+    let held: Vec<Held> = std::thread::scope(|scope| {
+        let threads: Vec<_> = DRIVERS.iter().map(|driver| scope.spawn(|| hold(driver, &folder))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
     std::fs::remove_dir_all(&folder).unwrap();
+    let compared: usize = held.iter().map(|(compared, ..)| compared).sum();
+    let refused: usize = held.iter().map(|(_, refused, _)| refused).sum();
+    let wrong: Vec<String> = held.into_iter().flat_map(|(.., wrong)| wrong).collect();
     eprintln!("drivers: {compared} compared, {} disagreed, {refused} refused by the driver", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
 }
