@@ -45,8 +45,11 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
                 }
                 _ => false,
             });
-            if let Some((_, file)) = needing {
-                builder = builder.because(format!("{library} comes in because {} needs it.", file.name));
+            if let Some((index, _)) = needing {
+                builder = builder.because(format!(
+                    "{library} comes in because {} needs it.",
+                    file_name(attempt, crate::model::input::FileId(index as u32))
+                ));
             }
             builder = builder
                 .because(format!(

@@ -80,7 +80,7 @@ def why_none(truth):
     """Why no command makes it link; None where one does, and the laboratory knows it."""
     fix = truth.get("fix")
     if not fix:
-        return "what is missing is not on this machine"
+        return "nothing here has what is missing"
     if fix["edits"]:
         return "the source has to change"
     if len(fix["commands"]) > 1:

@@ -1,6 +1,7 @@
 //! `casebook link` with real compilers and linkers: what it says of a command that fails, and that its fix is tried with the real linker.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,7 +23,7 @@ fn built() -> Result<Option<tempfile::TempDir>, Failed> {
     if !have("gcc") || !have("ld.bfd") {
         // The packages of `.ci/run` have both.
         assert!(std::env::var_os("CI").is_none(), "gcc and ld.bfd are not installed");
-        println!("skipped: gcc and ld.bfd are not installed");
+        writeln!(std::io::stderr(), "skipped: gcc and ld.bfd are not installed")?;
         return Ok(None);
     }
     let folder = tempfile::tempdir()?;
