@@ -211,12 +211,20 @@ fn attempt(
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
     // What the line, its files and the model leave open is a gap of the text, where it stands.
-    let gap = |argument: Option<u32>, why: &String| {
+    let gap = |argument: Option<u32>, why: &str| {
         let place = argument.and_then(|argument| line.span(argument)).unwrap_or(span);
-        Unmodelled::new(place, why.clone())
+        Unmodelled::new(place, why.to_owned())
     };
     unmodelled.extend(line.unmodelled.iter().cloned());
-    unmodelled.extend(line.unknown.iter().map(|why| gap(None, why)));
+    if item.path != super::LIVE {
+        // Of a command that was run here a moment ago, that they are missing is the finding.
+        unmodelled.extend(files.missing.iter().filter(|missing| !missing.by_driver).map(|missing| {
+            let argument = line.items.get(missing.item as usize).map(|item| item.argument);
+            let word = argument.and_then(|argument| line.arguments.get(argument as usize));
+            let name = word.map_or(missing.name.as_str(), |word| word.text.as_str());
+            gap(argument, &format!("{name} is no file that is here; what it would bring is not known"))
+        }));
+    }
     unmodelled.extend(files.unknown.iter().map(|(argument, why)| gap(*argument, why)));
     unmodelled.extend(outcome.unknown.iter().map(|unknown| gap(None, &unknown.what)));
     for (_, why) in &files.unknown {

@@ -54,9 +54,7 @@ pub fn read(input: &Input<'_>) -> Read {
         unmodelled.extend(said.unmodelled);
         told.extend(said.messages);
         facts.attempts.extend(attempt::attempts(item, log, &banner, input.evidence, &files, &mut unmodelled));
-        let (own, other): (Vec<_>, Vec<_>) = unmodelled.into_iter().partition(|one| one.span.evidence == item.id);
-        gaps.extend(other);
-        coverage.push(Coverage::read(item, own));
+        gaps.extend(unmodelled);
     }
     let of = |evidence| {
         let path = input.evidence.path(evidence);
@@ -93,13 +91,18 @@ fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String) {
     }
 }
 
-/// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.
+/// A line of coverage for each text, and for each file a link reads. Files that no link names say nothing by themselves.
 fn covered(facts: &Facts, input: &Input<'_>, gaps: Vec<Unmodelled>, coverage: &mut Vec<Coverage>) {
     let opened = facts.attempts.iter().flat_map(|attempt| &attempt.files.opened).filter_map(|opened| opened.evidence);
     let used: BTreeSet<EvidenceId> = opened.collect();
     let mut by_evidence: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
     for gap in gaps {
         by_evidence.entry(gap.span.evidence).or_default().push(gap);
+    }
+    for item in input.of_kind(&LINK_TEXT) {
+        let mut own = by_evidence.remove(&item.id).unwrap_or_default();
+        own.dedup();
+        coverage.push(Coverage::read(item, own));
     }
     for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
         for item in input.of_kind(kind) {

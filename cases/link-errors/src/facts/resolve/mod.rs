@@ -14,7 +14,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use casebook_core::{Bytes, EvidenceId};
 use casebook_formats::elf::Machine;
@@ -214,6 +214,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         groups: 1 + line.items.iter().filter_map(|item| item.state.group).max().unwrap_or(0),
         scripts: Vec::new(),
         script_bytes: 0,
+        gaps: HashSet::new(),
         item: 0,
         block: None,
     };
@@ -248,6 +249,8 @@ struct Resolver<'a> {
     scripts: Vec<String>,
     /// Bytes of scripts that were read.
     script_bytes: usize,
+    /// What was said to be unknown: scripts that name each other say the same a thousand times.
+    gaps: HashSet<(Option<u32>, String)>,
     /// The item that is being read.
     item: u32,
     /// The `--start-lib` block that is being read.
@@ -303,9 +306,10 @@ impl Resolver<'_> {
 
     fn unknown(&mut self, why: impl Into<String>) {
         const MOST: usize = 1000;
-        if self.out.unknown.len() < MOST {
-            let argument = self.argument();
-            self.out.unknown.push((Some(argument), why.into()));
+        let gap = (Some(self.argument()), why.into());
+        if self.out.unknown.len() < MOST && !self.gaps.contains(&gap) {
+            self.gaps.insert(gap.clone());
+            self.out.unknown.push(gap);
         }
     }
 
