@@ -8,10 +8,11 @@ use rayon::prelude::*;
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, LinkLine, Log, Origin, Program as Tool, ResponseFile};
-use super::disk::Files;
+use super::disk::{Files, Seen};
 use super::files::Held;
 use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
+use super::same;
 use crate::model::causes::{Diagnosis, diagnose};
 use crate::model::edit::{Tried, search};
 use crate::model::input::{Content, FileId, Program, Unusable};
@@ -160,30 +161,62 @@ pub fn attempts(
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<Attempt> {
-    log.commands.iter().filter_map(|command| attempt(item, command, banner, set, files, unmodelled)).collect()
+    let seen = files.seen_from(item);
+    let read = |command: &Command| {
+        let look = |path: &str| -> At { seen.look(path) };
+        let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
+        let host = host(&command.banner, &look);
+        let responses = |name: &str| {
+            seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) })
+        };
+        let line = command::read(&command, None, &host, &responses);
+        (command, line)
+    };
+    let (commands, lines): (Vec<Command>, Vec<LinkLine>) = log.commands.iter().map(read).unzip();
+    let spared = same::spared(&lines);
+    let one = |((command, line), spared): ((&Command, LinkLine), bool)| match spared {
+        true => Some(without_files(item, command, line)),
+        false => attempt(item, command, line, set, &seen, unmodelled),
+    };
+    commands.iter().zip(lines).zip(spared).filter_map(one).collect()
+}
+
+/// A command whose files are those of the linker's line it will be joined with.
+fn without_files(item: &Evidence, command: &Command, line: LinkLine) -> Attempt {
+    let linker = linker(&line, &command.banner);
+    Attempt {
+        evidence: item.id,
+        span: command.span.unwrap_or(item.span()),
+        told: line.tool.linker.is_some(),
+        line,
+        files: Resolution::default(),
+        program: Program::default(),
+        sources: Vec::new(),
+        linker,
+        outcome: simulate(&Program::default(), linker),
+        missing: Vec::new(),
+        offers: Vec::new(),
+        assumed: Vec::new(),
+        said: Vec::new(),
+        live: item.path == super::LIVE,
+        memo: Memo::default(),
+    }
 }
 
 /// One command with its files; `None` where none of them is here.
 fn attempt(
     item: &Evidence,
     command: &Command,
-    banner: &Banner,
+    line: LinkLine,
     set: &EvidenceSet,
-    files: &Files<'_>,
+    seen: &Seen<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Option<Attempt> {
-    let seen = files.seen_from(item);
-    let look = |path: &str| -> At { seen.look(path) };
-    let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
-    let host = host(&command.banner, &look);
-    let responses =
-        |name: &str| seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) });
-    let line = command::read(&command, None, &host, &responses);
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
-    let mut files = resolve(&line, linker.kind, &seen);
-    let offers = offers(&line, item, set, &seen, &mut files);
+    let mut files = resolve(&line, linker.kind, seen);
+    let offers = offers(&line, item, set, seen, &mut files);
     let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
     let mut machines: Vec<Option<Machine>> = vec![None; files.program.files.len()];
     for opened in &files.opened {
