@@ -52,15 +52,6 @@ fn line(inputs: &str) -> Result<tempfile::TempDir, Failed> {
 fn check(folder: &Path) -> Result<(Value, Ran), Failed> {
     let (report, ran) = report(folder, &["link.txt"])?;
     ends_with(&ran, &[0, 1, 3])?;
-    if std::env::var_os("CASEBOOK_SHOW").is_some() {
-        for finding in report["findings"].as_array().into_iter().flatten() {
-            println!("finding {} {} {}", finding["code"], finding["title"], finding["places"][0]["at"]);
-        }
-        for line in report["coverage"].as_array().into_iter().flatten() {
-            println!("coverage {} {} {} {}", line["evidence"], line["status"], line["note"], line["unmodelled"]);
-        }
-        println!("notices {}", report["notices"]);
-    }
     Ok((report, ran))
 }
 
