@@ -64,7 +64,13 @@ fn main() {
                 .collect();
             times.sort_unstable();
             let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e6;
-            println!("{name:5} {linker:24} median {:6.1} µs, p95 {:6.1} µs, worst {:6.1} µs", at(50), at(95), at(100));
+            println!(
+                "{name:5} {:24} median {:6.1} µs, p95 {:6.1} µs, worst {:6.1} µs",
+                linker.to_string(),
+                at(50),
+                at(95),
+                at(100)
+            );
         }
     }
 }

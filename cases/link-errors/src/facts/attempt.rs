@@ -8,10 +8,11 @@ use rayon::prelude::*;
 
 use super::command::driver::{At, Host};
 use super::command::{self, Banner, Command, ItemKind, LinkLine, Log, Origin, Program as Tool, ResponseFile};
-use super::disk::Files;
+use super::disk::{Files, Seen};
 use super::files::Held;
 use super::offers::{mark_foreign, offers};
 use super::resolve::{Resolution, resolve};
+use super::same;
 use super::unseen::Unseen;
 use crate::model::causes::{Diagnosis, diagnose};
 use crate::model::chain::Graph;
@@ -177,30 +178,89 @@ pub fn links(
     files: &Files<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<Link> {
-    log.commands.iter().map(|command| link(item, command, banner, set, files, unmodelled)).collect()
+    let seen = files.seen_from(item);
+    let read = |command: &Command| {
+        let look = |path: &str| -> At { seen.look(path) };
+        let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
+        let host = host(&command.banner, &look);
+        let responses = |name: &str| {
+            seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) })
+        };
+        let line = command::read(&command, None, &host, &responses);
+        (command, line)
+    };
+    let (commands, lines): (Vec<Command>, Vec<LinkLine>) = log.commands.iter().map(read).unzip();
+    let spared = same::spared(&lines);
+    let mut out = Vec::new();
+    let mut later = Vec::new();
+    for ((command, line), spared) in commands.iter().zip(lines).zip(spared) {
+        match spared {
+            true => later.push((command, line)),
+            false => out.push(link(item, command, line, set, &seen, unmodelled)),
+        }
+    }
+    for (command, line) in later {
+        // It has no files of its own: where the linker's line has none either, nothing is known of them.
+        let has_other = out.iter().any(|link| match link {
+            Link::Seen(attempt) => is_linkers_own(&attempt.line) && same::are_same(&line, &attempt.line),
+            Link::Unseen(_) => false,
+        });
+        out.push(match has_other {
+            true => Link::Seen(Box::new(without_files(item, command, line))),
+            false => Link::Unseen(Box::new(unseen(item, command, line))),
+        });
+    }
+    out
+}
+
+fn unseen(item: &Evidence, command: &Command, line: LinkLine) -> Unseen {
+    let linker = linker(&line, &command.banner);
+    Unseen {
+        evidence: item.id,
+        span: command.span.unwrap_or(item.span()),
+        told: line.tool.linker.is_some(),
+        line,
+        linker,
+        said: Vec::new(),
+    }
+}
+
+/// A command whose files are those of the linker's line it will be joined with.
+fn without_files(item: &Evidence, command: &Command, line: LinkLine) -> Attempt {
+    let linker = linker(&line, &command.banner);
+    Attempt {
+        evidence: item.id,
+        span: command.span.unwrap_or(item.span()),
+        told: line.tool.linker.is_some(),
+        line,
+        files: Resolution::default(),
+        program: Program::default(),
+        sources: Vec::new(),
+        linker,
+        outcome: simulate(&Program::default(), linker),
+        missing: Vec::new(),
+        offers: Vec::new(),
+        assumed: Vec::new(),
+        said: Vec::new(),
+        live: item.path == super::LIVE,
+        memo: Memo::default(),
+    }
 }
 
 /// One command with its files.
 fn link(
     item: &Evidence,
     command: &Command,
-    banner: &Banner,
+    line: LinkLine,
     set: &EvidenceSet,
-    files: &Files<'_>,
+    seen: &Seen<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Link {
-    let seen = files.seen_from(item);
-    let look = |path: &str| -> At { seen.look(path) };
-    let command = Command { banner: joined(&command.banner, banner), ..command.clone() };
-    let host = host(&command.banner, &look);
-    let responses =
-        |name: &str| seen.evidence(name).map(|item| ResponseFile { bytes: item.as_bytes(), evidence: Some(item.id) });
-    let line = command::read(&command, None, &host, &responses);
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
-    let mut files = resolve(&line, linker.kind, &seen);
-    let offers = offers(&line, item, set, &seen, &mut files);
+    let mut files = resolve(&line, linker.kind, seen);
+    let offers = offers(&line, item, set, seen, &mut files);
     let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
     let mut machines: Vec<Option<Machine>> = vec![None; files.program.files.len()];
     for opened in &files.opened {
@@ -218,18 +278,26 @@ fn link(
     }
     mark_foreign(&mut files.program, &machines, &line);
     if !is_seen(&line, &files) {
-        return Link::Unseen(Box::new(Unseen { evidence: item.id, span, line, linker, told, said: Vec::new() }));
+        return Link::Unseen(Box::new(unseen(item, command, line)));
     }
     let mut program = std::mem::take(&mut files.program);
     let missing = leave_out(&mut program, &files);
     let mut outcome = simulate(&program, linker);
     // What the line, its files and the model leave open is a gap of the text, where it stands.
-    let gap = |argument: Option<u32>, why: &String| {
+    let gap = |argument: Option<u32>, why: &str| {
         let place = argument.and_then(|argument| line.span(argument)).unwrap_or(span);
-        Unmodelled::new(place, why.clone())
+        Unmodelled::new(place, why.to_owned())
     };
     unmodelled.extend(line.unmodelled.iter().cloned());
-    unmodelled.extend(line.unknown.iter().map(|why| gap(None, why)));
+    if item.path != super::LIVE {
+        // Of a command that was run here a moment ago, that they are missing is the finding.
+        unmodelled.extend(files.missing.iter().filter(|missing| !missing.by_driver).map(|missing| {
+            let argument = line.items.get(missing.item as usize).map(|item| item.argument);
+            let word = argument.and_then(|argument| line.arguments.get(argument as usize));
+            let name = word.map_or(missing.name.as_str(), |word| word.text.as_str());
+            gap(argument, &format!("{name} is no file that is here; what it would bring is not known"))
+        }));
+    }
     unmodelled.extend(files.unknown.iter().map(|(argument, why)| gap(*argument, why)));
     unmodelled.extend(outcome.unknown.iter().map(|unknown| gap(None, &unknown.what)));
     for (_, why) in &files.unknown {

@@ -26,6 +26,8 @@ pub use ahead::{Ahead, Beside, Planned};
 
 /// Most symbols that are read of one table; more are a fault.
 const MOST_SYMBOLS: usize = 1 << 22;
+/// Most relocations that are read of one file.
+const MOST_RELOCATIONS: usize = 1 << 23;
 
 /// LLVM's bitcode begins so, as it is or in a wrapper (llvm/include/llvm/Bitcode/BitcodeReader.h, `isRawBitcode`,
 /// `isBitcodeWrapper`).

@@ -6,7 +6,7 @@ use casebook_formats::gap::Gaps;
 
 use super::command::driver::Host;
 use super::command::{self, ItemKind, LinkLine, read_log};
-use super::resolve::{join, references_of_line, references_of_needed, references_of_script};
+use super::resolve::{join, references_of_line, references_of_needed, references_of_response, references_of_script};
 use super::usual;
 
 /// A text with link commands, or with what linkers said.
@@ -48,6 +48,9 @@ pub static SCRIPT: Kind = Kind {
 /// All of them.
 pub static KINDS: &[&Kind] = &[&ELF, &ARCHIVE, &SCRIPT, &LINK_TEXT];
 
+/// Bytes of a text in which linkers have said something, if it is what they said.
+const SAID_WITHIN: usize = 64 << 10;
+
 /// What only linkers say.
 const SAID: &[&[u8]] = &[
     b"undefined reference to `",
@@ -78,7 +81,7 @@ fn sniff_text(sniff: &Sniff<'_>) -> bool {
     if sniff.path == super::LIVE {
         return true;
     }
-    if SAID.iter().any(|said| memchr::memmem::find(sniff.head, said).is_some()) {
+    if is_said(sniff.head) {
         return true;
     }
     let name = sniff.path.rsplit('/').next().unwrap_or(sniff.path);
@@ -125,9 +128,23 @@ fn text_refers(item: &Evidence) -> Vec<Reference> {
             break;
         }
     }
+    let head = head(item.as_bytes(), SAID_WITHIN);
+    if log.commands.is_empty() && !is_said(head) && !head.contains(&0) {
+        // A response file has the words of a command and no program.
+        out.extend(references_of_response(item, None));
+    }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out.dedup_by(|a, b| a.name == b.name);
     out
+}
+
+fn head(bytes: &[u8], most: usize) -> &[u8] {
+    &bytes[..bytes.len().min(most)]
+}
+
+/// Something in it is what a linker says.
+fn is_said(text: &[u8]) -> bool {
+    SAID.iter().any(|said| memchr::memmem::find(text, said).is_some())
 }
 
 /// Libraries beside the text and in the folders of `-L` that the line itself gives, and objects where the line takes such: what is not on the

@@ -74,9 +74,7 @@ pub fn read(input: &Input<'_>) -> Read {
         }
         facts.made.extend(log.made.iter().cloned());
         facts.flags.extend(log.flags.iter().copied());
-        let (own, other): (Vec<_>, Vec<_>) = unmodelled.into_iter().partition(|one| one.span.evidence == item.id);
-        gaps.extend(other);
-        coverage.push(Coverage::read(item, own));
+        gaps.extend(unmodelled);
     }
     let of = |evidence| {
         let path = input.evidence.path(evidence);
@@ -85,13 +83,7 @@ pub fn read(input: &Input<'_>) -> Read {
     facts.attempts = same::join(std::mem::take(&mut facts.attempts), &|attempt| of(attempt.evidence));
     facts.told = told;
     // What a log says of a link whose files are found from another text is said of that one.
-    let mut twins = same::once(&mut facts.attempts, &of);
-    let seen = &facts.attempts;
-    facts.unseen.retain(|unseen| {
-        let twin = same::seen_as(seen, &unseen.line).filter(|twin| of(seen[*twin].evidence) == of(unseen.evidence));
-        twins.extend(twin.map(|twin| (unseen.evidence, unseen.span.start, twin)));
-        twin.is_none()
-    });
+    let twins = same::once(&mut facts.attempts, &mut facts.unseen, &of);
     meet(&mut facts, &of, &twins);
     let with_files: BTreeSet<usize> = facts.attempts.iter().flat_map(|attempt| attempt.said.iter().copied()).collect();
     let alone = facts.told.iter().enumerate().filter(|(index, _)| !with_files.contains(index)).map(|(_, one)| one);
@@ -134,13 +126,18 @@ fn meet(facts: &mut Facts, folder: &dyn Fn(EvidenceId) -> String, twins: &[(Evid
     }
 }
 
-/// A line of coverage for each file a link reads. Files that no link names say nothing by themselves.
+/// A line of coverage for each text, and for each file a link reads. Files that no link names say nothing by themselves.
 fn covered(facts: &Facts, input: &Input<'_>, gaps: Vec<Unmodelled>, coverage: &mut Vec<Coverage>) {
     let opened = facts.attempts.iter().flat_map(|attempt| &attempt.files.opened).filter_map(|opened| opened.evidence);
     let used: BTreeSet<EvidenceId> = opened.collect();
     let mut by_evidence: HashMap<EvidenceId, Vec<Unmodelled>> = HashMap::new();
     for gap in gaps {
         by_evidence.entry(gap.span.evidence).or_default().push(gap);
+    }
+    for item in input.of_kind(&LINK_TEXT) {
+        let mut own = by_evidence.remove(&item.id).unwrap_or_default();
+        own.dedup();
+        coverage.push(Coverage::read(item, own));
     }
     for kind in [&kinds::ELF, &kinds::ARCHIVE, &kinds::SCRIPT] {
         for item in input.of_kind(kind) {

@@ -3,10 +3,13 @@
 //! The linker's line is what counts; the command is what people know and can edit. Together they are one link: the arguments of the one, each
 //! with its place in the other.
 
+use std::collections::{HashMap, HashSet};
+
 use casebook_core::EvidenceId;
 
 use super::attempt::{Attempt, is_linkers_own};
 use super::command::{Argument, LinkLine, Origin};
+use super::unseen::Unseen;
 
 /// Joins the two forms of each link.
 pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<Attempt> {
@@ -15,7 +18,7 @@ pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<
     let mut alone = Vec::new();
     for linkers in own {
         let pair = typed.iter().position(|typed| {
-            !is_linkers_own(&typed.line) && folder(typed) == folder(&linkers) && are_same(typed, &linkers)
+            !is_linkers_own(&typed.line) && folder(typed) == folder(&linkers) && are_same(&typed.line, &linkers.line)
         });
         match pair {
             Some(index) => {
@@ -26,54 +29,76 @@ pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<
         }
     }
     typed.extend(alone);
+    // A command without files that found no partner: none of the files of its link is here.
+    typed.retain(|attempt| !attempt.program.files.is_empty());
     typed.sort_by_key(|attempt| (attempt.evidence, attempt.span.start));
     typed
 }
 
-/// The link with files that a link without is: the same file of the same inputs, told in a text of the same folder.
-pub fn seen_as(seen: &[Attempt], line: &LinkLine) -> Option<usize> {
-    seen.iter().position(|attempt| {
-        let names = |line: &LinkLine| -> Vec<String> {
-            let own = line.items.iter().filter(|item| line.rule(item.argument).is_none());
-            own.map(|item| item.kind.name().to_owned()).collect()
-        };
-        let output = |line: &LinkLine| line.options.output_file.as_ref().map(|given| given.value.clone());
-        output(&attempt.line) == output(line) && names(&attempt.line) == names(line)
-    })
+/// What is the same of two commands that stand for one link: the folder of the text, the output, and the inputs in order.
+type Signature = (String, Option<String>, Vec<String>);
+
+fn signature(folder: String, line: &LinkLine) -> Signature {
+    let own = line.items.iter().filter(|item| line.rule(item.argument).is_none());
+    let names = own.map(|item| item.kind.name().to_owned()).collect();
+    (folder, line.options.output_file.as_ref().map(|given| given.value.clone()), names)
 }
 
-/// Leaves out links that stand in another text of the folder too, with the same result: a log, and a link.txt that was made from it. Gives
-/// where those stood, and which of the rest each is.
-pub fn once(attempts: &mut Vec<Attempt>, folder: &dyn Fn(EvidenceId) -> String) -> Vec<(EvidenceId, u64, usize)> {
+/// A command that is one of the links once more: its text, where it begins, and the index of the link.
+pub type Twin = (EvidenceId, u64, usize);
+
+/// Leaves out links that stand in another text of the folder too: a log, and a link.txt that was made from it. With files they have to have the
+/// same result; without files they are what the log says of the link with files.
+pub fn once(attempts: &mut Vec<Attempt>, unseen: &mut Vec<Unseen>, folder: &dyn Fn(EvidenceId) -> String) -> Vec<Twin> {
     let mut twins = Vec::new();
     let mut kept: Vec<Attempt> = Vec::new();
+    let mut known: HashMap<Signature, usize> = HashMap::new();
     for attempt in std::mem::take(attempts) {
         // One folder can be in the evidence twice, by an absolute path and by another: what comes of it is compared.
         let result = |attempt: &Attempt| {
             let outcome = &attempt.outcome;
             (attempt.missing.len(), outcome.verdict, outcome.undefined.len(), outcome.duplicates.len())
         };
-        let twin = seen_as(&kept, &attempt.line).filter(|twin| {
+        let signature = signature(folder(attempt.evidence), &attempt.line);
+        let twin = known.get(&signature).copied().filter(|twin| {
             let other = &kept[*twin];
-            other.evidence != attempt.evidence
-                && folder(other.evidence) == folder(attempt.evidence)
-                && result(other) == result(&attempt)
+            other.evidence != attempt.evidence && result(other) == result(&attempt)
         });
         match twin {
             Some(twin) => twins.push((attempt.evidence, attempt.span.start, twin)),
-            None => kept.push(attempt),
+            None => {
+                known.entry(signature).or_insert(kept.len());
+                kept.push(attempt);
+            }
         }
     }
     *attempts = kept;
+    unseen.retain(|unseen| {
+        let twin = known.get(&signature(folder(unseen.evidence), &unseen.line)).copied();
+        twins.extend(twin.map(|twin| (unseen.evidence, unseen.span.start, twin)));
+        twin.is_none()
+    });
     twins
 }
 
 /// They make the same file of the same inputs.
-fn are_same(typed: &Attempt, linkers: &Attempt) -> bool {
-    let output = |attempt: &Attempt| attempt.line.options.output_file.as_ref().map(|given| given.value.clone());
-    let theirs: Vec<&str> = linkers.line.items.iter().map(|item| item.kind.name()).collect();
-    let named = typed.line.items.iter().filter(|item| typed.line.rule(item.argument).is_none());
-    output(typed) == output(linkers) && named.into_iter().all(|item| theirs.contains(&item.kind.name()))
+pub fn are_same(typed: &LinkLine, linkers: &LinkLine) -> bool {
+    let output = |line: &LinkLine| line.options.output_file.as_ref().map(|given| given.value.clone());
+    let theirs: HashSet<&str> = linkers.items.iter().map(|item| item.kind.name()).collect();
+    let mut named = typed.items.iter().filter(|item| typed.rule(item.argument).is_none());
+    output(typed) == output(linkers) && named.all(|item| theirs.contains(item.kind.name()))
+}
+
+/// Of the lines of one text those whose files nobody has to read: commands that will be joined with the linker's line behind them.
+pub fn spared(lines: &[LinkLine]) -> Vec<bool> {
+    let mut out = vec![false; lines.len()];
+    for linkers in lines.iter().filter(|line| is_linkers_own(line)) {
+        let mut pairs = lines.iter().enumerate().filter(|(_, line)| !is_linkers_own(line) && are_same(line, linkers));
+        if let (Some((only, _)), None) = (pairs.next(), pairs.next()) {
+            out[only] = true;
+        }
+    }
+    out
 }
 
 /// The linker's arguments with their places in the command.

@@ -48,6 +48,9 @@ impl Out {
     }
 }
 
+/// A section: name, type, flags, bytes, link, info, size of an entry.
+type Section<'a> = (u64, u64, u64, &'a [u8], u64, u64, u64);
+
 /// An object that defines functions and calls others. Its section headers are its end.
 pub(crate) fn object(machine: Machine, defines: &[&str], calls: &[&str]) -> Vec<u8> {
     let new = || Out { bytes: Vec::new(), machine };
@@ -78,8 +81,7 @@ pub(crate) fn object(machine: Machine, defines: &[&str], calls: &[&str]) -> Vec<
     let names = b"\0.text\0.rela.text\0.symtab\0.strtab\0.shstrtab\0";
     let text = vec![0x90; 4 * (1 + defines.len() + calls.len())];
     let (symbol_size, relocation_size) = if machine.wide { (24, 24) } else { (16, 12) };
-    // Name, type, flags, bytes, link, info, size of an entry.
-    let sections: [(u64, u64, u64, &[u8], u64, u64, u64); 6] = [
+    let sections: [Section<'_>; 6] = [
         (0, 0, 0, &[], 0, 0, 0),
         (1, 1, 6, &text, 0, 0, 0),
         (7, 4, 0x40, &relocations.bytes, SYMTAB as u64, TEXT as u64, relocation_size),
@@ -127,8 +129,11 @@ pub(crate) fn member_header(name: &str, size: &str) -> Vec<u8> {
     format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644).into_bytes()
 }
 
-/// An archive with GNU's symbol index. Members: name, bytes, names it defines.
-pub(crate) fn archive(members: &[(&str, &[u8], &[&str])]) -> Vec<u8> {
+/// A member of an archive: its name, its bytes, names it defines.
+pub(crate) type Member<'a> = (&'a str, &'a [u8], &'a [&'a str]);
+
+/// An archive with GNU's symbol index.
+pub(crate) fn archive(members: &[Member<'_>]) -> Vec<u8> {
     let names: usize = members.iter().flat_map(|(_, _, defines)| *defines).map(|name| name.len() + 1).sum();
     let count: usize = members.iter().map(|(_, _, defines)| defines.len()).sum();
     let index_size = (4 + 4 * count + names).next_multiple_of(2);

@@ -3,7 +3,7 @@
 use casebook_formats::elf::{Elf, Place, Symbol as Raw, Symbols, abi, split_version};
 use casebook_formats::gap::Gaps;
 
-use super::{Interner, MOST_SYMBOLS, damaged, missing};
+use super::{Interner, MOST_RELOCATIONS, MOST_SYMBOLS, damaged, missing};
 use crate::model::input::{
     Binding, Content, Definition, Group, Lto, Object, Reference, Section, Symbol, SymbolType, Uses, Version, Visibility,
 };
@@ -177,13 +177,18 @@ fn references(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, gaps: &mu
     let machine = elf.header().machine.number;
     // For each symbol the last reference to it, plus one.
     let mut last = vec![0usize; object.symbols.len()];
+    let mut left = MOST_RELOCATIONS;
     for relocations in tables {
         let target = relocations.target;
         if target == 0 || object.sections.get(target as usize).is_none() {
             continue;
         }
         let mut lost = 0u32;
-        for found in relocations.iter() {
+        if relocations.most() > left {
+            let (start, end) = extent(elf, relocations.section);
+            gaps.add(start, end, format!("{MOST_RELOCATIONS} relocations of a file are read; there are more"));
+        }
+        for found in relocations.iter().take(left) {
             if found.symbol == 0 {
                 continue;
             }
@@ -202,19 +207,25 @@ fn references(elf: &Elf<'_>, table: &Symbols<'_>, object: &mut Object, gaps: &mu
                 }
             }
         }
+        left = left.saturating_sub(relocations.most());
         if lost > 0 {
-            let place = elf.section(relocations.section).map_or((0, 0), |section| {
-                let start = usize::try_from(section.offset).unwrap_or(usize::MAX).min(elf.bytes().len());
-                (start, start.saturating_add(elf.data(section).len()))
-            });
+            let (start, end) = extent(elf, relocations.section);
             gaps.add(
-                place.0,
-                place.1,
+                start,
+                end,
                 format!("{lost} relocations of section {} are against no symbol", relocations.section),
             );
         }
     }
     object.references.shrink_to_fit();
+}
+
+/// From where to where a section is in the file.
+fn extent(elf: &Elf<'_>, section: u32) -> (usize, usize) {
+    elf.section(section).map_or((0, 0), |section| {
+        let start = usize::try_from(section.offset).unwrap_or(usize::MAX).min(elf.bytes().len());
+        (start, start.saturating_add(elf.data(section).len()))
+    })
 }
 
 /// What a relocation wants of its symbol, by the numbers of the processors' ABIs.

@@ -14,7 +14,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use casebook_core::{Bytes, EvidenceId};
 use casebook_formats::elf::Machine;
@@ -218,6 +218,7 @@ fn resolve_with(line: &LinkLine, linker: LinkerKind, disk: &dyn Disk, load: &Loa
         scripts: Vec::new(),
         script_bytes: 0,
         nested: 0,
+        gaps: HashSet::new(),
         item: 0,
         block: None,
     };
@@ -254,6 +255,8 @@ struct Resolver<'a> {
     script_bytes: usize,
     /// Scripts that scripts named.
     nested: usize,
+    /// What was said to be unknown: scripts that name each other say the same a thousand times.
+    gaps: HashSet<(Option<u32>, String)>,
     /// The item that is being read.
     item: u32,
     /// The `--start-lib` block that is being read.
@@ -309,10 +312,10 @@ impl Resolver<'_> {
 
     fn unknown(&mut self, why: impl Into<String>) {
         const MOST: usize = 1000;
-        let one = (Some(self.argument()), why.into());
-        // Each once: what scripts name in a circle comes again and again.
-        if self.out.unknown.len() < MOST && !self.out.unknown.contains(&one) {
-            self.out.unknown.push(one);
+        let gap = (Some(self.argument()), why.into());
+        if self.out.unknown.len() < MOST && !self.gaps.contains(&gap) {
+            self.gaps.insert(gap.clone());
+            self.out.unknown.push(gap);
         }
     }
 
