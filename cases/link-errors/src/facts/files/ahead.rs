@@ -20,8 +20,10 @@ const WORTH: u64 = 1 << 20;
 const CHUNK: u64 = 2 << 20;
 /// Files of the same.
 const CHUNK_FILES: usize = 256;
-/// Chunks that are read at once.
-const BATCH: usize = 32;
+/// Chunks that are read at once, for each thread: what a batch holds is held twice while its names are given numbers.
+const BATCH: usize = 4;
+/// Chunks that are read at once at most.
+const MOST_BATCH: usize = 64;
 
 /// A file that will be asked for.
 #[derive(Debug)]
@@ -139,7 +141,8 @@ impl Queue {
 /// Reads the next files.
 fn batch(planned: &mut VecDeque<Planned>, beside: &Beside<'_>) -> Vec<Chunk> {
     let mut chunks: Vec<Vec<Planned>> = Vec::new();
-    while chunks.len() < BATCH {
+    let most = if is_pool() { (BATCH * rayon::current_num_threads()).min(MOST_BATCH) } else { BATCH };
+    while chunks.len() < most {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK_FILES && bytes < CHUNK {
             let Some(file) = planned.pop_front() else { break };
