@@ -79,6 +79,10 @@ const PREFIXES: &[(&str, Known)] = &[
     ("_ZNSa", known("-lstdc++", "the C++ runtime (link with g++)", "")),
     ("_ZNSo", known("-lstdc++", "the C++ runtime (link with g++)", "")),
     ("_ZNSs", known("-lstdc++", "the C++ runtime (link with g++)", "")),
+    ("_ZNKSt3__1", known("-lc++", "libc++ (link with clang++ -stdlib=libc++)", "libc++-dev")),
+    ("_ZNSt3__1", known("-lc++", "libc++ (link with clang++ -stdlib=libc++)", "libc++-dev")),
+    ("_ZTINSt3__1", known("-lc++", "libc++ (link with clang++ -stdlib=libc++)", "libc++-dev")),
+    ("_ZTVNSt3__1", known("-lc++", "libc++ (link with clang++ -stdlib=libc++)", "libc++-dev")),
     ("_ZNSt", known("-lstdc++", "the C++ runtime (link with g++)", "")),
     ("_ZSt", known("-lstdc++", "the C++ runtime (link with g++)", "")),
     ("_ZTINSt", known("-lstdc++", "the C++ runtime (link with g++)", "")),
@@ -298,6 +302,7 @@ mod tests {
         assert_eq!(flag("sqrt"), Some("-lm"));
         assert_eq!(flag("sqrtf"), Some("-lm"));
         assert_eq!(flag("_ZNSt6vectorIiSaIiEE9push_backERKi"), Some("-lstdc++"));
+        assert_eq!(flag("_ZNSt3__14coutE"), Some("-lc++"));
         assert_eq!(flag("SSL_read"), Some("-lssl"));
         assert_eq!(flag("deflate"), Some("-lz"));
         assert_eq!(flag("main"), None);

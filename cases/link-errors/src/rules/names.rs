@@ -60,7 +60,11 @@ pub(super) fn short(name: &str) -> String {
     while out.contains("> >") {
         out = out.replace("> >", ">>");
     }
-    out
+    // That it is libc++'s tells which library is missing.
+    match out.strip_prefix("std::").filter(|_| name.starts_with("std::__1::")) {
+        Some(rest) => format!("std::__1::{rest}"),
+        None => out,
+    }
 }
 
 /// Where an argument that begins like this stands as the last of its list, if it does.
@@ -125,6 +129,13 @@ mod tests {
     use super::*;
 
     /// Names as c++filt of binutils 2.40 prints them.
+    #[test]
+    fn libraries_of_other_compilers_stay_told_apart() {
+        assert_eq!(short("std::__1::cout"), "std::__1::cout");
+        let taken = "f(std::__1::basic_string<char, std::__1::char_traits<char>, std::__1::allocator<char> >)";
+        assert_eq!(short(taken), "f(std::string)");
+    }
+
     #[test]
     fn arguments_by_default_are_left_out() {
         assert_eq!(

@@ -270,6 +270,7 @@ fn by_source(names: &HashMap<&str, usize>, facts: &Facts, source: &str) -> Optio
 /// The library of a name that was printed for people.
 fn by_readable(name: &str) -> Option<&'static Known> {
     let mangled = match name {
+        name if name.starts_with("std::__1::") => "_ZNSt3__1x",
         name if name.starts_with("std::")
             || name.starts_with("operator new")
             || name.starts_with("operator delete") =>

@@ -44,6 +44,8 @@ pub(crate) static BFD_BARE: &[Form] = &[
     bfd("{file}: could not read symbols: Archive has no index; run ranlib to add one", Kind::NoIndex, Error),
     bfd("{file}: error adding symbols: file in wrong format", Kind::WrongMachine, Error),
     bfd("{file}: error adding symbols: bad value", Kind::Consequence, Error),
+    // As older releases write it.
+    bfd("{file}: error adding symbols: Bad value", Kind::Consequence, Error),
     bfd("{file}: error adding symbols: {detail}", Kind::Damaged, Error),
     bfd("{file}: file not recognized: file truncated", Kind::Damaged, Error),
     bfd("{file}: file not recognized: {detail}", Kind::NotAnObject, Error),
