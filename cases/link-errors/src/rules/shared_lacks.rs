@@ -23,11 +23,11 @@ rule! {
     /// Fix: name the library that has it, or its folder with `-rpath-link`; better, link the shared object itself with what it uses.
     pub SHARED_LACKS = "LNK110" "shared-object-lacks-symbol" of "link-errors", Error, since "0.1.0",
     "a shared object of the line uses a symbol that nothing defines",
-    check(Facts), when |facts: &Facts| !facts.attempts.is_empty()
+    check(Facts), when |facts: &Facts| !facts.attempts.is_empty() || !facts.told.is_empty()
 }
 
 fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Finding> {
-    each(facts, |attempt, diagnosis| {
+    let mut out = each(facts, |attempt, diagnosis| {
         let Cause::SharedLacks { file, not_found } = &diagnosis.cause else { return None };
         let symbols = Symbols::of(attempt, evidence, diagnosis);
         let library = file_name(attempt, *file);
@@ -60,5 +60,7 @@ fn check(rule: &'static Rule, facts: &Facts, evidence: &EvidenceSet) -> Vec<Find
             builder = builder.fix(fix);
         }
         Some(symbols.end(builder, None, true))
-    })
+    });
+    out.extend(super::told::lacks(rule, facts, evidence));
+    out
 }

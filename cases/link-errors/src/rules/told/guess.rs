@@ -8,7 +8,7 @@ use casebook_core::Span;
 use super::{UNDEFINED, name, undefined_here, unexplained};
 use crate::facts::Facts;
 use crate::facts::command::{Flag, How, ItemKind, LinkLine, Made};
-use crate::facts::log::{Message, Role};
+use crate::facts::log::{Kind, Message, Role};
 use crate::facts::unseen::SaidOf;
 use crate::model::input::Output;
 use crate::model::known::{Known, library_of, library_stem};
@@ -29,6 +29,8 @@ pub(super) enum Guess<'f> {
     Strings(Option<Span>),
     /// A library beside the log has it, and the line does not name it: which of [`Facts::beside`].
     Beside(usize),
+    /// A shared object uses it.
+    InShared { library: &'f str },
     /// `main`
     Main,
     /// The vtable or type information of a class.
@@ -69,6 +71,7 @@ impl Group<'_> {
             }
             (Guess::Lacks { item, .. }, Guess::Lacks { item: other, .. })
             | (Guess::Kept { item, .. }, Guess::Kept { item: other, .. }) => item == other,
+            (Guess::InShared { library }, Guess::InShared { library: other }) => library == other,
             (Guess::NotNamed(known), Guess::NotNamed(other)) => known.flag == other.flag,
             (Guess::Beside(one), Guess::Beside(other)) => one == other,
             (Guess::Class, Guess::Class) => self.messages.first().is_some_and(|first| name(first) == name(message)),
@@ -101,8 +104,13 @@ pub(super) fn groups(facts: &Facts) -> Vec<Group<'_>> {
     out
 }
 
-fn guess<'f>(facts: &'f Facts, link: Option<SaidOf<'f>>, message: &Message, places: &mut Places<'f>) -> Guess<'f> {
+fn guess<'f>(facts: &'f Facts, link: Option<SaidOf<'f>>, message: &'f Message, places: &mut Places<'f>) -> Guess<'f> {
     let said = name(message);
+    if message.kind == Kind::UndefinedInShared
+        && let Some(file) = message.place(Role::Reference).and_then(|place| place.file.as_ref())
+    {
+        return Guess::InShared { library: &file.value };
+    }
     if said == "main" {
         return Guess::Main;
     }

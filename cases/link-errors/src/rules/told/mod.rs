@@ -2,6 +2,7 @@
 
 mod files;
 mod guess;
+mod shared;
 mod twice;
 mod undefined;
 
@@ -14,6 +15,7 @@ use crate::model::outcome::Outcome;
 use crate::rules::common::MOST_SYMBOLS;
 
 pub(super) use files::{hidden, not_found, relocation, script, tls, unusable};
+pub(super) use shared::lacks;
 pub(super) use twice::{header, twice};
 pub(super) use undefined::{kept, library, nowhere, order, strings, transitive};
 

@@ -20,12 +20,12 @@ fn each(facts: &Facts, finding: impl Fn(&Group<'_>, &Message) -> Option<Finding>
 }
 
 /// `a`, `b` and 3 more are undefined
-fn are_undefined(group: &Group<'_>) -> (String, bool) {
+pub(super) fn are_undefined(group: &Group<'_>) -> (String, bool) {
     let names = distinct(&group.messages);
     (format!("{} {} undefined", list(&names), are(names.len())), names.len() == 1)
 }
 
-fn them(one: bool) -> &'static str {
+pub(super) fn them(one: bool) -> &'static str {
     if one { "it" } else { "them" }
 }
 
