@@ -70,20 +70,21 @@ fn list(text: &str, from: u32, to: u32, two_digits: bool) -> Option<String> {
     if items.len() > 1 && items.iter().any(|item| item == "*") { None } else { Some(items.join(",")) }
 }
 
-/// Days of the week, 0 and 7 both for Sunday.
+/// Days of the week, 0 and 7 both for Sunday. A range ends where it begins or later (`get_range` of cron's entry.c); systemd's week begins on
+/// Monday.
 fn week(text: &str) -> Option<String> {
     let text = named(text, &DAYS[..7], 0)?;
-    let day = |text: &str| DAYS.get(text.parse::<usize>().ok()?).copied();
-    let item = |item: &str| match item.split_once('-') {
-        Some((low, high)) => {
+    let number = |text: &str| text.parse::<usize>().ok().filter(|day| *day < DAYS.len());
+    let item = |item: &str| {
+        let (low, high) = item.split_once('-').unwrap_or((item, item));
+        match (number(low)?, number(high)?) {
+            (low, high) if low > high => None,
+            (low, high) if low == high => Some(DAYS[low].to_owned()),
+            (0, 1) => Some("Sun,Mon".to_owned()),
             // A range that begins on a Sunday goes on past the end of systemd's week.
-            let (low, high) = (if low == "0" { "7" } else { low }, high);
-            if low == "7" {
-                return Some(format!("Sun,Mon..{}", day(high)?)).filter(|_| high > "1");
-            }
-            Some(format!("{}..{}", day(low)?, day(high)?))
+            (0, high) => Some(format!("Sun,Mon..{}", DAYS[high])),
+            (low, high) => Some(format!("{}..{}", DAYS[low], DAYS[high])),
         }
-        None => day(item).map(str::to_owned),
     };
     let items: Option<Vec<String>> = text.split(',').map(item).collect();
     Some(items?.join(","))
@@ -91,7 +92,11 @@ fn week(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::{ZoneSource, parse};
     use super::*;
+    use crate::model::time::Zone;
 
     #[test]
     fn crontab_lines() {
@@ -103,14 +108,36 @@ mod tests {
             ("5 4 * * sun", Some("Sun *-*-* 04:05:00")),
             ("0 0-8/2 * jan,Jul *", Some("*-1,7-* 00..08/2:00:00")),
             ("0 0 * * 0-6", Some("Sun,Mon..Sat *-*-* 00:00:00")),
+            ("0 0 * * 0-1", Some("Sun,Mon *-*-* 00:00:00")),
+            ("0 0 * * 5-7", Some("Fri..Sun *-*-* 00:00:00")),
+            ("0 0 * * 3-3", Some("Wed *-*-* 00:00:00")),
             ("@daily", Some("daily")),
             ("0 2 1 * 1", None),
             ("60 2 * * *", None),
+            // No crontab has a range that goes back.
+            ("1 1 * * 2-1", None),
+            ("1 1 * * 7-2", None),
+            ("1 1 * * 8", None),
             ("0 2 * *", None),
             ("Mon 02:00", None),
         ];
         for (cron, spec) in table {
             assert_eq!(from_cron(cron).as_deref(), spec, "{cron}");
+        }
+    }
+
+    #[test]
+    fn what_comes_of_every_range_of_days_is_a_specification() {
+        struct None;
+        impl ZoneSource for None {
+            fn zone(&self, _: &str) -> Option<Arc<Zone>> {
+                Option::None
+            }
+        }
+        for (low, high) in (0..=8).flat_map(|low| (0..=8).map(move |high| (low, high))) {
+            let spec = from_cron(&format!("0 3 * * {low}-{high}"));
+            assert_eq!(spec.is_some(), low <= high && high < 8, "{low}-{high}");
+            assert!(spec.is_none_or(|spec| parse(&spec, &Zone::utc(), 0, &None).is_ok()), "{low}-{high}");
         }
     }
 }
