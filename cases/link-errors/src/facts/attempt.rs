@@ -190,27 +190,26 @@ pub fn links(
         (command, line)
     };
     let (commands, lines): (Vec<Command>, Vec<LinkLine>) = log.commands.iter().map(read).unzip();
-    let spared = same::spared(&lines);
-    let mut out = Vec::new();
+    let partners = same::partners(&lines);
+    let mut out: Vec<Option<Link>> = Vec::new();
     let mut later = Vec::new();
-    for ((command, line), spared) in commands.iter().zip(lines).zip(spared) {
-        match spared {
-            true => later.push((command, line)),
-            false => out.push(link(item, command, line, set, &seen, unmodelled)),
+    for (index, ((command, line), partner)) in commands.iter().zip(lines).zip(partners).enumerate() {
+        match partner {
+            Some(partner) => {
+                out.push(None);
+                later.push((index, partner, command, line));
+            }
+            None => out.push(Some(link(item, command, line, set, &seen, unmodelled))),
         }
     }
-    for (command, line) in later {
+    for (index, partner, command, line) in later {
         // It has no files of its own: where the linker's line has none either, nothing is known of them.
-        let has_other = out.iter().any(|link| match link {
-            Link::Seen(attempt) => is_linkers_own(&attempt.line) && same::are_same(&line, &attempt.line),
-            Link::Unseen(_) => false,
-        });
-        out.push(match has_other {
-            true => Link::Seen(Box::new(without_files(item, command, line))),
-            false => Link::Unseen(Box::new(unseen(item, command, line))),
+        out[index] = Some(match &out[partner] {
+            Some(Link::Seen(_)) => Link::Seen(Box::new(without_files(item, command, line))),
+            _ => Link::Unseen(Box::new(unseen(item, command, line))),
         });
     }
-    out
+    out.into_iter().flatten().collect()
 }
 
 fn unseen(item: &Evidence, command: &Command, line: LinkLine) -> Unseen {

@@ -18,7 +18,7 @@ pub fn join(attempts: Vec<Attempt>, folder: &dyn Fn(&Attempt) -> String) -> Vec<
     let mut alone = Vec::new();
     for linkers in own {
         let pair = typed.iter().position(|typed| {
-            !is_linkers_own(&typed.line) && folder(typed) == folder(&linkers) && are_same(&typed.line, &linkers.line)
+            !is_linkers_own(&typed.line) && are_same(&typed.line, &linkers.line) && folder(typed) == folder(&linkers)
         });
         match pair {
             Some(index) => {
@@ -41,7 +41,7 @@ type Signature = (String, Option<String>, Vec<String>);
 fn signature(folder: String, line: &LinkLine) -> Signature {
     let own = line.items.iter().filter(|item| line.rule(item.argument).is_none());
     let names = own.map(|item| item.kind.name().to_owned()).collect();
-    (folder, line.options.output_file.as_ref().map(|given| given.value.clone()), names)
+    (folder, output(line).map(str::to_owned), names)
 }
 
 /// A command that is one of the links once more: its text, where it begins, and the index of the link.
@@ -81,21 +81,33 @@ pub fn once(attempts: &mut Vec<Attempt>, unseen: &mut Vec<Unseen>, folder: &dyn 
     twins
 }
 
-/// They make the same file of the same inputs.
-pub fn are_same(typed: &LinkLine, linkers: &LinkLine) -> bool {
-    let output = |line: &LinkLine| line.options.output_file.as_ref().map(|given| given.value.clone());
-    let theirs: HashSet<&str> = linkers.items.iter().map(|item| item.kind.name()).collect();
-    let mut named = typed.items.iter().filter(|item| typed.rule(item.argument).is_none());
-    output(typed) == output(linkers) && named.all(|item| theirs.contains(item.kind.name()))
+/// The file a line makes, as it is written.
+fn output(line: &LinkLine) -> Option<&str> {
+    line.options.output_file.as_ref().map(|given| given.value.as_str())
 }
 
-/// Of the lines of one text those whose files nobody has to read: commands that will be joined with the linker's line behind them.
-pub fn spared(lines: &[LinkLine]) -> Vec<bool> {
-    let mut out = vec![false; lines.len()];
-    for linkers in lines.iter().filter(|line| is_linkers_own(line)) {
-        let mut pairs = lines.iter().enumerate().filter(|(_, line)| !is_linkers_own(line) && are_same(line, linkers));
-        if let (Some((only, _)), None) = (pairs.next(), pairs.next()) {
-            out[only] = true;
+/// They make the same file of the same inputs. A log holds thousands of lines: most are told apart by what they make.
+fn are_same(typed: &LinkLine, linkers: &LinkLine) -> bool {
+    if output(typed) != output(linkers) {
+        return false;
+    }
+    let theirs: HashSet<&str> = linkers.items.iter().map(|item| item.kind.name()).collect();
+    let mut named = typed.items.iter().filter(|item| typed.rule(item.argument).is_none());
+    named.all(|item| theirs.contains(item.kind.name()))
+}
+
+/// For each line of one text the linker's line it will be joined with, where that is one: nobody has to read the files of such a command.
+pub fn partners(lines: &[LinkLine]) -> Vec<Option<usize>> {
+    let mut typed: HashMap<Option<&str>, Vec<usize>> = HashMap::new();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| !is_linkers_own(line)) {
+        typed.entry(output(line)).or_default().push(index);
+    }
+    let mut out = vec![None; lines.len()];
+    for (index, linkers) in lines.iter().enumerate().filter(|(_, line)| is_linkers_own(line)) {
+        let candidates = typed.get(&output(linkers)).into_iter().flatten().copied();
+        let mut pairs = candidates.filter(|typed| are_same(&lines[*typed], linkers));
+        if let (Some(only), None) = (pairs.next(), pairs.next()) {
+            out[only] = Some(index);
         }
     }
     out

@@ -62,6 +62,17 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// What decides: a thing the model does not cover goes before all else.
+    pub fn of(failed: bool, unknown: &[Unknown]) -> Self {
+        match (failed, unknown.is_empty()) {
+            (_, false) => Self::Unknown,
+            (true, true) => Self::Fails,
+            (false, true) => Self::Links,
+        }
+    }
+}
+
 /// A place in an object that needs a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {

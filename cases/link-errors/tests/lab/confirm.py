@@ -20,17 +20,12 @@ import subprocess
 import sys
 import tempfile
 
+from truth import check
+
 # A line makes these link that is not proposed, and why.
 HELD_BACK = {
     "duplicate-library": "--allow-multiple-definition would hide it: two libraries define other things under one name",
 }
-
-
-def check(casebook, folder):
-    done = subprocess.run([casebook, "check", str(folder), "--format", "json"], capture_output=True, text=True, timeout=120)
-    if done.returncode not in (0, 1, 3):
-        raise SystemExit(f"{folder}: exit {done.returncode}: {done.stderr}")
-    return json.loads(done.stdout) if done.stdout.strip() else {"findings": []}
 
 
 def fixes(report):

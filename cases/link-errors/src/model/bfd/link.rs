@@ -297,11 +297,7 @@ impl Link<'_> {
             || !self.dso_missing.is_empty()
             || !self.refusals.is_empty()
             || (!self.undefined.is_empty() && (self.hard || !self.program.options.warn_unresolved));
-        let verdict = match (failed, self.unknown.is_empty()) {
-            (_, false) => Verdict::Unknown,
-            (true, true) => Verdict::Fails,
-            (false, true) => Verdict::Links,
-        };
+        let verdict = Verdict::of(failed, &self.unknown);
         Outcome {
             linker,
             verdict,

@@ -221,11 +221,7 @@ impl<'p> Link<'p> {
         let warned = self.program.options.warn_unresolved && !self.hard;
         let failed =
             !self.duplicates.is_empty() || !self.refusals.is_empty() || (!self.undefined.is_empty() && !warned);
-        let verdict = match (failed, self.unknown.is_empty()) {
-            (_, false) => Verdict::Unknown,
-            (true, true) => Verdict::Fails,
-            (false, true) => Verdict::Links,
-        };
+        let verdict = Verdict::of(failed, &self.unknown);
         Outcome {
             linker,
             verdict,

@@ -309,11 +309,7 @@ impl Link<'_> {
         definitions.sort_unstable();
         definitions.dedup();
         let failed = !self.duplicates.is_empty() || !self.refusals.is_empty() || self.failed;
-        let verdict = match (failed, self.unknown.is_empty()) {
-            (_, false) => Verdict::Unknown,
-            (true, true) => Verdict::Fails,
-            (false, true) => Verdict::Links,
-        };
+        let verdict = Verdict::of(failed, &self.unknown);
         Outcome {
             linker,
             verdict,

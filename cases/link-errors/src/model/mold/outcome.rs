@@ -35,11 +35,7 @@ impl Link<'_> {
         let definitions = self.definitions();
         let undefined_fails = |why: UndefinedWhy| self.policy == Policy::Error || why == UndefinedWhy::Option;
         let failed = self.failed || self.undefined.iter().any(|one| undefined_fails(one.why));
-        let verdict = match (failed, self.unknown.is_empty()) {
-            (_, false) => Verdict::Unknown,
-            (true, true) => Verdict::Fails,
-            (false, true) => Verdict::Links,
-        };
+        let verdict = Verdict::of(failed, &self.unknown);
         Outcome {
             linker,
             verdict,

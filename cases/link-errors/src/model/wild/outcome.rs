@@ -57,11 +57,7 @@ impl Link<'_> {
         let skipped: Vec<Event> = skipped.filter_map(|file| file.id).map(Event::Skip).collect();
         self.trace.extend(skipped);
         self.trace.extend(dropped.iter().copied().map(Event::Drop));
-        let verdict = match (self.has_failed(), self.unknown.is_empty()) {
-            (_, false) => Verdict::Unknown,
-            (true, true) => Verdict::Fails,
-            (false, true) => Verdict::Links,
-        };
+        let verdict = Verdict::of(self.has_failed(), &self.unknown);
         Outcome {
             linker,
             verdict,
