@@ -11,13 +11,13 @@ use super::command::{self, Banner, Command, ItemKind, LinkLine, Log, Origin, Pro
 use super::disk::{Files, Seen};
 use super::files::Held;
 use super::offers::{mark_foreign, offers};
-use super::resolve::{Resolution, resolve};
+use super::resolve::{Resolution, join, resolve};
 use super::same;
 use super::unseen::Unseen;
 use crate::model::causes::{Diagnosis, diagnose};
 use crate::model::chain::Graph;
 use crate::model::edit::{Tried, search};
-use crate::model::input::{Content, FileId, Input, Program, Unusable};
+use crate::model::input::{Content, FileId, Program, Unusable};
 use crate::model::outcome::{Linker, LinkerKind, Outcome, Unknown, Verdict};
 use crate::model::simulate;
 
@@ -258,6 +258,11 @@ fn link(
     let span = command.span.unwrap_or(item.span());
     let told = line.tool.linker.is_some();
     let linker = linker(&line, &command.banner);
+    // What a command that is run here does not find is missing; what a text names may be elsewhere.
+    let live = item.path == super::LIVE;
+    if !live && is_away(&line, seen) {
+        return Link::Unseen(Box::new(unseen(item, command, line)));
+    }
     let mut files = resolve(&line, linker.kind, seen);
     let offers = offers(&line, item, set, seen, &mut files);
     let mut sources: Vec<Option<Kept>> = vec![None; files.program.files.len()];
@@ -276,7 +281,7 @@ fn link(
         }
     }
     mark_foreign(&mut files.program, &machines, &line);
-    if !is_seen(&line, &files) {
+    if !live && !is_seen(&line, &files) {
         return Link::Unseen(Box::new(unseen(item, command, line)));
     }
     let mut program = std::mem::take(&mut files.program);
@@ -288,7 +293,7 @@ fn link(
         Unmodelled::new(place, why.to_owned())
     };
     unmodelled.extend(line.unmodelled.iter().cloned());
-    if item.path != super::LIVE {
+    if !live {
         // Of a command that was run here a moment ago, that they are missing is the finding.
         unmodelled.extend(files.missing.iter().filter(|missing| !missing.by_driver).map(|missing| {
             let argument = line.items.get(missing.item as usize).map(|item| item.argument);
@@ -323,26 +328,29 @@ fn link(
         offers,
         assumed,
         said: Vec::new(),
-        live: item.path == super::LIVE,
+        live,
         memo: Memo::default(),
     }))
 }
 
-/// Something of the line is here that is not the same on every machine: an input of its own, and where it names files by paths that are not
-/// absolute, one of those.
-fn is_seen(line: &LinkLine, files: &Resolution) -> bool {
-    let own = files.program.inputs.iter().filter(|input| line.rule(input.argument).is_none());
-    let here = |input: &&Input| {
-        !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing))
-    };
-    let near = |input: &&Input| {
-        let item = line.items.iter().find(|item| item.argument == input.argument);
-        item.is_some_and(|item| matches!(&item.kind, ItemKind::File(name) if !name.starts_with('/')))
-    };
-    if own.clone().any(|input| near(&input)) {
-        return own.filter(near).any(|input| here(&input));
+/// The line names files by paths that are not absolute, and none of them is here: then the rest, which is the same on every machine, is not worth
+/// reading.
+fn is_away(line: &LinkLine, seen: &Seen<'_>) -> bool {
+    let mut near = line.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::File(name) if !name.starts_with('/') && line.rule(item.argument).is_none() => Some(name),
+        _ => None,
+    });
+    let is_here = |name: &String| seen.evidence(&join(line.directory.as_deref(), name)).is_some();
+    match near.next() {
+        Some(first) => !is_here(first) && !near.any(is_here),
+        None => false,
     }
-    own.into_iter().any(|input| here(&input))
+}
+
+/// An input of the line's own is here.
+fn is_seen(line: &LinkLine, files: &Resolution) -> bool {
+    let mut own = files.program.inputs.iter().filter(|input| line.rule(input.argument).is_none());
+    own.any(|input| !matches!(files.program.files[input.file.0 as usize].content, Content::Unusable(Unusable::Missing)))
 }
 
 /// Inputs that are not here are left out of the program: they are a gap of the evidence, and not what failed.

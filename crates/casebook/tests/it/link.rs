@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("confirm_says_where_no_edit_makes_it_link", nothing_to_confirm),
     ("confirm_is_for_people", confirm_is_text),
     ("a_command_that_links_is_no_finding", links),
+    ("what_is_not_there_is_the_finding", not_there),
 ];
 
 /// `main.o` that calls `part`, and `libpart.a` that has it; `None` where there is no compiler.
@@ -84,4 +85,12 @@ fn links() -> Result<(), Failed> {
     has(&ran.stdout, "nothing found")?;
     assert!(!folder.path().join("app").exists());
     Ok(())
+}
+
+/// Even where nothing of the command is there, it is a command of this machine and not a text from another.
+fn not_there() -> Result<(), Failed> {
+    let Some(folder) = built()? else { return Ok(()) };
+    let ran = link(folder.path(), &["--", "gcc", "-fuse-ld=bfd", "gone.o", "-lgone", "-o", "app"], 1)?;
+    has(&ran.stdout, "error[LNK301]: `gone.o` was not found")?;
+    has(&ran.stdout, "error[LNK301]: `-lgone` was not found")
 }

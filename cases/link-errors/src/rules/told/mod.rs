@@ -103,7 +103,11 @@ fn end_of(builder: FindingBuilder, message: &Message, symbols: &[String], eviden
     builder
         .witness(
             json!({"says": message.kind.as_str(), "symbol": name(message), "symbols": symbols, "places": places}),
-            if places.is_empty() { name(message) } else { format!("{}: {}", name(message), places.join(", ")) },
+            [name(message), places.join(", ")]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(": "),
         )
         .build(evidence)
 }
